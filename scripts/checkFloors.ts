@@ -1,0 +1,169 @@
+/**
+ * Guards the house: imports in `src` go down only (see docs). `node scripts/checkFloors.ts`
+ */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+
+interface Import {
+  readonly line: number
+  readonly specifier: string
+  /** The imported file when it is one of ours. */
+  readonly target: string | undefined
+}
+
+export interface Breach {
+  readonly file: string
+  readonly line: number
+  readonly rule: string
+  readonly message: string
+}
+
+// A folder of src, or a file right in it. Halves order what shares a storey: `bin.ts` may
+// import `cli/`, both may import `simulation/`, and `index.ts` takes floors 1 to 6.
+const floors = new Map<string, number>([
+  ["ring", 1],
+  ["protocol", 2],
+  ["core", 3],
+  ["transport", 3],
+  ["actors", 4],
+  ["pubsub", 6],
+  ["request", 6],
+  ["index.ts", 6.2],
+  ["simulation", 6.5],
+  ["cli", 7],
+  ["bin.ts", 7.5]
+])
+const face = "the face"
+
+// Values and schemas only: nothing in them runs an effect. SHA-256 is the one thing ring takes from node.
+const ringMayImport = new RegExp(
+  "^(node:crypto|effect/(Schema(Getter|Issue|Transformation)?|Equal|Hash|Order|Equivalence|Option|Data|Array|" +
+    "Function|Predicate|Inspectable|Pipeable|Arbitrary|Brand|Result))$"
+)
+
+const coreMustNotImport = /^(node:.*|effect\/(Effect|Clock|Random|Queue|Fiber|Layer|Scope))$/
+
+/** The unit a file belongs to: a folder, the face (other files right in src), `index.ts` or `bin.ts`. */
+const unitOf = (file: string): string => {
+  const [, first, ...rest] = file.split("/") as [string, string, ...Array<string>]
+  return rest.length > 0 || floors.has(first) ? first : face
+}
+const floorOf = (unit: string): number | undefined => unit === face ? 5 : floors.get(unit)
+
+// Comments hold examples with imports, templates may hold help texts with some; both are blanked,
+// line breaks stay for the line numbers. Quoted strings are matched so that a "//" in one is not a comment.
+const blank = (source: string): string =>
+  source.replace(
+    /\/\/[^\n]*|\/\*[\s\S]*?\*\/|`(?:\\[\s\S]|[^`\\])*`|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'/g,
+    (token) => token.startsWith("\"") || token.startsWith("'") ? token : token.replace(/[^\n]/g, " ")
+  )
+
+const patterns = [
+  /^[ \t]*(?:import|export)\b[^"';()=]*?\bfrom\s*["'](?<specifier>[^"'\n]+)["']/gm,
+  /^[ \t]*import\s*["'](?<specifier>[^"'\n]+)["']/gm,
+  // Also the type `import("…")`. Without a literal the specifier is empty.
+  /(?<![.\w])import\s*\((?:\s*["'](?<specifier>[^"'\n]+)["'])?/g
+]
+
+const importsOf = (file: string, source: string): Array<Import> => {
+  const text = blank(source)
+  const imports: Array<Import> = []
+  for (const pattern of patterns) {
+    for (const match of text.matchAll(pattern)) {
+      const specifier = match.groups?.["specifier"] ?? ""
+      imports.push({
+        line: text.slice(0, match.index + match[0].length).split("\n").length,
+        specifier,
+        target: specifier.startsWith(".") ? Path.posix.join(Path.posix.dirname(file), specifier) : undefined
+      })
+    }
+  }
+  return imports.sort((a, b) => a.line - b.line)
+}
+
+/** In Effect's packages modules are PascalCase; what ends in a lower-case segment is a barrel. */
+const isBarrel = (specifier: string): boolean => {
+  const match = /^(?:effect|@effect\/[^/]+)(?:\/(?:.*\/)?([^/]+))?$/.exec(specifier)
+  return match !== null && !/^[A-Z]/.test(match[1] ?? "")
+}
+
+const describe = (unit: string): string => `${unit} (floor ${floorOf(unit)})`
+
+/** What is wrong with one import on its own. */
+function* judge(file: string, { specifier, target }: Import): Generator<readonly [rule: string, message: string]> {
+  const from = unitOf(file)
+  if (specifier === "") yield ["dynamic", "a computed import cannot be checked: name the file"]
+  if (isBarrel(specifier)) yield ["barrel", `${specifier} is a barrel: import the module itself`]
+  if (/^effect-wendy(\/|$)/.test(specifier)) yield ["self", `${specifier} is this package: use a relative path`]
+  if (target === undefined) {
+    if (from === "ring" && specifier !== "" && !ringMayImport.test(specifier)) {
+      yield ["pure", `ring must not import ${specifier}: it is pure, without the Effect runtime`]
+    }
+    if (from === "core" && coreMustNotImport.test(specifier)) {
+      yield ["pure", `core must not import ${specifier}: no clock, no chance, no I/O inside`]
+    }
+    return
+  }
+  if (!target.startsWith("src/")) return yield ["outside", `${specifier} lies outside src`]
+  if (/(^|\/)index\.ts$/.test(target)) return yield ["barrel", `nobody imports ${target}: import the module itself`]
+  const to = unitOf(target)
+  const [low, high] = [floorOf(to), floorOf(from)]
+  // An unknown folder is reported once, by its own files.
+  if (from === to || low === undefined || high === undefined || low < high) return
+  yield low === high
+    ? ["sideways", `${describe(from)} and ${describe(to)} must not import each other`]
+    : ["upward", `${describe(from)} imports ${describe(to)}: imports go down only`]
+}
+
+/** Each way back to a file that is still being visited closes a cycle. */
+const findCycles = (imports: ReadonlyMap<string, ReadonlyArray<Import>>): Array<Breach> => {
+  const breaches: Array<Breach> = []
+  const done = new Set<string>()
+  const path: Array<string> = []
+  const visit = (file: string): void => {
+    path.push(file)
+    for (const { line, target } of imports.get(file) ?? []) {
+      if (target === undefined || done.has(target)) continue
+      const start = path.indexOf(target)
+      if (start === -1) visit(target)
+      else breaches.push({ file, line, rule: "cycle", message: [...path.slice(start), target].join(" -> ") })
+    }
+    path.pop()
+    done.add(file)
+  }
+  for (const file of imports.keys()) if (!done.has(file)) visit(file)
+  return breaches
+}
+
+/** Checks a set of files, path (`src/…`, with slashes) to text. */
+export const checkFloors = (
+  files: ReadonlyMap<string, string>
+): { readonly breaches: ReadonlyArray<Breach>; readonly imports: number } => {
+  const imports = new Map([...files].map(([file, source]) => [file, importsOf(file, source)]))
+  const breaches = findCycles(imports)
+  for (const [file, list] of imports) {
+    const unit = unitOf(file)
+    if (floorOf(unit) === undefined) {
+      const message = `src/${unit} has no floor: add it to the map in scripts/checkFloors.ts`
+      breaches.push({ file, line: 1, rule: "unknown", message })
+    }
+    for (const one of list) {
+      for (const [rule, message] of judge(file, one)) breaches.push({ file, line: one.line, rule, message })
+    }
+  }
+  breaches.sort((a, b) => a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line)
+  return { breaches, imports: [...imports.values()].reduce((sum, list) => sum + list.length, 0) }
+}
+
+if (import.meta.main) {
+  const root = Path.resolve(import.meta.dirname, "..")
+  const names = Fs.readdirSync(Path.join(root, "src"), { recursive: true, encoding: "utf8" })
+  const files = new Map<string, string>()
+  for (const name of names.filter((name) => name.endsWith(".ts")).sort()) {
+    files.set(Path.posix.join("src", name.replaceAll("\\", "/")), Fs.readFileSync(Path.join(root, "src", name), "utf8"))
+  }
+  const { breaches, imports } = checkFloors(files)
+  for (const { file, line, message, rule } of breaches) console.error(`${file}:${line}: ${rule}: ${message}`)
+  if (breaches.length > 0) process.exitCode = 1
+  else console.log(`floors: ${files.size} files, ${imports} imports, all go down`)
+}

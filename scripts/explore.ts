@@ -1,0 +1,26 @@
+/**
+ * `npm run explore`: explores the membership core in small rings, prints what was
+ * seen, and exits with 1 at the first violation, with its shortest trace.
+ */
+import * as Explorer from "../src/simulation/Explorer.ts"
+import { scenarios } from "../src/simulation/explorerScenarios.ts"
+
+const named = process.argv.slice(2)
+const chosen = named.length === 0 ? scenarios : scenarios.filter(({ name }) => named.some((part) => name.includes(part)))
+let failed = 0
+for (const scenario of chosen) {
+  const report = Explorer.explore(scenario)
+  const extent = report.complete ? "complete" : "bounded"
+  console.log(
+    `${scenario.name}: ${report.states} states, ${report.transitions} transitions, ${report.runs} runs to the end, ${
+      report.violation === undefined ? extent : "VIOLATION"
+    }`
+  )
+  if (report.violation !== undefined) {
+    failed++
+    console.log(`  ${report.violation.message}`)
+    for (const line of report.violation.trace) console.log(`    ${line}`)
+  }
+}
+console.log(failed === 0 ? `${chosen.length} scenarios, no violation` : `${failed} of ${chosen.length} scenarios violated`)
+process.exitCode = failed === 0 ? 0 : 1

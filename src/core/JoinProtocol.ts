@@ -1,0 +1,404 @@
+/**
+ * The gap-owner join: how a Node becomes ready between two others.
+ *
+ * One ready Node owns the gap between itself and its successor and lets in one
+ * joiner at a time. Both neighbours shrink before the joiner grows, and each of
+ * the three counts the time so that no two of them ever answer for one key.
+ * Rules J1 to J6 of `docs/protocol.md`, in the spirit of Li, Misra and Plaxton's
+ * ring maintenance; the published Pastry join lets two Nodes own one key
+ * (Lu, Merz, Weidenbach, FORTE 2011).
+ *
+ * @since 0.1.0
+ */
+import type { ControlMessage } from "../protocol/ControlMessage.ts"
+import { nextHop } from "../ring/NextHop.ts"
+import * as Node from "../ring/Node.ts"
+import * as NodeId from "../ring/NodeId.ts"
+import * as RoutingTable from "../ring/RoutingTable.ts"
+import * as Liveness from "./Liveness.ts"
+import * as MembershipState from "./MembershipState.ts"
+import type { Output, State } from "./MembershipState.ts"
+import * as Ownership from "./Ownership.ts"
+
+type Message<Tag extends ControlMessage["_tag"]> = Extract<ControlMessage, { readonly _tag: Tag }>
+
+/** Hops after which a JoinRequest is given up: the joiner asks again. */
+const maxHops = 32
+
+/** Rows that a JoinRequest may collect, in Nodes. */
+const maxRows = 192
+
+const send = (out: Array<Output>, to: Node.Node, message: ControlMessage): void => {
+  out.push({ _tag: "Send", to, message })
+}
+
+const retry = (out: Array<Output>, request: Message<"JoinRequest">, reason: Message<"JoinRetry">["reason"]): void =>
+  send(out, request.joiner, { _tag: "JoinRetry", attempt: request.attempt, reason })
+
+// -----------------------------------------------------------------------------
+// the Nodes on the way, and the gap owner
+// -----------------------------------------------------------------------------
+
+/**
+ * A JoinRequest arrives: the gap owner grants, anybody else sends it on. Rules J1, J2.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onJoinRequest = (
+  state: State,
+  now: number,
+  request: Message<"JoinRequest">,
+  out: Array<Output>
+): void => {
+  const { joiner } = request
+  if (Node.isSameLife(joiner, state.self)) return
+  if (state.phase !== "ready") return retry(out, request, "notReady")
+  if (NodeId.equals(joiner.id, state.self.id)) return retry(out, request, "idInUse")
+  if (request.hops >= maxHops) return
+  const { predecessor, successor } = state
+  if (NodeId.isBetween(state.self.id, joiner.id, successor.node.id)) return onOwnGap(state, now, request, out)
+  for (const side of [successor, predecessor]) {
+    if (!NodeId.equals(side.node.id, joiner.id)) continue
+    // An earlier life of the joiner still stands here: find out whether it has ended.
+    if (joiner.incarnation > side.node.incarnation) Liveness.inquire(state, now, side.node, false, out)
+    return retry(out, request, "busy")
+  }
+  const onward: Message<"JoinRequest"> = { ...request, hops: request.hops + 1, rows: addRow(state, request) }
+  const next = NodeId.isBetween(predecessor.node.id, joiner.id, state.self.id)
+    ? predecessor.node
+    : nextHop(state, joiner.id, (node) => NodeId.equals(node.id, joiner.id))
+  if (next === undefined) return retry(out, request, "busy")
+  send(out, next, onward)
+}
+
+const addRow = (state: State, request: Message<"JoinRequest">): ReadonlyArray<Node.Node> => {
+  const row = RoutingTable.row(state.routingTable, NodeId.commonPrefix(state.self.id, request.joiner.id))
+  return [...request.rows, state.self, ...row].slice(0, maxRows)
+}
+
+const onOwnGap = (state: State, now: number, request: Message<"JoinRequest">, out: Array<Output>): void => {
+  const { busy, successor } = state
+  const isOther = busy !== undefined && !NodeId.equals(busy.joiner.id, request.joiner.id)
+  if (isOther || !Ownership.isSettled(successor)) {
+    const index = state.waiting.findIndex(({ joiner }) => NodeId.equals(joiner.id, request.joiner.id))
+    if (index >= 0) state.waiting[index] = request
+    else if (state.waiting.length < MembershipState.maxWaiting) state.waiting.push(request)
+    else retry(out, request, "busy")
+    return
+  }
+  if (busy !== undefined && busy.attempt >= request.attempt && busy.joiner.incarnation >= request.joiner.incarnation) {
+    return
+  }
+  if (now >= successor.leaseUntil) return retry(out, request, "busy")
+  state.busy = {
+    joiner: request.joiner,
+    attempt: request.attempt,
+    until: now + state.settings.lease + state.settings.margin
+  }
+  send(out, request.joiner, {
+    _tag: "JoinGrant",
+    attempt: request.attempt,
+    successor: successor.node,
+    leaves: state.leafSet.members.slice(),
+    rows: addRow(state, request)
+  })
+}
+
+/**
+ * Whose turn came: when nobody is being helped, the joiners that wait are looked
+ * at again, for their gap may be another's by now.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const serveWaiting = (state: State, now: number, out: Array<Output>): void => {
+  if (state.waiting.length === 0) return
+  if (state.phase === "ready" && (state.busy !== undefined || !Ownership.isSettled(state.successor))) return
+  for (const request of state.waiting.splice(0)) onJoinRequest(state, now, request, out)
+}
+
+/**
+ * The gap owner takes the joiner for its successor. Rule J4.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onCommit = (
+  state: State,
+  now: number,
+  from: Node.Node,
+  { attempt }: Message<"Commit">,
+  out: Array<Output>
+): void => {
+  const { busy, successor } = state
+  const isRepeated = state.phase === "ready" && successor.attempt === attempt && Node.isSameLife(successor.node, from)
+  if (!isRepeated) {
+    const isExpected = state.phase === "ready" && busy !== undefined && Node.isSameLife(busy.joiner, from) &&
+      busy.attempt === attempt && now < busy.until && Ownership.isSettled(successor)
+    if (!isExpected) return nack(state, from, attempt, out)
+    Ownership.shrink(state, now, "successor", from, attempt, out)
+  }
+  send(out, from, { _tag: "CommitAck", attempt })
+}
+
+/**
+ * The successor takes the joiner for its predecessor. Rule J4.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onInsert = (
+  state: State,
+  now: number,
+  from: Node.Node,
+  { attempt, predecessor }: Message<"Insert">,
+  out: Array<Output>
+): void => {
+  const side = state.predecessor
+  const isRepeated = state.phase === "ready" && side.attempt === attempt && Node.isSameLife(side.node, from)
+  if (!isRepeated) {
+    const isExpected = state.phase === "ready" && NodeId.equals(side.node.id, predecessor) &&
+      Ownership.isSettled(side) && NodeId.isBetween(predecessor, from.id, state.self.id)
+    if (!isExpected) return nack(state, from, attempt, out)
+    Ownership.shrink(state, now, "predecessor", from, attempt, out)
+  }
+  send(out, from, { _tag: "InsertAck", attempt, leaves: state.leafSet.members.slice() })
+}
+
+const nack = (state: State, to: Node.Node, attempt: number, out: Array<Output>): void =>
+  send(out, to, { _tag: "Nack", attempt, leaves: state.leafSet.members.slice() })
+
+// -----------------------------------------------------------------------------
+// the joiner
+// -----------------------------------------------------------------------------
+
+/**
+ * Begins to join, or tries again, through the next Node that it knows.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const request = (state: State, now: number, out: Array<Output>): void => {
+  state.attempt++
+  state.attemptAt = now
+  state.grant = undefined
+  const via = state.vias[state.nextVia++ % Math.max(1, state.vias.length)]
+  if (via === undefined) {
+    state.retryAt = Number.POSITIVE_INFINITY
+    return
+  }
+  state.retryAt = now + state.settings.joinRetry + MembershipState.nextRandom(state) % state.settings.jitter
+  send(out, via, { _tag: "JoinRequest", joiner: state.self, attempt: state.attempt, hops: 0, rows: [] })
+}
+
+/**
+ * A way in was found.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onVia = (state: State, now: number, via: Node.Node, out: Array<Output>): void => {
+  if (state.phase === "idle") state.phase = "joining"
+  if (state.phase !== "joining") return
+  addVia(state, via)
+  if (state.grant === undefined && state.retryAt === Number.POSITIVE_INFINITY) request(state, now, out)
+}
+
+/**
+ * Remembers a Node through which to join.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const addVia = (state: State, via: Node.Node): void => {
+  if (NodeId.equals(via.id, state.self.id)) return
+  const index = state.vias.findIndex((node) => NodeId.equals(node.id, via.id))
+  if (index >= 0) state.vias[index] = via
+  else if (state.vias.length < MembershipState.maxVias) state.vias.push(via)
+}
+
+/**
+ * The gap owner grants. Rule J3.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onJoinGrant = (
+  state: State,
+  now: number,
+  from: Node.Node,
+  message: Message<"JoinGrant">,
+  out: Array<Output>
+): void => {
+  const isCurrent = state.phase === "joining" && message.attempt === state.attempt && state.grant === undefined &&
+    now < state.attemptAt + state.settings.lease
+  if (!isCurrent) {
+    const isRepeated = state.phase === "joining" && message.attempt === state.attempt && state.grant !== undefined
+    if (!isRepeated && !(state.phase === "ready" && message.attempt === state.attempt)) {
+      send(out, from, { _tag: "Release", attempt: message.attempt })
+    }
+    return
+  }
+  state.grant = { predecessor: from, successor: message.successor, askedAt: now, inserted: false, committed: false }
+  state.retryAt = now + state.settings.lease / 2
+  send(out, message.successor, { _tag: "Insert", attempt: state.attempt, predecessor: from.id })
+  send(out, from, { _tag: "Commit", attempt: state.attempt })
+  for (const node of message.leaves) Liveness.learn(state, now, node, out)
+  for (const node of message.rows) Liveness.learn(state, now, node, out)
+}
+
+/**
+ * One of the two neighbours has shrunk; with both, the joiner is ready. Rule J5.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onAck = (
+  state: State,
+  now: number,
+  from: Node.Node,
+  message: Message<"InsertAck"> | Message<"CommitAck">,
+  out: Array<Output>
+): void => {
+  const { grant } = state
+  if (state.phase !== "joining" || grant === undefined || message.attempt !== state.attempt) return
+  if (message._tag === "CommitAck") {
+    if (!Node.isSameLife(grant.predecessor, from)) return
+    grant.committed = true
+  } else {
+    if (!Node.isSameLife(grant.successor, from)) return
+    grant.inserted = true
+    for (const node of message.leaves) Liveness.learn(state, now, node, out)
+  }
+  if (!grant.inserted || !grant.committed) return
+  // The grant counts from when it was asked for, the leases from when Insert and Commit were sent; all must still stand.
+  const until = grant.askedAt + state.settings.lease
+  if (now >= state.attemptAt + state.settings.lease || now >= until) return abort(state, now, out)
+  becomeReady(state, now, grant, until, out)
+}
+
+const becomeReady = (
+  state: State,
+  now: number,
+  grant: MembershipState.Grant,
+  until: number,
+  out: Array<Output>
+): void => {
+  const side = (node: Node.Node) => {
+    const made = MembershipState.makeSide(node, node, until)
+    made.nextAskAt = grant.askedAt + state.settings.renewal
+    return made
+  }
+  state.predecessor = side(grant.predecessor)
+  state.successor = side(grant.successor)
+  beReady(state, now, out)
+  Liveness.admit(state, grant.predecessor, undefined, out)
+  Liveness.admit(state, grant.successor, undefined, out)
+  for (const node of state.leafSet.members) send(out, node, { _tag: "Joined", attempt: state.attempt })
+}
+
+/**
+ * Starts a ring of one.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const found = (state: State, now: number, out: Array<Output>): void => {
+  if (state.phase !== "idle" && state.phase !== "joining") return
+  if (state.grant !== undefined) return
+  state.predecessor = MembershipState.aloneSide(state.self)
+  state.successor = MembershipState.aloneSide(state.self)
+  beReady(state, now, out)
+}
+
+const beReady = (state: State, now: number, out: Array<Output>): void => {
+  state.phase = "ready"
+  state.grant = undefined
+  state.detachedAt = undefined
+  state.notReady.clear()
+  state.pairings = { predecessor: undefined, successor: undefined }
+  state.retryAt = Number.POSITIVE_INFINITY
+  state.exchangeAt = now + state.settings.exchange
+  out.push({ _tag: "Emit", event: { _tag: "Ready" } }, { _tag: "Emit", event: { _tag: "OwnershipChanged" } })
+}
+
+/**
+ * Gives an attempt up, tells both sides so, and tries again. Rule J6.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const abort = (state: State, now: number, out: Array<Output>): void => {
+  const { grant } = state
+  if (grant === undefined) return
+  const release: ControlMessage = { _tag: "Release", attempt: state.attempt }
+  send(out, grant.predecessor, release)
+  if (!Node.isSameLife(grant.predecessor, grant.successor)) send(out, grant.successor, release)
+  state.grant = undefined
+  state.attempt++
+  addVia(state, grant.predecessor)
+  addVia(state, grant.successor)
+  state.retryAt = now + 1 + MembershipState.nextRandom(state) % Math.ceil(state.settings.jitter / 4)
+}
+
+/**
+ * Somebody would not let this Node in now.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onJoinRetry = (
+  state: State,
+  now: number,
+  from: Node.Node,
+  message: Message<"JoinRetry">,
+  out: Array<Output>
+): void => {
+  if (state.phase !== "joining" || message.attempt !== state.attempt || state.grant !== undefined) return
+  if (message.reason === "idInUse") out.push({ _tag: "Emit", event: { _tag: "JoinRefused", reason: "idInUse" } })
+  if (message.reason === "notReady") state.notReady.set(from.hex, from)
+  else state.notReady.clear()
+  state.retryAt = now + 1 + MembershipState.nextRandom(state) % state.settings.jitter
+}
+
+/**
+ * Neighbour or gap owner said no.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onNack = (state: State, now: number, message: Message<"Nack">, out: Array<Output>): void => {
+  for (const node of message.leaves) Liveness.learn(state, now, node, out)
+  if (state.phase === "joining" && message.attempt === state.attempt) abort(state, now, out)
+}
+
+/**
+ * A Node that the joiner relied on is gone.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onGone = (state: State, now: number, node: Node.Node, out: Array<Output>): void => {
+  const index = state.vias.findIndex((via) => Node.isSameLife(via, node))
+  if (index >= 0 && state.vias.length > 1) state.vias.splice(index, 1)
+  state.notReady.delete(node.hex)
+  const { grant } = state
+  if (grant === undefined) return
+  if (Node.isSameLife(grant.predecessor, node) || Node.isSameLife(grant.successor, node)) abort(state, now, out)
+}
+
+/**
+ * Whether a Node that lost its place may start a ring of its own: for longer than
+ * any lease can stand it has found nobody who is ready, and of those who say that
+ * they are not either its id is the smallest. Rule L5.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const mayFoundAgain = (state: State, now: number): boolean => {
+  if (state.detachedAt === undefined || state.grant !== undefined) return false
+  if (now < state.detachedAt + 2 * (state.settings.lease + state.settings.margin)) return false
+  for (const node of state.notReady.values()) if (NodeId.compare(node.id, state.self.id) < 0) return false
+  return state.vias.every((via) => state.notReady.has(via.hex) || state.failed.has(via.hex))
+}

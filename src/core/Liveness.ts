@@ -1,0 +1,227 @@
+/**
+ * Liveness: who is in the tables, and how a Node gets in and out.
+ *
+ * A Node enters a table only after it has answered in person that it is ready,
+ * and leaves one only when it has failed to answer in person, when there is proof
+ * that its process has ended, or when it said that it goes. What others say makes
+ * a Node ask, nothing more. Rules D1 to D5 of `docs/protocol.md`; source:
+ * MSPastry (DSN 2004).
+ *
+ * @since 0.1.0
+ */
+import * as LeafSet from "../ring/LeafSet.ts"
+import * as NeighborhoodSet from "../ring/NeighborhoodSet.ts"
+import * as Node from "../ring/Node.ts"
+import * as NodeId from "../ring/NodeId.ts"
+import * as RoutingTable from "../ring/RoutingTable.ts"
+import * as MembershipState from "./MembershipState.ts"
+import type { Inquiry, Output, State } from "./MembershipState.ts"
+
+/**
+ * The Node of this id in any of the tables.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const known = (state: State, id: NodeId.NodeId): Node.Node | undefined => {
+  const leaf = LeafSet.get(state.leafSet, id)
+  if (leaf !== undefined) return leaf
+  const row = NodeId.commonPrefix(state.self.id, id)
+  const entry = row === NodeId.digits ? undefined : RoutingTable.get(state.routingTable, row, NodeId.digit(id, row))
+  if (entry !== undefined && NodeId.equals(entry.id, id)) return entry
+  return state.neighborhoodSet.members.find((member) => NodeId.equals(member.node.id, id))?.node
+}
+
+const isEnded = (state: State, now: number, node: Node.Node): boolean => {
+  const ended = state.failed.get(node.hex)
+  return ended !== undefined && ended.incarnation >= node.incarnation && now < ended.at + 4 * state.settings.lease
+}
+
+/**
+ * Hears of a Node: if a table would take it, asks it whether it lives. Rule D1.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const learn = (state: State, now: number, node: Node.Node, out: Array<Output>): void => {
+  if (NodeId.equals(node.id, state.self.id) || isEnded(state, now, node)) return
+  const there = known(state, node.id)
+  if (there !== undefined && there.incarnation >= node.incarnation) return
+  const row = NodeId.commonPrefix(state.self.id, node.id)
+  const isWanted = LeafSet.accepts(state.leafSet, node.id) ||
+    RoutingTable.get(state.routingTable, row, NodeId.digit(node.id, row)) === undefined ||
+    state.neighborhoodSet.members.length < state.neighborhoodSet.size
+  if (isWanted) inquire(state, now, node, false, out)
+}
+
+/**
+ * Asks a Node whether it lives, unless it is being asked. Rule D2.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const inquire = (
+  state: State,
+  now: number,
+  node: Node.Node,
+  wantsLeaves: boolean,
+  out: Array<Output>
+): void => {
+  const running = state.inquiries.get(node.hex)
+  if (running !== undefined && running.node.incarnation >= node.incarnation) return
+  if (running === undefined && state.inquiries.size >= MembershipState.maxInquiries) return
+  const inquiry: Inquiry = {
+    node,
+    sequence: ++state.sequence,
+    askedAt: now,
+    unanswered: 1,
+    saidReady: state.phase === "ready"
+  }
+  state.inquiries.set(node.hex, inquiry)
+  question(inquiry, wantsLeaves, out)
+}
+
+const question = (inquiry: Inquiry, wantsLeaves: boolean, out: Array<Output>): void => {
+  out.push({
+    _tag: "Send",
+    to: inquiry.node,
+    message: { _tag: "Probe", sequence: inquiry.sequence, ready: inquiry.saidReady, wantsLeaves }
+  })
+}
+
+/**
+ * An open connection to a Node ended: ask at once, over a new one.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onBroken = (state: State, now: number, node: Node.Node, out: Array<Output>): void => {
+  state.inquiries.delete(node.hex)
+  inquire(state, now, node, false, out)
+}
+
+/**
+ * Asks again where no answer came. Returns the Nodes that have left the last question unanswered.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const wake = (state: State, now: number, out: Array<Output>): ReadonlyArray<Node.Node> => {
+  const silent: Array<Node.Node> = []
+  for (const [hex, inquiry] of state.inquiries) {
+    if (now < inquiry.askedAt + inquiry.unanswered * state.settings.probe) continue
+    if (inquiry.unanswered > state.settings.probeRetries) {
+      state.inquiries.delete(hex)
+      silent.push(inquiry.node)
+    } else {
+      inquiry.unanswered++
+      question(inquiry, false, out)
+    }
+  }
+  return silent
+}
+
+/**
+ * When `wake` has something to do.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const wakeAt = (state: State): number => {
+  let at = Number.POSITIVE_INFINITY
+  for (const inquiry of state.inquiries.values()) {
+    at = Math.min(at, inquiry.askedAt + inquiry.unanswered * state.settings.probe)
+  }
+  return at
+}
+
+/**
+ * A Node has said in person that it is ready: it enters every table that has a place for it. Rule D1.
+ *
+ * **Details**
+ *
+ * `roundTrip` in milliseconds, where one was measured; times 5 across Regions (Wendy).
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const admit = (
+  state: State,
+  node: Node.Node,
+  roundTrip: number | undefined,
+  out: Array<Output>
+): void => {
+  if (NodeId.equals(node.id, state.self.id)) return
+  const ended = state.failed.get(node.hex)
+  if (ended !== undefined) {
+    if (ended.incarnation > node.incarnation) return
+    state.failed.delete(node.hex)
+  }
+  const before = known(state, node.id)
+  if (before !== undefined && before.incarnation > node.incarnation) return
+  const proximity = roundTrip === undefined
+    ? Number.POSITIVE_INFINITY
+    : roundTrip * (node.region === state.self.region ? 1 : 5)
+  const isLeaf = LeafSet.insert(state.leafSet, node)
+  RoutingTable.insert(state.routingTable, node, proximity)
+  NeighborhoodSet.insert(state.neighborhoodSet, node, proximity)
+  if (before === undefined && known(state, node.id) !== undefined) {
+    out.push({ _tag: "Emit", event: { _tag: "NodeJoined", node } })
+  }
+  if (isLeaf) {
+    out.push({ _tag: "Emit", event: { _tag: "LeavesChanged" } }, {
+      _tag: "Emit",
+      event: { _tag: "OwnershipChanged" }
+    })
+  }
+}
+
+/**
+ * Takes a Node that is gone out of every table, remembers the end of this
+ * life, and repairs the holes at once: the leaf set from its farthest leaf on
+ * that side, the row of the routing table from another of the row. Rules D4, D5.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const expel = (
+  state: State,
+  now: number,
+  node: Node.Node,
+  reason: "left" | "failed",
+  out: Array<Output>
+): void => {
+  const before = known(state, node.id)
+  const ended = state.failed.get(node.hex)
+  if (ended === undefined || ended.incarnation < node.incarnation) {
+    state.failed.delete(node.hex)
+    state.failed.set(node.hex, { incarnation: node.incarnation, at: now })
+    if (state.failed.size > MembershipState.maxFailed) {
+      for (const oldest of state.failed.keys()) {
+        state.failed.delete(oldest)
+        break
+      }
+    }
+  }
+  const inquiry = state.inquiries.get(node.hex)
+  if (inquiry !== undefined && inquiry.node.incarnation <= node.incarnation) state.inquiries.delete(node.hex)
+  if (before === undefined || before.incarnation > node.incarnation) return
+  const isRight = LeafSet.right(state.leafSet).some((leaf) => NodeId.equals(leaf.id, node.id))
+  const wasLeaf = LeafSet.remove(state.leafSet, node.id)
+  const row = NodeId.commonPrefix(state.self.id, node.id)
+  const wasEntry = RoutingTable.remove(state.routingTable, node.id)
+  NeighborhoodSet.remove(state.neighborhoodSet, node.id)
+  out.push({ _tag: "Emit", event: { _tag: "NodeExited", node: before, reason } })
+  if (wasLeaf) {
+    out.push({ _tag: "Emit", event: { _tag: "LeavesChanged" } }, {
+      _tag: "Emit",
+      event: { _tag: "OwnershipChanged" }
+    })
+    const farthest = isRight ? LeafSet.right(state.leafSet).at(-1) : LeafSet.left(state.leafSet).at(-1)
+    if (farthest !== undefined) inquire(state, now, farthest, true, out)
+  }
+  if (wasEntry) {
+    const peer = RoutingTable.row(state.routingTable, row)[0]
+    if (peer !== undefined) out.push({ _tag: "Send", to: peer, message: { _tag: "RowRequest", row } })
+  }
+}

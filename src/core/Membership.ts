@@ -1,0 +1,353 @@
+/**
+ * Membership: the one step function that keeps a Node in the ring.
+ *
+ * `step` takes what happened and the time, changes the state, and pushes what is
+ * to be done; `wakeAt` says when it wants to be called again if nothing happens.
+ * No socket, no clock, no chance inside: call order is `step`, carry out the
+ * outputs in order, read `wakeAt`. The parts are `Ownership` (leases and
+ * neighbours), `JoinProtocol` and `Liveness` (tables).
+ *
+ * @since 0.1.0
+ */
+import type { ControlMessage } from "../protocol/ControlMessage.ts"
+import * as LeafSet from "../ring/LeafSet.ts"
+import * as Node from "../ring/Node.ts"
+import * as NodeId from "../ring/NodeId.ts"
+import * as RoutingTable from "../ring/RoutingTable.ts"
+import * as JoinProtocol from "./JoinProtocol.ts"
+import * as Liveness from "./Liveness.ts"
+import * as MembershipState from "./MembershipState.ts"
+import type { Input, Output, State } from "./MembershipState.ts"
+import * as Ownership from "./Ownership.ts"
+
+/** How long a Node that leaves waits for its neighbours to close the gap, in milliseconds. Rule V2. */
+const leavePatience = 700
+
+/**
+ * Takes one input at a time.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const step = (state: State, now: number, input: Input, out: Array<Output>): void => {
+  // A lease that ran out while nothing happened counts before anything else does.
+  if (state.phase === "ready" && Ownership.isDetached(state, now)) detach(state, now, out)
+  switch (input._tag) {
+    case "Received": {
+      receive(state, now, input.from, input.message, out)
+      break
+    }
+    case "Refused": {
+      gone(state, now, input.node, true, "failed", out)
+      break
+    }
+    case "Broken": {
+      const isParty = state.grant !== undefined && (Node.isSameLife(state.grant.predecessor, input.node) ||
+        Node.isSameLife(state.grant.successor, input.node))
+      if (isParty) JoinProtocol.abort(state, now, out)
+      if (isOfInterest(state, input.node)) Liveness.onBroken(state, now, input.node, out)
+      break
+    }
+    case "Suspect": {
+      if (isOfInterest(state, input.node)) Liveness.inquire(state, now, input.node, false, out)
+      break
+    }
+    case "Found": {
+      JoinProtocol.found(state, now, out)
+      break
+    }
+    case "Join": {
+      JoinProtocol.onVia(state, now, input.via, out)
+      break
+    }
+    case "Leave": {
+      leave(state, now, out)
+      break
+    }
+    case "Woken":
+      break
+  }
+  wake(state, now, out)
+  JoinProtocol.serveWaiting(state, now, out)
+}
+
+/**
+ * When `step` wants to be called with `Woken`: `Infinity` when it waits for nothing.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const wakeAt = (state: State): number => {
+  const at = Liveness.wakeAt(state)
+  switch (state.phase) {
+    case "ready":
+      return Math.min(
+        at,
+        Ownership.wakeAt(state),
+        state.exchangeAt,
+        state.busy === undefined ? Number.POSITIVE_INFINITY : state.busy.until
+      )
+    case "joining":
+      return Math.min(at, state.retryAt)
+    case "leaving":
+      return Math.min(at, state.leaveUntil)
+    case "idle":
+      return at
+  }
+}
+
+/**
+ * Whether this Node is the root of a key now.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const covers: (state: State, key: NodeId.NodeId, now: number) => boolean = Ownership.covers
+
+/**
+ * Whether this Node answers for anything now: ready, with a lease that stands.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isReady = (state: State, now: number): boolean =>
+  state.phase === "ready" && !Ownership.isDetached(state, now)
+
+const wake = (state: State, now: number, out: Array<Output>): void => {
+  for (const node of Liveness.wake(state, now, out)) fail(state, now, node, out)
+  switch (state.phase) {
+    case "ready": {
+      for (const node of Ownership.wake(state, now, out)) fail(state, now, node, out)
+      if (state.busy !== undefined && now >= state.busy.until) state.busy = undefined
+      if (now >= state.exchangeAt) exchange(state, now, out)
+      break
+    }
+    case "joining": {
+      if (now < state.retryAt) break
+      if (state.grant !== undefined) JoinProtocol.abort(state, now, out)
+      else if (JoinProtocol.mayFoundAgain(state, now)) JoinProtocol.found(state, now, out)
+      else JoinProtocol.request(state, now, out)
+      break
+    }
+    case "leaving": {
+      if (now >= state.leaveUntil) left(state, out)
+      break
+    }
+    case "idle":
+      break
+  }
+}
+
+/** Leaf sets meet again and again, whatever was lost on the way. Rule D5; Bamboo recovers periodically too. */
+const exchange = (state: State, now: number, out: Array<Output>): void => {
+  state.exchangeAt = now + state.settings.exchange
+  const { members } = state.leafSet
+  const leaf = members[MembershipState.nextRandom(state) % Math.max(1, members.length)]
+  if (leaf !== undefined) Liveness.inquire(state, now, leaf, true, out)
+}
+
+/** Whether this Node has any dealings with another. */
+const isOfInterest = (state: State, node: Node.Node): boolean =>
+  state.phase !== "idle" && (Liveness.known(state, node.id) !== undefined ||
+    Node.isSameLife(state.predecessor.node, node) || Node.isSameLife(state.successor.node, node) ||
+    (state.busy !== undefined && Node.isSameLife(state.busy.joiner, node)))
+
+/** A Node did not answer, however often it was asked: out of the tables, and the leaf set is told to look. Rules D3, D4. */
+const fail = (state: State, now: number, node: Node.Node, out: Array<Output>): void => {
+  const wasLeaf = LeafSet.get(state.leafSet, node.id)
+  gone(state, now, node, false, "failed", out)
+  if (wasLeaf === undefined || !Node.isSameLife(wasLeaf, node)) return
+  for (const leaf of state.leafSet.members) out.push({ _tag: "Send", to: leaf, message: { _tag: "Failed", node } })
+}
+
+const gone = (
+  state: State,
+  now: number,
+  node: Node.Node,
+  proven: boolean,
+  reason: "left" | "failed",
+  out: Array<Output>
+): void => {
+  Liveness.expel(state, now, node, reason, out)
+  JoinProtocol.onGone(state, now, node, out)
+  if (state.phase !== "ready") return
+  const { busy } = state
+  const isUncommitted = busy !== undefined && Node.isSameLife(busy.joiner, node) &&
+    !Node.isSameLife(state.successor.node, node)
+  if (proven && isUncommitted) state.busy = undefined
+  Ownership.lose(state, now, node, proven, out, reason === "left")
+}
+
+const receive = (
+  state: State,
+  now: number,
+  from: Node.Node,
+  message: ControlMessage,
+  out: Array<Output>
+): void => {
+  const learn = (node: Node.Node) => Liveness.learn(state, now, node, out)
+  const send = (answer: ControlMessage) => out.push({ _tag: "Send", to: from, message: answer })
+  switch (message._tag) {
+    case "JoinRequest":
+      return JoinProtocol.onJoinRequest(state, now, message, out)
+    case "JoinRetry":
+      return JoinProtocol.onJoinRetry(state, now, from, message, out)
+    case "JoinGrant":
+      return JoinProtocol.onJoinGrant(state, now, from, message, out)
+    case "Insert":
+      return JoinProtocol.onInsert(state, now, from, message, out)
+    case "Commit":
+      return JoinProtocol.onCommit(state, now, from, message, out)
+    case "InsertAck":
+    case "CommitAck":
+      return JoinProtocol.onAck(state, now, from, message, out)
+    case "Nack":
+      return JoinProtocol.onNack(state, now, message, out)
+    case "Release":
+      return Ownership.onRelease(state, now, from, message.attempt, out)
+    case "Joined": {
+      Ownership.onJoined(state, from)
+      Liveness.admit(state, from, undefined, out)
+      return void send({ _tag: "JoinedAck", leaves: state.leafSet.members.slice() })
+    }
+    case "JoinedAck":
+      return message.leaves.forEach(learn)
+    case "Renew": {
+      if (state.phase === "ready") Liveness.admit(state, from, undefined, out)
+      return Ownership.onRenew(
+        state,
+        now,
+        from,
+        message,
+        out,
+        (node) => Liveness.inquire(state, now, node, false, out)
+      )
+    }
+    case "Renewed":
+      return Ownership.onRenewed(state, now, from, message, out)
+    case "Denied": {
+      if (Ownership.onDenied(state, now, from, message, out, learn) === "detach") detach(state, now, out)
+      return
+    }
+    case "Leaving": {
+      gone(state, now, from, true, message.reason === "left" ? "left" : "failed", out)
+      // A detached Node is alive and will be back under the same incarnation.
+      if (message.reason === "detached") state.failed.delete(from.hex)
+      if (state.phase !== "ready") send({ _tag: "LeaveAck" })
+      return
+    }
+    case "LeaveAck": {
+      state.leaveAcks.delete(from.hex)
+      if (state.phase === "leaving" && state.leaveAcks.size === 0) left(state, out)
+      return
+    }
+    case "Probe": {
+      onReadiness(state, now, from, message.ready, undefined, out)
+      return void send({
+        _tag: "ProbeAck",
+        sequence: message.sequence,
+        ready: state.phase === "ready",
+        leaves: message.wantsLeaves ? state.leafSet.members.slice() : []
+      })
+    }
+    case "ProbeAck": {
+      const inquiry = state.inquiries.get(from.hex)
+      const isAnswer = inquiry !== undefined && inquiry.sequence === message.sequence
+      if (isAnswer) state.inquiries.delete(from.hex)
+      onReadiness(state, now, from, message.ready, isAnswer ? now - inquiry.askedAt : undefined, out)
+      if (isAnswer && message.ready && !inquiry.saidReady && state.phase === "ready") {
+        send({ _tag: "Joined", attempt: state.attempt })
+      }
+      return message.leaves.forEach(learn)
+    }
+    case "Failed": {
+      const there = Liveness.known(state, message.node.id)
+      if (there !== undefined && there.incarnation <= message.node.incarnation) {
+        Liveness.inquire(state, now, there, false, out)
+      }
+      return
+    }
+    case "RowRequest":
+      return void send({ _tag: "RowReply", nodes: RoutingTable.row(state.routingTable, message.row) })
+    case "RowReply":
+      return message.nodes.forEach(learn)
+  }
+}
+
+/** A Node said in person whether it is ready. */
+const onReadiness = (
+  state: State,
+  now: number,
+  from: Node.Node,
+  ready: boolean,
+  roundTrip: number | undefined,
+  out: Array<Output>
+): void => {
+  if (ready) {
+    Liveness.admit(state, from, roundTrip, out)
+    return
+  }
+  const there = Liveness.known(state, from.id)
+  if (there === undefined || there.incarnation > from.incarnation) return
+  Liveness.expel(state, now, from, "failed", out)
+  state.failed.delete(from.hex)
+}
+
+// -----------------------------------------------------------------------------
+// going
+// -----------------------------------------------------------------------------
+
+/** Both leases are gone: this Node answers for nothing, says so, and joins again. Rule L4. */
+const detach = (state: State, now: number, out: Array<Output>): void => {
+  state.phase = "joining"
+  state.detachedAt = now
+  state.notReady.clear()
+  sayGoodbye(state, "detached", out)
+  for (const leaf of state.leafSet.members) JoinProtocol.addVia(state, leaf)
+  for (const side of [state.predecessor, state.successor]) JoinProtocol.addVia(state, side.node)
+  state.predecessor = MembershipState.aloneSide(state.self)
+  state.successor = MembershipState.aloneSide(state.self)
+  state.pairings = { predecessor: undefined, successor: undefined }
+  out.push({ _tag: "Emit", event: { _tag: "Detached" } }, { _tag: "Emit", event: { _tag: "OwnershipChanged" } })
+  JoinProtocol.request(state, now, out)
+}
+
+/** Tells everybody near that this Node answers for nothing any more, and turns joiners away. */
+const sayGoodbye = (state: State, reason: "left" | "detached", out: Array<Output>): void => {
+  const told = new Map(state.leafSet.members.map((leaf) => [leaf.hex, leaf]))
+  for (const side of [state.predecessor, state.successor]) {
+    if (!NodeId.equals(side.node.id, state.self.id)) told.set(side.node.hex, side.node)
+  }
+  for (const node of told.values()) out.push({ _tag: "Send", to: node, message: { _tag: "Leaving", reason } })
+  if (state.busy !== undefined) {
+    out.push({
+      _tag: "Send",
+      to: state.busy.joiner,
+      message: { _tag: "Nack", attempt: state.busy.attempt, leaves: state.leafSet.members.slice() }
+    })
+    state.busy = undefined
+  }
+}
+
+/** Answers for nothing from now on, and waits until the neighbours have closed the gap. Rules V1, V2. */
+const leave = (state: State, now: number, out: Array<Output>): void => {
+  if (state.phase === "leaving") return
+  const wasReady = state.phase === "ready"
+  JoinProtocol.abort(state, now, out)
+  if (!wasReady) return left(state, out)
+  state.phase = "leaving"
+  state.leaveUntil = now + leavePatience
+  sayGoodbye(state, "left", out)
+  for (const side of [state.predecessor, state.successor]) {
+    if (!NodeId.equals(side.node.id, state.self.id) && side.lostAt === undefined) state.leaveAcks.add(side.node.hex)
+  }
+  out.push({ _tag: "Emit", event: { _tag: "OwnershipChanged" } })
+  if (state.leaveAcks.size === 0) left(state, out)
+}
+
+const left = (state: State, out: Array<Output>): void => {
+  state.phase = "idle"
+  state.inquiries.clear()
+  state.vias.length = 0
+  out.push({ _tag: "Emit", event: { _tag: "Left" } })
+}

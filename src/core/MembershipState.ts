@@ -1,0 +1,376 @@
+/**
+ * The state of one Node's membership, what comes in and what goes out.
+ *
+ * The core neither sends nor waits nor draws lots: `Membership.step` takes an
+ * input and the time, changes the state, and pushes outputs for a driver to
+ * carry out. The actors, the simulator and the explorer are such drivers. Times
+ * are milliseconds of one Node's monotonic clock; clocks of different Nodes
+ * agree on the length of a second, not on the hour.
+ *
+ * @since 0.1.0
+ */
+import type { ControlMessage, Neighbour } from "../protocol/ControlMessage.ts"
+import * as LeafSet from "../ring/LeafSet.ts"
+import * as NeighborhoodSet from "../ring/NeighborhoodSet.ts"
+import type { Tables } from "../ring/NextHop.ts"
+import type * as Node from "../ring/Node.ts"
+import * as RoutingTable from "../ring/RoutingTable.ts"
+
+/**
+ * The times and sizes that the protocol uses, in milliseconds and Nodes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Settings {
+  /** Leaves on each side. */
+  readonly leafSetSide: number
+  readonly neighborhoodSize: number
+  /** How long a lease lasts, from when it was asked for. */
+  readonly lease: number
+  /** How much longer a giver waits than the taker counts: covers the drift of two clocks over one lease. */
+  readonly margin: number
+  /** Time between renewals of a lease. Several must fit into one lease. */
+  readonly renewal: number
+  /** How long to wait for an answer before asking again. */
+  readonly probe: number
+  /** How often to ask again before a Node counts as failed. */
+  readonly probeRetries: number
+  /** How long a joiner waits before it tries again. */
+  readonly joinRetry: number
+  /** Up to how much longer, drawn by chance, so that joiners do not march in step. At least 1, which is none. */
+  readonly jitter: number
+  /** Time between exchanges of leaf sets with a random leaf. */
+  readonly exchange: number
+}
+
+/**
+ * One side of a Node's ownership: its neighbour there and the lease from it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Side {
+  /** Whom this Node holds to be its ready neighbour, and to whom alone it grants. Itself when it is alone. */
+  node: Node.Node
+  /**
+   * Where coverage ends: half-way to this Node. Equal to `node` but while a new
+   * neighbour has been granted a lease and has not yet granted one in turn.
+   */
+  bound: Node.Node
+  /** This Node answers for this side while the time is before this. */
+  leaseUntil: number
+  /** Number of the newest request to `node`, and when it was sent. */
+  sequence: number
+  askedAt: number
+  /** Requests in a row without an answer. */
+  unanswered: number
+  nextAskAt: number
+  /** Since when the neighbour counts as gone: no grant has been given to it from then on. */
+  lostAt: number | undefined
+  /** There is proof that it answers for nothing any more. */
+  proven: boolean
+  /** It said itself that it leaves, and waits for `LeaveAck`. */
+  leaving: boolean
+  /** What stood here before `node`: to be restored when `node` says that it never became ready (a joiner), or never took the grant. */
+  previous: Side | undefined
+  /** The attempt by which `node` came here as a joiner. */
+  attempt: number | undefined
+}
+
+/**
+ * A search for a new neighbour on a side whose neighbour is gone.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Pairing {
+  readonly node: Node.Node
+  readonly sequence: number
+  readonly askedAt: number
+  readonly unanswered: number
+}
+
+/**
+ * A conversation of a joiner with the two Nodes between which it joins.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Grant {
+  readonly predecessor: Node.Node
+  readonly successor: Node.Node
+  /** When `Insert` and `Commit` were sent: the leases count from here. */
+  readonly askedAt: number
+  inserted: boolean
+  committed: boolean
+}
+
+/**
+ * The phase of a Node.
+ *
+ * - `idle`: not yet told to join, or left.
+ * - `joining`: answers for nothing; wants to become ready.
+ * - `ready`: answers for its part of the ring, as far as its leases stand.
+ * - `leaving`: answers for nothing any more; waits for its neighbours to close the gap.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Phase = "idle" | "joining" | "ready" | "leaving"
+
+/**
+ * A Node that is being asked whether it lives.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Inquiry {
+  readonly node: Node.Node
+  sequence: number
+  askedAt: number
+  unanswered: number
+  /** What the question said about our own readiness. */
+  saidReady: boolean
+}
+
+/**
+ * The state of one Node's membership. Mutable, with one writer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface State extends Tables {
+  readonly self: Node.Node
+  readonly settings: Settings
+  phase: Phase
+  /** Meaningless unless ready. */
+  predecessor: Side
+  successor: Side
+  pairings: { predecessor: Pairing | undefined; successor: Pairing | undefined }
+  /** As gap owner: the one joiner that is being helped. Invariant: at most one, rule J2. */
+  busy: { readonly joiner: Node.Node; readonly attempt: number; readonly until: number } | undefined
+  /** As gap owner: joiners that wait for their turn, at most `maxWaiting`. */
+  readonly waiting: Array<Extract<ControlMessage, { readonly _tag: "JoinRequest" }>>
+  /** As joiner: the number of the newest attempt, when it was asked, whom to ask, and the grant in hand. */
+  attempt: number
+  attemptAt: number
+  retryAt: number
+  readonly vias: Array<Node.Node>
+  nextVia: number
+  grant: Grant | undefined
+  /** When a ready Node last lost both leases; `undefined` in a first join. Rule L5. */
+  detachedAt: number | undefined
+  /** Nodes that said, since then, that they are not ready either. */
+  readonly notReady: Map<string, Node.Node>
+  /** Questions under way, by id. At most `maxInquiries`. */
+  readonly inquiries: Map<string, Inquiry>
+  /** Lives that have ended, by id, and when: rumours about them, or about earlier ones, are ignored for four leases. At most `maxFailed`. */
+  readonly failed: Map<string, { readonly incarnation: number; readonly at: number }>
+  sequence: number
+  exchangeAt: number
+  leaveUntil: number
+  /** Who has still to say that the gap is closed. */
+  readonly leaveAcks: Set<string>
+  /** The state of the seeded generator: never zero. */
+  random: number
+}
+
+/**
+ * What can happen to a Node.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Input =
+  /** A message from the Node that the connection's handshake named. */
+  | { readonly _tag: "Received"; readonly from: Node.Node; readonly message: ControlMessage }
+  /** Proof that this life of a Node has ended: a fresh connect to its address was refused, or another life answered there. */
+  | { readonly _tag: "Refused"; readonly node: Node.Node }
+  /** An open connection to it ended: proves nothing, but asks for a look. */
+  | { readonly _tag: "Broken"; readonly node: Node.Node }
+  /** The time that `wakeAt` named has come. */
+  | { readonly _tag: "Woken" }
+  /** Start a ring of one. */
+  | { readonly _tag: "Found" }
+  /** Join through a Node that answered at a seed's address. */
+  | { readonly _tag: "Join"; readonly via: Node.Node }
+  | { readonly _tag: "Leave" }
+  /** Somebody did not acknowledge a routed message in time: look whether it lives. */
+  | { readonly _tag: "Suspect"; readonly node: Node.Node }
+
+/**
+ * What the driver is to do, or to tell.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Output =
+  /** Over the open connection to this life of the Node; where there is none, over a new one. */
+  | { readonly _tag: "Send"; readonly to: Node.Node; readonly message: ControlMessage }
+  | { readonly _tag: "Emit"; readonly event: Event }
+
+/**
+ * What a Node tells about its membership, in order.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Event =
+  | { readonly _tag: "Ready" }
+  /** Answers for nothing any more, and tries to join again. */
+  | { readonly _tag: "Detached" }
+  | { readonly _tag: "Left" }
+  /** The keys that this Node covers, or its tables, have changed: whoever holds a message decides again. */
+  | { readonly _tag: "OwnershipChanged" }
+  | { readonly _tag: "NodeJoined"; readonly node: Node.Node }
+  | { readonly _tag: "NodeExited"; readonly node: Node.Node; readonly reason: "left" | "failed" }
+  | { readonly _tag: "LeavesChanged" }
+  | { readonly _tag: "JoinRefused"; readonly reason: "idInUse" }
+
+/**
+ * Joiners that may wait at one gap owner. A further one is told to try again.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxWaiting = 64
+
+/**
+ * Questions that may be under way. A further candidate is not asked now; the next exchange brings it again.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxInquiries = 256
+
+/**
+ * Ended lives that are remembered. The oldest is forgotten first.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxFailed = 1024
+
+/**
+ * Nodes to ask for a way in that are remembered.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxVias = 64
+
+/**
+ * A side without a neighbour: one's own Node, whose lease never ends.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const aloneSide = (self: Node.Node): Side => makeSide(self, self, Number.POSITIVE_INFINITY)
+
+/**
+ * A side with a neighbour.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeSide = (node: Node.Node, bound: Node.Node, leaseUntil: number): Side => ({
+  node,
+  bound,
+  leaseUntil,
+  sequence: 0,
+  askedAt: 0,
+  unanswered: 0,
+  nextAskAt: 0,
+  lostAt: undefined,
+  proven: false,
+  leaving: false,
+  previous: undefined,
+  attempt: undefined
+})
+
+/**
+ * The state of a Node that knows nobody.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (self: Node.Node, settings: Settings, seed: number): State => ({
+  self,
+  settings,
+  leafSet: LeafSet.make(self.id, settings.leafSetSide),
+  routingTable: RoutingTable.make(self.id),
+  neighborhoodSet: NeighborhoodSet.make(self.id, settings.neighborhoodSize),
+  phase: "idle",
+  predecessor: aloneSide(self),
+  successor: aloneSide(self),
+  pairings: { predecessor: undefined, successor: undefined },
+  busy: undefined,
+  waiting: [],
+  attempt: 0,
+  attemptAt: 0,
+  retryAt: Number.POSITIVE_INFINITY,
+  vias: [],
+  nextVia: 0,
+  grant: undefined,
+  detachedAt: undefined,
+  notReady: new Map(),
+  inquiries: new Map(),
+  failed: new Map(),
+  sequence: 0,
+  exchangeAt: Number.POSITIVE_INFINITY,
+  leaveUntil: Number.POSITIVE_INFINITY,
+  leaveAcks: new Set(),
+  random: (seed | 0) === 0 ? 1 : seed | 0
+})
+
+const cloneSide = (side: Side): Side => ({
+  ...side,
+  previous: side.previous === undefined ? undefined : cloneSide(side.previous)
+})
+
+/**
+ * A copy that shares nothing mutable: the explorer and the simulator branch on it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const clone = (state: State): State => ({
+  ...state,
+  leafSet: LeafSet.clone(state.leafSet),
+  routingTable: RoutingTable.clone(state.routingTable),
+  neighborhoodSet: NeighborhoodSet.clone(state.neighborhoodSet),
+  predecessor: cloneSide(state.predecessor),
+  successor: cloneSide(state.successor),
+  pairings: { ...state.pairings },
+  waiting: state.waiting.slice(),
+  vias: state.vias.slice(),
+  grant: state.grant === undefined ? undefined : { ...state.grant },
+  notReady: new Map(state.notReady),
+  inquiries: new Map(Array.from(state.inquiries, ([hex, inquiry]) => [hex, { ...inquiry }])),
+  failed: new Map(state.failed),
+  leaveAcks: new Set(state.leaveAcks)
+})
+
+/**
+ * The next number of the seeded generator, 0 to 2^32 - 1 (xorshift32; Marsaglia, 2003).
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const nextRandom = (state: State): number => {
+  let x = state.random
+  x ^= x << 13
+  x ^= x >>> 17
+  x ^= x << 5
+  state.random = x
+  return x >>> 0
+}
+
+/**
+ * The other side.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const opposite = (neighbour: Neighbour): Neighbour => neighbour === "predecessor" ? "successor" : "predecessor"

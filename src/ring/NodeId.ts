@@ -1,0 +1,461 @@
+/**
+ * A 128-bit identifier on the ring: of a Node, or of a key.
+ *
+ * Ids are read as unsigned integers modulo 2^128 and, for prefixes, as 32
+ * hexadecimal digits (b = 4). Clockwise is the direction of growing ids.
+ * Nothing here allocates but what returns a `NodeId`: four 32-bit words are
+ * compared and subtracted in place, because this is what routing does per message.
+ *
+ * Source: Rowstron, Druschel, "Pastry" (Middleware 2001), section 2.
+ *
+ * @since 0.1.0
+ */
+import * as Equal from "effect/Equal"
+import * as Hash from "effect/Hash"
+import * as Option from "effect/Option"
+import * as Order_ from "effect/Order"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { createHash } from "node:crypto"
+
+/**
+ * Digits of an id (b = 4, so 128 / 4).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const digits = 32
+
+/**
+ * Values of a digit.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const radix = 16
+
+/**
+ * A 128-bit unsigned integer on the ring.
+ *
+ * **Details**
+ *
+ * The words are signed 32-bit integers, most significant first: V8 keeps those
+ * without boxing. Use the functions of this module rather than the words.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class NodeId implements Equal.Equal {
+  readonly word0: number
+  readonly word1: number
+  readonly word2: number
+  readonly word3: number
+  private text: string | undefined
+
+  constructor(word0: number, word1: number, word2: number, word3: number) {
+    this.word0 = word0 | 0
+    this.word1 = word1 | 0
+    this.word2 = word2 | 0
+    this.word3 = word3 | 0
+    this.text = undefined
+  }
+
+  [Equal.symbol](that: unknown): boolean {
+    return that instanceof NodeId && equals(this, that)
+  }
+
+  [Hash.symbol](): number {
+    return this.word0 ^ this.word1 ^ this.word2 ^ this.word3
+  }
+
+  /** The id as 32 lower-case hexadecimal digits; computed once. */
+  get hex(): string {
+    return this.text ??= hexWord(this.word0) + hexWord(this.word1) + hexWord(this.word2) + hexWord(this.word3)
+  }
+
+  toString(): string {
+    return this.hex
+  }
+
+  toJSON(): string {
+    return this.hex
+  }
+}
+
+const hexWord = (word: number): string => (word >>> 0).toString(16).padStart(8, "0")
+
+// -----------------------------------------------------------------------------
+// constructors
+// -----------------------------------------------------------------------------
+
+/**
+ * The id whose bits are all zero.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const zero: NodeId = new NodeId(0, 0, 0, 0)
+
+/**
+ * Reads an id from 32 hexadecimal digits, of either case.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromHex = (text: string): Option.Option<NodeId> =>
+  /^[0-9a-fA-F]{32}$/.test(text)
+    ? Option.some(
+      new NodeId(
+        Number.parseInt(text.slice(0, 8), 16),
+        Number.parseInt(text.slice(8, 16), 16),
+        Number.parseInt(text.slice(16, 24), 16),
+        Number.parseInt(text.slice(24, 32), 16)
+      )
+    )
+    : Option.none()
+
+/**
+ * Reads an id from the first 16 of at least 16 bytes, most significant first.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromBytes = (bytes: Uint8Array): Option.Option<NodeId> =>
+  bytes.length < 16 ? Option.none() : Option.some(readUnsafe(bytes, 0))
+
+/**
+ * Reads an id at an offset. The caller has checked that 16 bytes are there.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const readUnsafe = (bytes: Uint8Array, offset: number): NodeId =>
+  new NodeId(
+    wordAt(bytes, offset),
+    wordAt(bytes, offset + 4),
+    wordAt(bytes, offset + 8),
+    wordAt(bytes, offset + 12)
+  )
+
+const wordAt = (bytes: Uint8Array, offset: number): number =>
+  (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!
+
+/**
+ * Hashes a text to an id: the first 16 bytes of its SHA-256 as UTF-8.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromString = (text: string): NodeId => readUnsafe(createHash("sha256").update(text, "utf8").digest(), 0)
+
+/**
+ * The id that a person named: 32 hexadecimal digits are that id, anything else is hashed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const parse = (text: string): NodeId => Option.getOrElse(fromHex(text), () => fromString(text))
+
+/**
+ * Draws an id from a generator of 32-bit integers, so that whoever owns chance owns ids too.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const random = (nextWord: () => number): NodeId => new NodeId(nextWord(), nextWord(), nextWord(), nextWord())
+
+// -----------------------------------------------------------------------------
+// conversions
+// -----------------------------------------------------------------------------
+
+/**
+ * The 16 bytes of an id, most significant first.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const toBytes = (self: NodeId): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(16)
+  write(self, bytes, 0)
+  return bytes
+}
+
+/**
+ * Writes the 16 bytes of an id at an offset.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const write = (self: NodeId, bytes: Uint8Array, offset: number): void => {
+  writeWord(self.word0, bytes, offset)
+  writeWord(self.word1, bytes, offset + 4)
+  writeWord(self.word2, bytes, offset + 8)
+  writeWord(self.word3, bytes, offset + 12)
+}
+
+const writeWord = (word: number, bytes: Uint8Array, offset: number): void => {
+  bytes[offset] = word >>> 24
+  bytes[offset + 1] = word >>> 16
+  bytes[offset + 2] = word >>> 8
+  bytes[offset + 3] = word
+}
+
+// -----------------------------------------------------------------------------
+// comparisons
+// -----------------------------------------------------------------------------
+
+/**
+ * Whether two ids are the same number.
+ *
+ * @category comparisons
+ * @since 0.1.0
+ */
+export const equals = (x: NodeId, y: NodeId): boolean =>
+  x.word3 === y.word3 && x.word2 === y.word2 && x.word1 === y.word1 && x.word0 === y.word0
+
+/**
+ * Compares two ids as unsigned integers (not along the ring).
+ *
+ * @category comparisons
+ * @since 0.1.0
+ */
+export const compare = (x: NodeId, y: NodeId): -1 | 0 | 1 =>
+  x.word0 !== y.word0
+    ? (x.word0 >>> 0 < y.word0 >>> 0 ? -1 : 1)
+    : x.word1 !== y.word1
+    ? (x.word1 >>> 0 < y.word1 >>> 0 ? -1 : 1)
+    : x.word2 !== y.word2
+    ? (x.word2 >>> 0 < y.word2 >>> 0 ? -1 : 1)
+    : x.word3 !== y.word3
+    ? (x.word3 >>> 0 < y.word3 >>> 0 ? -1 : 1)
+    : 0
+
+/**
+ * The order of ids as unsigned integers.
+ *
+ * @category comparisons
+ * @since 0.1.0
+ */
+export const Order: Order_.Order<NodeId> = Order_.make(compare)
+
+// The result of the last `subtract`: a 128-bit number in four signed words.
+let high = 0
+let mid1 = 0
+let mid2 = 0
+let low = 0
+
+/** x - y modulo 2^128 into the four words above. */
+const subtract = (x: NodeId, y: NodeId): void => {
+  const d3 = (x.word3 >>> 0) - (y.word3 >>> 0)
+  const d2 = (x.word2 >>> 0) - (y.word2 >>> 0) - (d3 < 0 ? 1 : 0)
+  const d1 = (x.word1 >>> 0) - (y.word1 >>> 0) - (d2 < 0 ? 1 : 0)
+  high = ((x.word0 >>> 0) - (y.word0 >>> 0) - (d1 < 0 ? 1 : 0)) | 0
+  mid1 = d1 | 0
+  mid2 = d2 | 0
+  low = d3 | 0
+}
+
+/** Turns the last difference into its negative modulo 2^128. */
+const negate = (): void => {
+  low = -low | 0
+  const carry2 = low === 0 ? 1 : 0
+  mid2 = (~mid2 + carry2) | 0
+  const carry1 = carry2 === 1 && mid2 === 0 ? 1 : 0
+  mid1 = (~mid1 + carry1) | 0
+  high = (~high + (carry1 === 1 && mid1 === 0 ? 1 : 0)) | 0
+}
+
+/**
+ * Compares the lengths of two clockwise arcs, `from1` to `to1` and `from2` to `to2`.
+ *
+ * @category comparisons
+ * @since 0.1.0
+ */
+export const compareArcs = (from1: NodeId, to1: NodeId, from2: NodeId, to2: NodeId): -1 | 0 | 1 => {
+  subtract(to1, from1)
+  const x0 = high
+  const x1 = mid1
+  const x2 = mid2
+  const x3 = low
+  subtract(to2, from2)
+  return compareWords(x0, x1, x2, x3, high, mid1, mid2, low)
+}
+
+/**
+ * Which of `x` and `y` comes first on a walk clockwise from `from`.
+ *
+ * @category comparisons
+ * @since 0.1.0
+ */
+export const compareClockwise = (from: NodeId, x: NodeId, y: NodeId): -1 | 0 | 1 => compareArcs(from, x, from, y)
+
+const compareWords = (
+  x0: number,
+  x1: number,
+  x2: number,
+  x3: number,
+  y0: number,
+  y1: number,
+  y2: number,
+  y3: number
+): -1 | 0 | 1 =>
+  x0 !== y0
+    ? (x0 >>> 0 < y0 >>> 0 ? -1 : 1)
+    : x1 !== y1
+    ? (x1 >>> 0 < y1 >>> 0 ? -1 : 1)
+    : x2 !== y2
+    ? (x2 >>> 0 < y2 >>> 0 ? -1 : 1)
+    : x3 !== y3
+    ? (x3 >>> 0 < y3 >>> 0 ? -1 : 1)
+    : 0
+
+/**
+ * Whether `x` lies strictly inside the clockwise arc from `from` to `to`.
+ * An arc from a point to itself is the whole ring without that point.
+ *
+ * @category comparisons
+ * @since 0.1.0
+ */
+export const isBetween = (from: NodeId, x: NodeId, to: NodeId): boolean =>
+  !equals(x, from) && !equals(x, to) && (equals(from, to) || compareClockwise(from, x, to) < 0)
+
+/**
+ * Whether `x` is a better root of `key` than `y` is: numerically closer on the
+ * ring or, at the same distance, the counter-clockwise one of the two.
+ * A strict total order for a fixed key. Rule R2 of `docs/protocol.md`.
+ *
+ * @category comparisons
+ * @since 0.1.0
+ */
+export const isCloser = (key: NodeId, x: NodeId, y: NodeId): boolean => {
+  subtract(key, x)
+  const xIsClockwise = high < 0
+  if (xIsClockwise) negate()
+  const x0 = high
+  const x1 = mid1
+  const x2 = mid2
+  const x3 = low
+  subtract(key, y)
+  const yIsClockwise = high < 0
+  if (yIsClockwise) negate()
+  const order = compareWords(x0, x1, x2, x3, high, mid1, mid2, low)
+  return order < 0 || (order === 0 && yIsClockwise && !xIsClockwise)
+}
+
+// -----------------------------------------------------------------------------
+// distances
+// -----------------------------------------------------------------------------
+
+/**
+ * The clockwise distance from one id to another: `(to - from) mod 2^128`.
+ *
+ * @category distances
+ * @since 0.1.0
+ */
+export const clockwise = (from: NodeId, to: NodeId): NodeId => {
+  subtract(to, from)
+  return new NodeId(high, mid1, mid2, low)
+}
+
+/**
+ * The distance along the ring, the shorter way round: at most 2^127.
+ *
+ * @category distances
+ * @since 0.1.0
+ */
+export const distance = (x: NodeId, y: NodeId): NodeId => {
+  subtract(x, y)
+  if (high < 0) negate()
+  return new NodeId(high, mid1, mid2, low)
+}
+
+/**
+ * On which side of `self` an id lies, the shorter way round. Exactly half a
+ * ring away counts as left (counter-clockwise).
+ *
+ * @category distances
+ * @since 0.1.0
+ */
+export const side = (self: NodeId, that: NodeId): "left" | "right" | "same" => {
+  subtract(that, self)
+  return high < 0 ? "left" : (high | mid1 | mid2 | low) === 0 ? "same" : "right"
+}
+
+/**
+ * Adds a distance to an id, modulo 2^128.
+ *
+ * @category distances
+ * @since 0.1.0
+ */
+export const add = (self: NodeId, that: NodeId): NodeId => {
+  const s3 = (self.word3 >>> 0) + (that.word3 >>> 0)
+  const s2 = (self.word2 >>> 0) + (that.word2 >>> 0) + (s3 > 0xffffffff ? 1 : 0)
+  const s1 = (self.word1 >>> 0) + (that.word1 >>> 0) + (s2 > 0xffffffff ? 1 : 0)
+  return new NodeId((self.word0 >>> 0) + (that.word0 >>> 0) + (s1 > 0xffffffff ? 1 : 0), s1, s2, s3)
+}
+
+// -----------------------------------------------------------------------------
+// digits
+// -----------------------------------------------------------------------------
+
+/**
+ * How many leading hexadecimal digits two ids share: 0 to 32.
+ *
+ * @category digits
+ * @since 0.1.0
+ */
+export const commonPrefix = (x: NodeId, y: NodeId): number => {
+  const d0 = x.word0 ^ y.word0
+  if (d0 !== 0) return Math.clz32(d0) >>> 2
+  const d1 = x.word1 ^ y.word1
+  if (d1 !== 0) return 8 + (Math.clz32(d1) >>> 2)
+  const d2 = x.word2 ^ y.word2
+  if (d2 !== 0) return 16 + (Math.clz32(d2) >>> 2)
+  const d3 = x.word3 ^ y.word3
+  return d3 !== 0 ? 24 + (Math.clz32(d3) >>> 2) : digits
+}
+
+/**
+ * The hexadecimal digit at an index, 0 (most significant) to 31.
+ *
+ * @category digits
+ * @since 0.1.0
+ */
+export const digit = (self: NodeId, index: number): number => {
+  const word = index < 8 ? self.word0 : index < 16 ? self.word1 : index < 24 ? self.word2 : self.word3
+  return (word >>> (28 - ((index & 7) << 2))) & 15
+}
+
+// -----------------------------------------------------------------------------
+// schemas
+// -----------------------------------------------------------------------------
+
+const Self = Schema.instanceOf(NodeId)
+
+/**
+ * An id as 16 bytes: the form on the wire.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const FromBytes = Schema.Uint8Array.check(
+  Schema.makeFilter((bytes) => bytes.length === 16 || "an id has 16 bytes")
+).pipe(
+  Schema.decodeTo(
+    Self,
+    SchemaTransformation.transform<NodeId, Uint8Array>({ decode: (bytes) => readUnsafe(bytes, 0), encode: toBytes })
+  )
+)
+
+/**
+ * An id as 32 hexadecimal digits: the form in JSON and configuration.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const FromHex = Schema.String.check(Schema.isPattern(/^[0-9a-fA-F]{32}$/)).pipe(
+  Schema.decodeTo(
+    Self,
+    SchemaTransformation.transform<NodeId, string>({ decode: parse, encode: (id) => id.hex })
+  )
+)

@@ -1,0 +1,123 @@
+/**
+ * Frames on a byte stream: a 4-byte big-endian length, then that many bytes.
+ *
+ * Pure and synchronous. A frame may be empty.
+ *
+ * @since 0.1.0
+ */
+
+const headerSize = 4
+
+const initialCapacity = 64 * 1024
+
+/**
+ * Encodes a batch of frames into one buffer, each behind its length.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encodeFrames = (frames: ReadonlyArray<Uint8Array>): Uint8Array => {
+  let size = frames.length * headerSize
+  for (const frame of frames) size += frame.byteLength
+  const bytes = new Uint8Array(size)
+  let offset = 0
+  for (const frame of frames) {
+    const length = frame.byteLength
+    bytes[offset] = length >>> 24
+    bytes[offset + 1] = length >>> 16
+    bytes[offset + 2] = length >>> 8
+    bytes[offset + 3] = length
+    bytes.set(frame, offset + headerSize)
+    offset += headerSize + length
+  }
+  return bytes
+}
+
+/**
+ * Cuts a stream of chunks into frames.
+ *
+ * A frame that lies whole inside one chunk is a view of that chunk, so a chunk
+ * must not be written to after it has been pushed. What is buffered for a
+ * frame still under way grows with the bytes that arrived, not with the length
+ * that was announced.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export class FrameDecoder {
+  readonly maxFrameSize: number
+  private headerRead = 0
+  private length = 0
+  private partial: Uint8Array | undefined
+  private filled = 0
+  private oversized: number | undefined
+
+  constructor(maxFrameSize: number) {
+    this.maxFrameSize = maxFrameSize
+  }
+
+  /**
+   * The length of the frame that was refused, once one was larger than
+   * `maxFrameSize`. From then on the decoder ignores its input.
+   */
+  get refused(): number | undefined {
+    return this.oversized
+  }
+
+  /** Whether a frame has begun and not ended: the end of the stream would cut it. */
+  get isMidFrame(): boolean {
+    return this.headerRead > 0
+  }
+
+  /** Appends the frames that `chunk` completes to `frames`. */
+  push(chunk: Uint8Array, frames: Array<Uint8Array>): void {
+    const end = chunk.byteLength
+    let offset = 0
+    while (this.oversized === undefined) {
+      if (this.partial === undefined) {
+        while (this.headerRead < headerSize) {
+          if (offset === end) return
+          this.length = this.length * 256 + chunk[offset++]!
+          this.headerRead++
+        }
+        if (this.length > this.maxFrameSize) {
+          this.oversized = this.length
+          return
+        }
+        if (end - offset >= this.length) {
+          frames.push(chunk.subarray(offset, offset + this.length))
+          offset += this.length
+          this.reset()
+          continue
+        }
+        if (offset === end) return
+      }
+      const take = Math.min(this.length - this.filled, end - offset)
+      const partial = this.reserve(take)
+      partial.set(chunk.subarray(offset, offset + take), this.filled)
+      this.filled += take
+      offset += take
+      if (this.filled < this.length) return
+      frames.push(partial)
+      this.reset()
+    }
+  }
+
+  private reserve(additional: number): Uint8Array {
+    const needed = this.filled + additional
+    const partial = this.partial
+    if (partial !== undefined && partial.byteLength >= needed) return partial
+    const capacity = Math.min(this.length, Math.max(needed, initialCapacity, this.filled * 2))
+    const grown = new Uint8Array(capacity)
+    if (partial !== undefined) grown.set(partial)
+    this.partial = grown
+    return grown
+  }
+
+  private reset(): void {
+    this.headerRead = 0
+    this.length = 0
+    this.partial = undefined
+    this.filled = 0
+  }
+}

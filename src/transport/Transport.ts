@@ -1,0 +1,153 @@
+/**
+ * The seam between the overlay and the network: whole frames over connections.
+ *
+ * A `Transport` listens and dials. What it hands out is a {@link Connection}
+ * that carries frames (byte arrays) whole, in order and at most once, or ends.
+ * It knows nothing of Nodes, handshakes or messages: `Link` stands on top.
+ * Layers: `Tcp` (real sockets) and `Memory` (a network inside the process).
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+
+/**
+ * Where somebody listens: a host (IPv4, IPv6 without brackets, or a name) and a TCP port.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/**
+ * Renders an address as `host:port`, an IPv6 host in brackets.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const formatAddress = (address: Address): string =>
+  address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
+
+/**
+ * A dial that did not become a connection.
+ *
+ * `Refused` alone is proof that no process listens there. `Timeout`,
+ * `Unreachable` and `Resources` (no file descriptors here) prove nothing about
+ * the peer. `BadAddress` cannot be resolved or parsed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class DialError extends Schema.TaggedError<DialError>()("DialError", {
+  address: Schema.String,
+  reason: Schema.Literals(["Refused", "Timeout", "Unreachable", "Resources", "BadAddress"]),
+  message: Schema.String
+}) {}
+
+/**
+ * A port that cannot be listened on.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
+  address: Schema.String,
+  reason: Schema.Literals(["InUse", "Denied", "BadAddress", "Resources", "Other"]),
+  message: Schema.String
+}) {}
+
+/**
+ * The end of a connection. Every connection ends with one of these.
+ *
+ * `Closed`: the peer ended it cleanly between two frames. `Reset`: it broke
+ * (the peer's process died, the network cut it, or it was closed here).
+ * `FrameTooLarge` and `Truncated`: the peer broke the framing rules; the connection is closed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ConnectionError extends Schema.TaggedError<ConnectionError>()("ConnectionError", {
+  reason: Schema.Literals(["Closed", "Reset", "FrameTooLarge", "Truncated"]),
+  message: Schema.String
+}) {}
+
+/**
+ * A connection that carries whole frames.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Connection {
+  /** The other end as the network shows it (for an accepted connection its ephemeral port). */
+  readonly remote: Address
+  /**
+   * Writes frames in order, as one batch. Suspends while the peer does not
+   * read (back-pressure). One fiber at a time may write.
+   */
+  readonly write: (frames: ReadonlyArray<Uint8Array>) => Effect.Effect<void, ConnectionError>
+  /**
+   * Takes all frames that have arrived, at least one, waiting if there is none.
+   * Frames that arrived before the end are handed out before the error. One fiber at a time may read.
+   * A frame's bytes belong to the taker: nobody writes to them later.
+   */
+  readonly read: Effect.Effect<readonly [Uint8Array, ...Array<Uint8Array>], ConnectionError>
+}
+
+/**
+ * What a listener and a dialler agree on beforehand.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConnectionOptions {
+  /** Largest frame accepted, in bytes, without its length prefix. A larger one ends the connection before it is buffered. */
+  readonly maxFrameSize: number
+}
+
+/**
+ * A bound port.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Listener {
+  /** The address that is really bound: port 0 has become a number. */
+  readonly address: Address
+  /**
+   * Runs `handler` for each accepted connection in a fiber of its own, until interrupted.
+   * A connection lives as long as its handler's fiber: when the handler ends, what was
+   * written is flushed and the connection closed. A failure in one handler touches no other.
+   * Interrupting `serve` interrupts all handlers.
+   */
+  readonly serve: <E, R>(
+    handler: (connection: Connection) => Effect.Effect<void, E, R>
+  ) => Effect.Effect<never, never, R>
+}
+
+/**
+ * The network as a service.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Transport extends Context.Service<Transport, {
+  /** Binds an address; listening has begun when this returns, and ends with the scope. Connections made before `serve` runs wait. */
+  readonly listen: (
+    address: Address,
+    options: ConnectionOptions & {
+      /** Most accepted connections at once; further ones are closed at once. */
+      readonly maxConnections: number
+    }
+  ) => Effect.Effect<Listener, ListenError, Scope.Scope>
+  /** Opens a connection; it ends with the scope, after what was written has been flushed. */
+  readonly dial: (
+    address: Address,
+    options: ConnectionOptions & { readonly timeout: Duration.Input }
+  ) => Effect.Effect<Connection, DialError, Scope.Scope>
+}>()("effect-wendy/transport/Transport") {}
