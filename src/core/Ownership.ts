@@ -224,6 +224,8 @@ export const lose = (
   out: Array<Output>,
   leaving = false
 ): void => {
+  // First of all: the joiner was promised a gap that ends at this very successor. Found by exploring "2 ring, join, crash".
+  if (Node.isSameLife(state.successor.node, node)) dropBusy(state, out)
   for (const which of ["predecessor", "successor"] as const) {
     for (let side: Side | undefined = state[which]; side !== undefined; side = side.previous) {
       if (!Node.isSameLife(side.node, node) || isAloneSide(state, side)) continue
@@ -240,7 +242,6 @@ export const lose = (
       state[which].nextAskAt = now
     }
   }
-  if (state.phase === "ready" && state.successor.lostAt !== undefined) dropBusy(state, out)
 }
 
 /** A gap owner whose own successor is gone cannot help a joiner. Rule J6. */

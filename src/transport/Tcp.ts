@@ -36,7 +36,7 @@ import {
  * **Details**
  *
  * `TCP_NODELAY` and keep-alive are on. A connection that is closed sends what
- * was written for at most one second, and then gives the peer a quarter of a
+ * was written for at most one second, and then gives the peer a tenth of a
  * second to end its side, so that unread bytes do not turn the end into a reset.
  * Closing a listener's scope interrupts its handlers.
  *
@@ -130,7 +130,7 @@ const keepAliveInitialDelay = 30_000
 
 const flushMillis = 1_000
 
-const lingerMillis = 250
+const lingerMillis = 100
 
 const noBytes = new Uint8Array(0)
 

@@ -81,7 +81,7 @@ describe("NextHop (rule R3)", () => {
       const left = better.filter((node) => kept.has(idOf(node)))
       assert.strictEqual(other === undefined, left.length === 0)
       if (other !== undefined) assert.include(left, other)
-      // What is excluded but was not to be chosen changes nothing.
+      // To exclude nobody changes nothing, to exclude everybody leaves nobody.
       assert.strictEqual(NextHop.nextHop(tables, fromBig(key), () => false), hop)
       assert.isUndefined(NextHop.nextHop(tables, fromBig(key), () => true))
     }
