@@ -17,7 +17,7 @@ import { PreventSchedulerYield } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import type * as Socket from "effect/socket/Socket"
 import * as Net from "node:net"
-import { FrameDecoder, encodeFrames } from "./Framing.ts"
+import { encodeFrames, FrameDecoder } from "./Framing.ts"
 import { makeAcceptor } from "./internal/acceptor.ts"
 import {
   type Address,
@@ -228,32 +228,31 @@ const makeReset = (what: string): ConnectionError =>
 const isCleanEnd = (error: Socket.SocketError): boolean =>
   error.reason._tag === "SocketCloseError" && error.reason.code === 1000
 
+const once = (socket: Net.Socket, event: "close" | "finish"): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const onEvent = () => resume(Effect.void)
+    if (socket.closed || (event === "finish" && socket.writableFinished)) return onEvent()
+    socket.once(event, onEvent)
+    return Effect.sync(() => socket.off(event, onEvent))
+  })
+
+const atMost = (effect: Effect.Effect<void>, millis: number) =>
+  Effect.timeoutOption(Effect.interruptible(effect), millis)
+
 /**
  * Unread bytes turn the end of a socket into a reset that overtakes what was
  * written, so they are thrown away until the peer has ended its side too.
  */
-const closeSocket = (socket: Net.Socket): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    if (socket.closed) {
-      resume(Effect.void)
-      return
-    }
-    const destroy = () => socket.destroy()
-    let timer = setTimeout(destroy, flushMillis)
-    const linger = () => {
-      clearTimeout(timer)
-      timer = setTimeout(destroy, lingerMillis)
-    }
-    socket.once("close", () => {
-      clearTimeout(timer)
-      resume(Effect.void)
-    })
-    if (socket.destroyed) return
-    if (socket.writableFinished) linger()
-    else socket.once("finish", linger)
+const closeSocket = Effect.fnUntraced(function*(socket: Net.Socket) {
+  if (!socket.destroyed) {
     socket.end()
     socket.resume()
-  })
+    yield* atMost(Effect.raceFirst(once(socket, "finish"), once(socket, "close")), flushMillis)
+    if (socket.writableFinished) yield* atMost(once(socket, "close"), lingerMillis)
+    socket.destroy()
+  }
+  yield* once(socket, "close")
+})
 
 const remoteOf = (socket: Net.Socket): Address => {
   const host = socket.remoteAddress ?? ""
@@ -339,7 +338,8 @@ const toListenError = (address: Address, cause: unknown): ListenError => {
     return new ListenError({
       address: at,
       reason: "BadAddress",
-      message: `${at} is not an address of this machine (${code}). Choose one that is, an IPv6 address without brackets.`
+      message:
+        `${at} is not an address of this machine (${code}). Choose one that is, an IPv6 address without brackets.`
     })
   }
   return new ListenError({

@@ -242,14 +242,39 @@ describe("NextHop: what Go Wendy did wrong", () => {
     const self = ids[0]!
     const key = Oracle.keyOf(ids, spec)
     const tables = garbageTables(ids, 1 + Oracle.below(next, 4), next)
-    const hop = NextHop.nextHop(tables, fromBig(key))
-    if (NextHop.reasonOfLast() !== "rare") return
-    const better = Oracle.known(tables).map(idOf).filter((id) => Oracle.isCloser(key, id, self))
-    const keeping = better.filter((id) => Oracle.commonPrefix(id, key) >= Oracle.commonPrefix(self, key))
-    const candidates = keeping.length > 0 ? keeping : better
-    assert.strictEqual(
-      hop === undefined ? undefined : idOf(hop),
-      candidates.length === 0 ? undefined : Oracle.root(candidates, key)
-    )
+    // Twice: the second time whoever was chosen first does not answer.
+    const excluded = new Set<bigint>()
+    for (let times = 0; times < 2; times++) {
+      const hop = NextHop.nextHop(tables, fromBig(key), (node) => excluded.has(idOf(node)))
+      if (NextHop.reasonOfLast() === "rare") {
+        const better = Oracle.known(tables).map(idOf).filter((id) =>
+          Oracle.isCloser(key, id, self) && !excluded.has(id)
+        )
+        const keeping = better.filter((id) => Oracle.commonPrefix(id, key) >= Oracle.commonPrefix(self, key))
+        const candidates = keeping.length > 0 ? keeping : better
+        assert.strictEqual(
+          hop === undefined ? undefined : idOf(hop),
+          candidates.length === 0 ? undefined : Oracle.root(candidates, key)
+        )
+      }
+      if (hop !== undefined) excluded.add(idOf(hop))
+    }
   }, { arbitrary: { runs: 400, size: 60 } })
+
+  it("Go Wendy defect 18: in the rare case a kept prefix goes before a smaller distance", () => {
+    const self = 0x1000n << 112n
+    const key = fromBig((0x2000n << 112n) - 1n)
+    const tables = Oracle.emptyTables(self, 1)
+    const leaf = Oracle.node(self + 1n)
+    LeafSet.insert(tables.leafSet, leaf)
+    LeafSet.insert(tables.leafSet, Oracle.node(self - 1n))
+    const isLeaf = (node: Node.Node) => node === leaf
+    const other = Oracle.node(0x2000n << 112n)
+    RoutingTable.insert(tables.routingTable, other)
+    assert.strictEqual(NextHop.nextHop(tables, key, isLeaf), other)
+    const keeping = Oracle.node(0x1e00n << 112n)
+    RoutingTable.insert(tables.routingTable, keeping)
+    assert.strictEqual(NextHop.nextHop(tables, key, isLeaf), keeping)
+    assert.strictEqual(NextHop.reasonOfLast(), "rare")
+  })
 })

@@ -132,7 +132,8 @@ describe("Tcp", () => {
       yield* Deferred.await(begun)
       yield* Fiber.interrupt(serving)
       yield* Effect.callback<void>((resume) => {
-        raw.once("close", () => resume(Effect.void))
+        raw.once("close", () =>
+          resume(Effect.void))
         raw.end()
         raw.resume()
       })

@@ -1,0 +1,226 @@
+/**
+ * Deduplication: what has been delivered at this Node, so that it is not delivered again.
+ *
+ * Copies arise on purpose: a Node that hears no acknowledgement sends on by
+ * another way, and a sender that hears no receipt sends again. The root tells
+ * them apart by (origin, incarnation, class, counter). Rules C1, C5 of `docs/protocol.md`.
+ *
+ * @since 0.1.0
+ */
+import type { DeliveredId } from "../protocol/Frame.ts"
+import * as NodeId from "../ring/NodeId.ts"
+
+/**
+ * Acknowledged messages of one origin among which copies are told apart; older ones count as expired.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const windowSize = 65_536
+
+/**
+ * Origins that are remembered; the one that was silent longest is forgotten first.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxOrigins = 1024
+
+/**
+ * Confirmed messages that are remembered in all; when there are more, the origin
+ * that was silent longest is forgotten.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxDelivered = 524_288
+
+/**
+ * How far a delivery has come.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Outcome = "running" | "delivered" | "failed"
+
+interface Delivery {
+  readonly key: NodeId.NodeId
+  outcome: Outcome
+}
+
+interface Origin {
+  readonly id: NodeId.NodeId
+  readonly incarnation: number
+  /** Confirmed messages below this have an outcome at their origin: copies of them count as expired. */
+  floor: number
+  readonly confirmed: Map<number, Delivery>
+  /** Acknowledged messages: one bit each, by counter modulo the window. */
+  bits: Int32Array | undefined
+  highest: number
+}
+
+/**
+ * What has been delivered here.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Deduplication {
+  /** In order of last use. */
+  readonly origins: Map<string, Origin>
+  delivered: number
+}
+
+/**
+ * Nothing delivered yet.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): Deduplication => ({ origins: new Map(), delivered: 0 })
+
+const originOf = (self: Deduplication, id: NodeId.NodeId, incarnation: number): Origin => {
+  const name = `${id.hex}${incarnation}`
+  let origin = self.origins.get(name)
+  if (origin === undefined) {
+    origin = { id, incarnation, floor: 0, confirmed: new Map(), bits: undefined, highest: -1 }
+    if (self.origins.size >= maxOrigins) forgetOldest(self)
+  } else {
+    self.origins.delete(name)
+  }
+  self.origins.set(name, origin)
+  return origin
+}
+
+const forgetOldest = (self: Deduplication): void => {
+  for (const [name, oldest] of self.origins) {
+    self.delivered -= oldest.confirmed.size
+    self.origins.delete(name)
+    return
+  }
+}
+
+const raiseFloor = (self: Deduplication, origin: Origin, floor: number): void => {
+  if (floor <= origin.floor) return
+  // Counters grow, so the map is in their order but for retries: most often the old ones stand first.
+  for (const counter of origin.confirmed.keys()) {
+    if (counter >= floor) {
+      if (counter - floor > windowSize) break
+      continue
+    }
+    origin.confirmed.delete(counter)
+    self.delivered--
+  }
+  origin.floor = floor
+}
+
+/**
+ * Takes a confirmed message that has arrived at its root: `new` when it is to be
+ * delivered, `expired` when its origin has an outcome, else how far the first copy has come.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const takeConfirmed = (
+  self: Deduplication,
+  message: DeliveredId & { readonly floor: number }
+): Outcome | "new" | "expired" => {
+  const origin = originOf(self, message.origin, message.incarnation)
+  raiseFloor(self, origin, message.floor)
+  if (message.counter < origin.floor) return "expired"
+  const known = origin.confirmed.get(message.counter)
+  if (known !== undefined) return known.outcome
+  remember(self, origin, message.counter, message.key, "running")
+  return "new"
+}
+
+const remember = (
+  self: Deduplication,
+  origin: Origin,
+  counter: number,
+  key: NodeId.NodeId,
+  outcome: Outcome
+): void => {
+  while (self.delivered >= maxDelivered && self.origins.size > 1) forgetOldest(self)
+  origin.confirmed.set(counter, { key, outcome })
+  self.delivered++
+}
+
+/**
+ * The outcome of a delivery that `takeConfirmed` called new.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const finishConfirmed = (
+  self: Deduplication,
+  origin: NodeId.NodeId,
+  incarnation: number,
+  counter: number,
+  outcome: Outcome
+): void => {
+  const delivery = self.origins.get(`${origin.hex}${incarnation}`)?.confirmed.get(counter)
+  if (delivery !== undefined) delivery.outcome = outcome
+}
+
+/**
+ * Takes an acknowledged message that has arrived at its root. Returns whether it is to be delivered.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const takeAcknowledged = (
+  self: Deduplication,
+  id: NodeId.NodeId,
+  incarnation: number,
+  counter: number
+): "new" | "duplicate" | "expired" => {
+  const origin = originOf(self, id, incarnation)
+  const bits = origin.bits ??= new Int32Array(windowSize / 32)
+  if (counter <= origin.highest - windowSize) return "expired"
+  if (counter > origin.highest) {
+    if (counter - origin.highest >= windowSize) bits.fill(0)
+    else { for (let passed = origin.highest + 1; passed <= counter; passed++) clearBit(bits, passed % windowSize) }
+    origin.highest = counter
+  }
+  const index = counter % windowSize
+  const mask = 1 << (index & 31)
+  if ((bits[index >>> 5]! & mask) !== 0) return "duplicate"
+  bits[index >>> 5]! |= mask
+  return "new"
+}
+
+const clearBit = (bits: Int32Array, index: number): void => {
+  bits[index >>> 5]! &= ~(1 << (index & 31))
+}
+
+/**
+ * The confirmed messages delivered here whose keys another Node takes over, and whose origins may still send copies.
+ *
+ * @category handover
+ * @since 0.1.0
+ */
+export const handOver = (self: Deduplication, isTaken: (key: NodeId.NodeId) => boolean): Array<DeliveredId> => {
+  const ids: Array<DeliveredId> = []
+  for (const origin of self.origins.values()) {
+    for (const [counter, { key, outcome }] of origin.confirmed) {
+      if (outcome !== "failed" && isTaken(key)) {
+        ids.push({ key, origin: origin.id, incarnation: origin.incarnation, counter })
+      }
+    }
+  }
+  return ids
+}
+
+/**
+ * Takes over what another Node has delivered.
+ *
+ * @category handover
+ * @since 0.1.0
+ */
+export const takeOver = (self: Deduplication, ids: ReadonlyArray<DeliveredId>): void => {
+  for (const { counter, incarnation, key, origin: id } of ids) {
+    const origin = originOf(self, id, incarnation)
+    if (counter >= origin.floor && !origin.confirmed.has(counter)) remember(self, origin, counter, key, "delivered")
+  }
+}

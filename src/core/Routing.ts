@@ -1,0 +1,525 @@
+/**
+ * Routing: what a Node does with the messages that pass through it.
+ *
+ * A message is delivered here if this Node covers its key, else sent to the next
+ * hop, else held until ownership changes. From the moment a frame is acknowledged
+ * until the next hop has acknowledged it, it is in this Node's custody. Each link
+ * numbers its frames and has a window; beyond all bounds the answer is Busy, and
+ * the frame stays with whoever has it. Rules M1 to M7 of `docs/protocol.md`.
+ *
+ * As `Membership` it knows no socket and no clock. What it does goes to a
+ * {@link Sink}, a call each, because there may be hundreds of thousands a second.
+ *
+ * @since 0.1.0
+ */
+import * as Envelope from "../protocol/Envelope.ts"
+import type * as Node from "../ring/Node.ts"
+import type * as NodeId from "../ring/NodeId.ts"
+
+/**
+ * What routing asks of the membership, at the moment of the decision.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface View {
+  readonly covers: (key: NodeId.NodeId) => boolean
+  readonly nextHop: (key: NodeId.NodeId, isExcluded?: (node: Node.Node) => boolean) => Node.Node | undefined
+}
+
+/**
+ * What routing has done.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Sink {
+  readonly transmit: (link: number, frame: Uint8Array) => void
+  readonly acknowledge: (link: number, upTo: number) => void
+  readonly busy: (link: number, sequence: number) => void
+  /** This Node is the root. The driver calls `delivered` when the application is done with it. */
+  readonly deliver: (frame: Uint8Array) => void
+  /** There is no link to this Node: open one, then call `linkUp` or `dialFailed`. */
+  readonly dial: (node: Node.Node) => void
+  /** This Node did not acknowledge in time, or its link broke. */
+  readonly suspect: (node: Node.Node) => void
+  /** An own message has left this Node's custody. */
+  readonly released: (own: unknown) => void
+  readonly dropped: (frame: Uint8Array, reason: "heldTooLong" | "tooManyHops") => void
+}
+
+/**
+ * The bounds, in messages, bytes and milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Settings {
+  /** Frames in custody; beyond it a frame from a link is answered Busy. */
+  readonly maxCustody: number
+  readonly maxCustodyBytes: number
+  /** Frames of one link that are not acknowledged. */
+  readonly window: number
+  /** Messages that the application is working on. */
+  readonly maxDelivering: number
+  /** How long a message is held while nobody covers its key. */
+  readonly hold: number
+  /** Shortest and longest time to wait for an acknowledgement. */
+  readonly shortestTimeout: number
+  readonly longestTimeout: number
+  /** When to try again after Busy, and after every known way has failed. */
+  readonly busyRetry: number
+  readonly holdRetry: number
+}
+
+/** Hops after which a message is given up; the tables would have to be very wrong. */
+const maxHops = 64
+
+interface Entry {
+  readonly frame: Uint8Array
+  readonly key: NodeId.NodeId
+  /** Hops made when it came here. */
+  readonly hops: number
+  readonly since: number
+  /** Of an own message: what `released` is to be told. */
+  readonly own: unknown
+  /** A copy may still be on its way to a hop that did not answer: this frame must not be written to. */
+  isShared: boolean
+  /** Hops that failed for this message, by id. */
+  excluded: Set<string> | undefined
+  sequence: number
+  sentAt: number
+  retryAt: number
+}
+
+interface Link {
+  readonly id: number
+  readonly node: Node.Node | undefined
+  nextSequence: number
+  /** Sent and not acknowledged, in order of their numbers. */
+  outstanding: Array<Entry>
+  /** Beyond the window, in order. */
+  readonly waiting: Array<Entry>
+  /** Smoothed round trip of an acknowledgement and its mean deviation, in milliseconds (RFC 6298). */
+  roundTrip: number | undefined
+  deviation: number
+  /** Highest number that came in and has not been acknowledged yet; -1 for none. */
+  toAcknowledge: number
+}
+
+/**
+ * The state of one Node's routing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface State {
+  readonly settings: Settings
+  readonly links: Map<number, Link>
+  /** The link on which to send to a Node, by its id. */
+  readonly linkTo: Map<string, Link>
+  /** Messages that wait for a link to be opened, by the id of its Node. */
+  readonly dialling: Map<string, Array<Entry>>
+  /** Messages that nobody known is closer to than this Node, and that it does not cover. */
+  readonly held: Set<Entry>
+  /** Messages that a hop was too busy to take. */
+  readonly delayed: Set<Entry>
+  /** Messages that this Node covers, and that wait for the application. */
+  readonly ripe: Array<Entry>
+  /** Frames and bytes in custody. */
+  custody: number
+  custodyBytes: number
+  delivering: number
+}
+
+/**
+ * Nothing in custody, no link.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (settings: Settings): State => ({
+  settings,
+  links: new Map(),
+  linkTo: new Map(),
+  dialling: new Map(),
+  held: new Set(),
+  delayed: new Set(),
+  ripe: [],
+  custody: 0,
+  custodyBytes: 0,
+  delivering: 0
+})
+
+// -----------------------------------------------------------------------------
+// messages
+// -----------------------------------------------------------------------------
+
+/**
+ * Whether an own message may be taken into custody.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const hasRoom = (state: State): boolean =>
+  state.custody < state.settings.maxCustody && state.custodyBytes < state.settings.maxCustodyBytes
+
+/**
+ * Takes an own message into custody; the caller has asked `hasRoom`.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const send = (
+  state: State,
+  view: View,
+  now: number,
+  frame: Uint8Array,
+  own: unknown,
+  sink: Sink
+): void => decide(state, view, now, take(state, now, frame, own), sink)
+
+const take = (state: State, now: number, frame: Uint8Array, own: unknown): Entry => {
+  state.custody++
+  state.custodyBytes += frame.length
+  return {
+    frame,
+    key: Envelope.key(frame),
+    hops: Envelope.hops(frame),
+    since: now,
+    own,
+    isShared: false,
+    excluded: undefined,
+    sequence: 0,
+    sentAt: 0,
+    retryAt: 0
+  }
+}
+
+const release = (state: State, entry: Entry, sink: Sink): void => {
+  state.custody--
+  state.custodyBytes -= entry.frame.length
+  if (entry.own !== undefined) sink.released(entry.own)
+}
+
+/**
+ * A routed frame came in on a link: custody is taken, or Busy answered. Call
+ * `acknowledge` after a batch. Rule M4.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const receive = (state: State, view: View, now: number, linkId: number, frame: Uint8Array, sink: Sink): void => {
+  const link = state.links.get(linkId)
+  if (link === undefined) return
+  const sequence = Envelope.sequence(frame)
+  if (!hasRoom(state)) {
+    sink.busy(linkId, sequence)
+    return
+  }
+  link.toAcknowledge = sequence
+  decide(state, view, now, take(state, now, frame, undefined), sink)
+}
+
+/**
+ * Acknowledges what a link has brought since the last call.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const acknowledge = (state: State, linkId: number, sink: Sink): void => {
+  const link = state.links.get(linkId)
+  if (link === undefined || link.toAcknowledge < 0) return
+  sink.acknowledge(linkId, link.toAcknowledge)
+  link.toAcknowledge = -1
+}
+
+/** Rules M1, M2: deliver, send on, or hold. */
+const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink): void => {
+  if (view.covers(entry.key)) {
+    if (state.delivering >= state.settings.maxDelivering) {
+      state.ripe.push(entry)
+      return
+    }
+    state.delivering++
+    release(state, entry, sink)
+    sink.deliver(entry.isShared ? entry.frame.slice() : entry.frame)
+    return
+  }
+  if (entry.hops >= maxHops) {
+    release(state, entry, sink)
+    sink.dropped(entry.frame, "tooManyHops")
+    return
+  }
+  const { excluded } = entry
+  const next = view.nextHop(entry.key, excluded === undefined ? undefined : (node) => excluded.has(node.hex))
+  if (next === undefined) {
+    entry.retryAt = now + state.settings.holdRetry
+    state.held.add(entry)
+    return
+  }
+  const link = state.linkTo.get(next.hex)
+  if (link === undefined) {
+    const queue = state.dialling.get(next.hex)
+    if (queue !== undefined) {
+      queue.push(entry)
+    } else {
+      state.dialling.set(next.hex, [entry])
+      sink.dial(next)
+    }
+    return
+  }
+  transmit(state, now, link, entry, sink)
+}
+
+const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sink): void => {
+  if (link.outstanding.length >= state.settings.window) {
+    link.waiting.push(entry)
+    return
+  }
+  const frame = entry.isShared ? entry.frame.slice() : entry.frame
+  entry.isShared = true
+  entry.sequence = link.nextSequence++
+  entry.sentAt = now
+  Envelope.setSequence(frame, entry.sequence)
+  Envelope.setHops(frame, entry.hops + 1)
+  sink.transmit(link.id, frame)
+  if (Envelope.deliveryClass(frame) === "atMostOnce") release(state, entry, sink)
+  else link.outstanding.push(entry)
+}
+
+/**
+ * The application is done with a message.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const delivered = (state: State, view: View, now: number, sink: Sink): void => {
+  state.delivering--
+  const entry = state.ripe.shift()
+  if (entry !== undefined) decide(state, view, now, entry, sink)
+}
+
+/**
+ * The keys that this Node covers, or the Nodes that it knows, have changed. Rule M3.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const ownershipChanged = (state: State, view: View, now: number, sink: Sink): void => {
+  const held = Array.from(state.held)
+  state.held.clear()
+  for (const entry of held) {
+    entry.excluded = undefined
+    decide(state, view, now, entry, sink)
+  }
+}
+
+// -----------------------------------------------------------------------------
+// links
+// -----------------------------------------------------------------------------
+
+/**
+ * A link is open; `node` is the member at its other end, or `undefined` for a
+ * client. It becomes the one to send on when there is none, or when `isPreferred`.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const linkUp = (
+  state: State,
+  view: View,
+  now: number,
+  id: number,
+  node: Node.Node | undefined,
+  isPreferred: boolean,
+  sink: Sink
+): void => {
+  const link: Link = {
+    id,
+    node,
+    nextSequence: 0,
+    outstanding: [],
+    waiting: [],
+    roundTrip: undefined,
+    deviation: 0,
+    toAcknowledge: -1
+  }
+  state.links.set(id, link)
+  if (node === undefined) return
+  if (isPreferred || !state.linkTo.has(node.hex)) state.linkTo.set(node.hex, link)
+  const queue = state.dialling.get(node.hex)
+  if (queue === undefined) return
+  state.dialling.delete(node.hex)
+  for (const entry of queue) decide(state, view, now, entry, sink)
+}
+
+/**
+ * A link has ended: what it did not acknowledge goes another way at once. Rule M5.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const linkDown = (state: State, view: View, now: number, id: number, sink: Sink): void => {
+  const link = state.links.get(id)
+  if (link === undefined) return
+  state.links.delete(id)
+  const { node } = link
+  if (node === undefined) return
+  if (state.linkTo.get(node.hex) === link) {
+    state.linkTo.delete(node.hex)
+    for (const other of state.links.values()) {
+      if (other.node !== undefined && other.node.hex === node.hex) state.linkTo.set(node.hex, other)
+    }
+  }
+  const entries = [...link.outstanding, ...link.waiting]
+  if (entries.length > 0) sink.suspect(node)
+  reroute(state, view, now, node, entries, sink)
+}
+
+/**
+ * A link could not be opened. Rule M5.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const dialFailed = (state: State, view: View, now: number, node: Node.Node, sink: Sink): void => {
+  const queue = state.dialling.get(node.hex)
+  if (queue === undefined) return
+  state.dialling.delete(node.hex)
+  reroute(state, view, now, node, queue, sink)
+}
+
+const reroute = (
+  state: State,
+  view: View,
+  now: number,
+  node: Node.Node,
+  entries: ReadonlyArray<Entry>,
+  sink: Sink
+): void => {
+  for (const entry of entries) {
+    entry.excluded ??= new Set()
+    entry.excluded.add(node.hex)
+    decide(state, view, now, entry, sink)
+  }
+}
+
+/**
+ * The other end has taken custody of everything up to a number. Rule M4.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const acknowledged = (state: State, now: number, linkId: number, upTo: number, sink: Sink): void => {
+  const link = state.links.get(linkId)
+  if (link === undefined) return
+  const { outstanding } = link
+  let count = 0
+  while (count < outstanding.length && outstanding[count]!.sequence <= upTo) {
+    release(state, outstanding[count]!, sink)
+    count++
+  }
+  if (count === 0) return
+  measure(link, now - outstanding[count - 1]!.sentAt)
+  link.outstanding = outstanding.slice(count)
+  flush(state, now, link, sink)
+}
+
+const measure = (link: Link, roundTrip: number): void => {
+  if (link.roundTrip === undefined) {
+    link.roundTrip = roundTrip
+    link.deviation = roundTrip / 2
+    return
+  }
+  link.deviation += (Math.abs(roundTrip - link.roundTrip) - link.deviation) / 4
+  link.roundTrip += (roundTrip - link.roundTrip) / 8
+}
+
+const flush = (state: State, now: number, link: Link, sink: Sink): void => {
+  const room = state.settings.window - link.outstanding.length
+  if (room <= 0 || link.waiting.length === 0) return
+  for (const entry of link.waiting.splice(0, room)) transmit(state, now, link, entry, sink)
+}
+
+/**
+ * The other end has no room for a frame: it stays here and is tried again soon. Rule M4.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const busy = (state: State, now: number, linkId: number, sequence: number, sink: Sink): void => {
+  const link = state.links.get(linkId)
+  if (link === undefined) return
+  const index = link.outstanding.findIndex((entry) => entry.sequence === sequence)
+  if (index < 0) return
+  const [entry] = link.outstanding.splice(index, 1)
+  entry!.retryAt = now + state.settings.busyRetry
+  state.delayed.add(entry!)
+  flush(state, now, link, sink)
+}
+
+// -----------------------------------------------------------------------------
+// time
+// -----------------------------------------------------------------------------
+
+const timeout = (state: State, link: Link): number =>
+  link.roundTrip === undefined
+    ? state.settings.longestTimeout
+    : Math.min(
+      state.settings.longestTimeout,
+      Math.max(state.settings.shortestTimeout, link.roundTrip + 4 * link.deviation)
+    )
+
+/**
+ * Does what is due: reroutes what was not acknowledged in time, tries again what
+ * was refused, gives up what was held too long. Rules M3 to M5.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const wake = (state: State, view: View, now: number, sink: Sink): void => {
+  for (const link of state.links.values()) {
+    const oldest = link.outstanding[0]
+    if (oldest === undefined || link.node === undefined || now < oldest.sentAt + timeout(state, link)) continue
+    const limit = now - timeout(state, link)
+    const late = link.outstanding.filter((entry) => entry.sentAt <= limit)
+    link.outstanding = link.outstanding.filter((entry) => entry.sentAt > limit)
+    sink.suspect(link.node)
+    reroute(state, view, now, link.node, late, sink)
+    flush(state, now, link, sink)
+  }
+  for (const entry of Array.from(state.delayed)) {
+    if (now < entry.retryAt) continue
+    state.delayed.delete(entry)
+    decide(state, view, now, entry, sink)
+  }
+  for (const entry of Array.from(state.held)) {
+    if (now >= entry.since + state.settings.hold) {
+      state.held.delete(entry)
+      release(state, entry, sink)
+      sink.dropped(entry.frame, "heldTooLong")
+    } else if (now >= entry.retryAt) {
+      state.held.delete(entry)
+      entry.excluded = undefined
+      decide(state, view, now, entry, sink)
+    }
+  }
+}
+
+/**
+ * When `wake` has something to do.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const wakeAt = (state: State): number => {
+  let at = Number.POSITIVE_INFINITY
+  for (const link of state.links.values()) {
+    const oldest = link.outstanding[0]
+    if (oldest !== undefined) at = Math.min(at, oldest.sentAt + timeout(state, link))
+  }
+  for (const entry of state.delayed) at = Math.min(at, entry.retryAt)
+  for (const entry of state.held) at = Math.min(at, entry.retryAt, entry.since + state.settings.hold)
+  return at
+}

@@ -1,0 +1,262 @@
+/**
+ * The routed envelope: a message on its way to the root of its key.
+ *
+ * A fixed binary header and then the value, so that a Node that forwards neither
+ * decodes nor copies the value: it reads the key, and writes the hop count and
+ * the link's number in place.
+ *
+ * ```text
+ *  0 kind (Frame.routed)      1 sequence on this link (u32)
+ *  5 class                    6 hops             7 purpose
+ *  8 key (16)                24 origin (16)     40 via (16)
+ * 56 incarnation (u64)       64 counter (u64)   72 floor (u64)      80 value
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as NodeId from "../ring/NodeId.ts"
+
+/**
+ * What a sender is promised.
+ *
+ * - `atMostOnce`: nobody keeps a copy.
+ * - `acknowledged`: each Node keeps it until the next has taken it; a Node that
+ *   dies takes with it what it holds.
+ * - `confirmed`: the sender keeps it until the root's receipt.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type DeliveryClass = "atMostOnce" | "acknowledged" | "confirmed"
+
+const classes: ReadonlyArray<DeliveryClass> = ["atMostOnce", "acknowledged", "confirmed"]
+
+/**
+ * Bytes before the value.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const headerSize = 80
+
+/**
+ * The first byte of a routed frame.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const kind = 2
+
+/**
+ * What identifies a message and decides how it is treated.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Header {
+  readonly deliveryClass: DeliveryClass
+  readonly purpose: number
+  readonly key: NodeId.NodeId
+  /** Who sent it: a Node, or a client of one. */
+  readonly origin: NodeId.NodeId
+  /** The Node that sends, or that accepted it from a client: receipts go there. */
+  readonly via: NodeId.NodeId
+  /** Which life of the origin sent it. */
+  readonly incarnation: number
+  /** The origin's number of the message, within its class. */
+  readonly counter: number
+  /** The origin's lowest number without an outcome: what is older will not be sent again. */
+  readonly floor: number
+}
+
+/**
+ * Makes the frame of a message that has made no hop.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (header: Header, value: Uint8Array): Uint8Array<ArrayBuffer> => {
+  const frame = new Uint8Array(headerSize + value.length)
+  frame[0] = kind
+  frame[5] = classes.indexOf(header.deliveryClass)
+  frame[7] = header.purpose
+  NodeId.write(header.key, frame, 8)
+  NodeId.write(header.origin, frame, 24)
+  NodeId.write(header.via, frame, 40)
+  writeCount(frame, 56, header.incarnation)
+  writeCount(frame, 64, header.counter)
+  writeCount(frame, 72, header.floor)
+  frame.set(value, headerSize)
+  return frame
+}
+
+/**
+ * Whether a frame is a well-formed envelope: complete, of a known class, with whole numbers.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isValid = (frame: Uint8Array): boolean =>
+  frame.length >= headerSize && frame[5]! < classes.length &&
+  isCount(frame, 56) && isCount(frame, 64) && isCount(frame, 72)
+
+/**
+ * The class of a valid frame.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const deliveryClass = (frame: Uint8Array): DeliveryClass => classes[frame[5]!]!
+
+/**
+ * The number of hops made.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const hops = (frame: Uint8Array): number => frame[6]!
+
+/**
+ * The purpose.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const purpose = (frame: Uint8Array): number => frame[7]!
+
+/**
+ * The key.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const key = (frame: Uint8Array): NodeId.NodeId => NodeId.readUnsafe(frame, 8)
+
+/**
+ * The origin.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const origin = (frame: Uint8Array): NodeId.NodeId => NodeId.readUnsafe(frame, 24)
+
+/**
+ * The Node that gets the receipt.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const via = (frame: Uint8Array): NodeId.NodeId => NodeId.readUnsafe(frame, 40)
+
+/**
+ * The origin's incarnation.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const incarnation = (frame: Uint8Array): number => readCount(frame, 56)
+
+/**
+ * The origin's number of the message.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const counter = (frame: Uint8Array): number => readCount(frame, 64)
+
+/**
+ * The origin's lowest number without an outcome, when it last sent.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const floor = (frame: Uint8Array): number => readCount(frame, 72)
+
+/**
+ * The value, without a copy.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const value = (frame: Uint8Array): Uint8Array => frame.subarray(headerSize)
+
+/**
+ * The number that the link gave to the frame.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const sequence = (frame: Uint8Array): number =>
+  ((frame[1]! << 24) | (frame[2]! << 16) | (frame[3]! << 8) | frame[4]!) >>> 0
+
+/**
+ * Writes the link's number of the frame.
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const setSequence = (frame: Uint8Array, sequence: number): void => {
+  frame[1] = sequence >>> 24
+  frame[2] = sequence >>> 16
+  frame[3] = sequence >>> 8
+  frame[4] = sequence
+}
+
+/**
+ * Writes the number of hops made; 255 is where counting stops.
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const setHops = (frame: Uint8Array, hops: number): void => {
+  frame[6] = hops > 255 ? 255 : hops
+}
+
+/**
+ * Names the Node that accepted the message from a client.
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const setVia = (frame: Uint8Array, via: NodeId.NodeId): void => NodeId.write(via, frame, 40)
+
+/**
+ * Brings the floor up to date before a frame is sent again.
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const setFloor = (frame: Uint8Array, floor: number): void => writeCount(frame, 72, floor)
+
+/**
+ * Writes a whole number up to 2^53 - 1 as eight bytes, most significant first.
+ *
+ * @category numbers
+ * @since 0.1.0
+ */
+export const writeCount = (bytes: Uint8Array, offset: number, count: number): void => {
+  const high = Math.floor(count / 0x100000000)
+  const low = count >>> 0
+  bytes[offset] = high >>> 24
+  bytes[offset + 1] = high >>> 16
+  bytes[offset + 2] = high >>> 8
+  bytes[offset + 3] = high
+  bytes[offset + 4] = low >>> 24
+  bytes[offset + 5] = low >>> 16
+  bytes[offset + 6] = low >>> 8
+  bytes[offset + 7] = low
+}
+
+/**
+ * Reads what `writeCount` wrote.
+ *
+ * @category numbers
+ * @since 0.1.0
+ */
+export const readCount = (bytes: Uint8Array, offset: number): number =>
+  (((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!) >>> 0) *
+    0x100000000 +
+  (((bytes[offset + 4]! << 24) | (bytes[offset + 5]! << 16) | (bytes[offset + 6]! << 8) | bytes[offset + 7]!) >>> 0)
+
+/** Whether eight bytes hold a number that a double holds exactly. */
+const isCount = (bytes: Uint8Array, offset: number): boolean => bytes[offset] === 0 && bytes[offset + 1]! < 0x20

@@ -1,0 +1,225 @@
+/**
+ * Frames: the units that go over a connection. The first byte says which kind.
+ *
+ * Control messages and the handshake are Schema values in Effect's binary
+ * encoding; routed messages, their acknowledgements and receipts have fixed
+ * layouts, because there are many of them. Whatever arrives is checked here, and
+ * what is not well-formed is `Malformed`: the connection that it came on ends.
+ *
+ * @since 0.1.0
+ */
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import * as NodeId from "../ring/NodeId.ts"
+import { ControlMessage } from "./ControlMessage.ts"
+import * as Envelope from "./Envelope.ts"
+
+/**
+ * The outcome of a confirmed message, on its way back.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ReceiptFrame {
+  readonly origin: NodeId.NodeId
+  readonly via: NodeId.NodeId
+  readonly incarnation: number
+  readonly counter: number
+  readonly root: NodeId.NodeId
+  readonly hops: number
+  readonly delivered: boolean
+}
+
+/**
+ * A message that was delivered, told to the Node that takes over its key. Rule C5.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DeliveredId {
+  readonly key: NodeId.NodeId
+  readonly origin: NodeId.NodeId
+  readonly incarnation: number
+  readonly counter: number
+}
+
+/**
+ * A frame that arrived and is well-formed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Frame =
+  | { readonly _tag: "Control"; readonly message: ControlMessage }
+  /** Not decoded further: see `Envelope`. */
+  | { readonly _tag: "Routed"; readonly frame: Uint8Array }
+  /** All routed frames of this link up to a number are in the custody of the other end, but those it called busy. */
+  | { readonly _tag: "Acknowledged"; readonly upTo: number }
+  /** The other end has no room for this routed frame: it stays with its sender. */
+  | { readonly _tag: "Busy"; readonly sequence: number }
+  | { readonly _tag: "Receipt"; readonly receipt: ReceiptFrame }
+  | { readonly _tag: "Delivered"; readonly ids: ReadonlyArray<DeliveredId> }
+  | { readonly _tag: "Malformed"; readonly message: string }
+
+const controlKind = 1
+const acknowledgedKind = 3
+const busyKind = 4
+const receiptKind = 5
+const deliveredKind = 7
+
+const receiptSize = 67
+const deliveredSize = 48
+
+/**
+ * Ids in one `Delivered` frame; more go in further frames.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxDelivered = 4096
+
+const codec = SchemaBinary.toCodec(ControlMessage)
+const encodeControl = Schema.encodeUnknownSync(codec)
+const decodeControl = Schema.decodeUnknownExit(codec)
+
+/**
+ * Encodes a control message.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const control = (message: ControlMessage): Uint8Array => {
+  const body = encodeControl(message)
+  const frame = new Uint8Array(1 + body.length)
+  frame[0] = controlKind
+  frame.set(body, 1)
+  return frame
+}
+
+const numbered = (kind: number, sequence: number): Uint8Array => {
+  const frame = new Uint8Array(5)
+  frame[0] = kind
+  Envelope.setSequence(frame, sequence)
+  return frame
+}
+
+/**
+ * Encodes an acknowledgement.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const acknowledged = (upTo: number): Uint8Array => numbered(acknowledgedKind, upTo)
+
+/**
+ * Encodes the refusal of a routed frame for want of room.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const busy = (sequence: number): Uint8Array => numbered(busyKind, sequence)
+
+/**
+ * Encodes a receipt.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const receipt = (receipt: ReceiptFrame): Uint8Array => {
+  const frame = new Uint8Array(receiptSize)
+  frame[0] = receiptKind
+  frame[1] = receipt.delivered ? 1 : 0
+  frame[2] = receipt.hops
+  NodeId.write(receipt.origin, frame, 3)
+  NodeId.write(receipt.via, frame, 19)
+  NodeId.write(receipt.root, frame, 35)
+  Envelope.writeCount(frame, 51, receipt.incarnation)
+  Envelope.writeCount(frame, 59, receipt.counter)
+  return frame
+}
+
+/**
+ * Encodes ids of delivered messages, at most `maxDelivered`.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const delivered = (ids: ReadonlyArray<DeliveredId>): Uint8Array => {
+  const frame = new Uint8Array(1 + ids.length * deliveredSize)
+  frame[0] = deliveredKind
+  ids.forEach((id, index) => {
+    const offset = 1 + index * deliveredSize
+    NodeId.write(id.key, frame, offset)
+    NodeId.write(id.origin, frame, offset + 16)
+    Envelope.writeCount(frame, offset + 32, id.incarnation)
+    Envelope.writeCount(frame, offset + 40, id.counter)
+  })
+  return frame
+}
+
+const malformed = (message: string): Frame => ({ _tag: "Malformed", message })
+
+/**
+ * Decodes a frame; never throws.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const decode = (frame: Uint8Array): Frame => {
+  switch (frame[0]) {
+    case Envelope.kind:
+      return Envelope.isValid(frame) ? { _tag: "Routed", frame } : malformed("a routed frame with a broken header")
+    case acknowledgedKind:
+      return frame.length === 5
+        ? { _tag: "Acknowledged", upTo: Envelope.sequence(frame) }
+        : malformed("an acknowledgement of the wrong length")
+    case busyKind:
+      return frame.length === 5
+        ? { _tag: "Busy", sequence: Envelope.sequence(frame) }
+        : malformed("a busy answer of the wrong length")
+    case receiptKind:
+      return decodeReceipt(frame)
+    case deliveredKind:
+      return decodeDelivered(frame)
+    case controlKind: {
+      const exit = decodeControl(frame.subarray(1))
+      return Exit.isSuccess(exit)
+        ? { _tag: "Control", message: exit.value }
+        : malformed("a control message that does not match its schema")
+    }
+    default:
+      return malformed(frame.length === 0 ? "an empty frame" : `a frame of unknown kind ${frame[0]}`)
+  }
+}
+
+const decodeReceipt = (frame: Uint8Array): Frame => {
+  if (frame.length !== receiptSize || frame[1]! > 1) return malformed("a receipt of the wrong shape")
+  return {
+    _tag: "Receipt",
+    receipt: {
+      delivered: frame[1] === 1,
+      hops: frame[2]!,
+      origin: NodeId.readUnsafe(frame, 3),
+      via: NodeId.readUnsafe(frame, 19),
+      root: NodeId.readUnsafe(frame, 35),
+      incarnation: Envelope.readCount(frame, 51),
+      counter: Envelope.readCount(frame, 59)
+    }
+  }
+}
+
+const decodeDelivered = (frame: Uint8Array): Frame => {
+  const count = (frame.length - 1) / deliveredSize
+  if (!Number.isInteger(count) || count > maxDelivered) return malformed("a list of deliveries of the wrong length")
+  const ids: Array<DeliveredId> = []
+  for (let offset = 1; offset < frame.length; offset += deliveredSize) {
+    ids.push({
+      key: NodeId.readUnsafe(frame, offset),
+      origin: NodeId.readUnsafe(frame, offset + 16),
+      incarnation: Envelope.readCount(frame, offset + 32),
+      counter: Envelope.readCount(frame, offset + 40)
+    })
+  }
+  return { _tag: "Delivered", ids }
+}

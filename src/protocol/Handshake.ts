@@ -1,0 +1,223 @@
+/**
+ * The handshake: what two ends say before anything else, and the proof that they
+ * belong together. Rules H1 to H4 of `docs/protocol.md`.
+ *
+ * ```text
+ * dialler                                acceptor
+ * Hello (versions, cluster, who, nonce) ->
+ *                                     <- Hello, or Refused
+ * Proof                                 ->
+ *                                     <- Proof, or Refused
+ * ```
+ *
+ * A proof is an HMAC-SHA-256 over both Hellos as they went over the wire, under a key
+ * stretched from the passphrase by scrypt; each role has its own label, so that
+ * a proof can be neither replayed nor reflected. Without credentials proofs are empty.
+ *
+ * @since 0.1.0
+ */
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
+import * as Exit from "effect/Exit"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { createHmac, scryptSync, timingSafeEqual } from "node:crypto"
+import * as Node from "../ring/Node.ts"
+import * as NodeId from "../ring/NodeId.ts"
+import type { Credentials } from "./Credentials.ts"
+
+/**
+ * The protocol versions that this program speaks.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const versions = { lowest: 1, highest: 1 }
+
+/** The first frame of both ends. */
+const Hello = Schema.TaggedStruct("Hello", {
+  lowestVersion: Schema.Int,
+  highestVersion: Schema.Int,
+  cluster: Schema.String.check(Schema.isMaxLength(64)),
+  /** A member enters tables; a client never does. */
+  role: Schema.Literals(["member", "client"]),
+  /** Of a member: who it is. Of a client: its id and incarnation, under an address that nobody dials. */
+  node: Node.Node,
+  credentials: Schema.Literals(["none", "passphrase"]),
+  nonce: NodeId.FromBytes
+})
+
+/**
+ * The first frame of both ends.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Hello = typeof Hello.Type
+
+/**
+ * Why a connection was refused.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const RefusalReason = Schema.Literals(["version", "cluster", "credentials", "self", "malformed", "full"])
+
+/**
+ * Why a connection was refused.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RefusalReason = typeof RefusalReason.Type
+
+/**
+ * A peer would not talk to us, or we would not talk to it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", {
+  reason: RefusalReason,
+  /** Who refused: the other end, or this one. */
+  by: Schema.Literals(["peer", "self"]),
+  message: Schema.String
+}) {}
+
+const Proof = Schema.TaggedStruct("Proof", { bytes: Schema.Uint8Array })
+
+const Refusal = Schema.TaggedStruct("Refusal", { reason: RefusalReason })
+
+const Message = Schema.Union([Hello, Proof, Refusal])
+
+/**
+ * A frame of the handshake.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Message = typeof Message.Type
+
+/** The first byte of every frame of the handshake. */
+const kind = 6
+
+const codec = SchemaBinary.toCodec(Message)
+const encodeMessage = Schema.encodeUnknownSync(codec)
+const decodeMessage = Schema.decodeUnknownExit(codec)
+
+/**
+ * Encodes a frame of the handshake.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encode = (message: Message): Uint8Array => {
+  const body = encodeMessage(message)
+  const frame = new Uint8Array(1 + body.length)
+  frame[0] = kind
+  frame.set(body, 1)
+  return frame
+}
+
+/**
+ * Decodes a frame of the handshake; `undefined` when it is none.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const decode = (frame: Uint8Array): Message | undefined => {
+  if (frame[0] !== kind) return undefined
+  const exit = decodeMessage(frame.subarray(1))
+  return Exit.isSuccess(exit) ? exit.value : undefined
+}
+
+/**
+ * What decides whether two ends fit, apart from the proof.
+ *
+ * @category checks
+ * @since 0.1.0
+ */
+export const mismatch = (mine: Hello, theirs: Hello): RefusalReason | undefined => {
+  if (theirs.highestVersion < mine.lowestVersion || theirs.lowestVersion > mine.highestVersion) return "version"
+  if (theirs.cluster !== mine.cluster) return "cluster"
+  if (theirs.credentials !== mine.credentials) return "credentials"
+  if (Node.isSameLife(theirs.node, mine.node)) return "self"
+  return undefined
+}
+
+/**
+ * The secret under which proofs are made: 32 bytes, or none.
+ *
+ * @category proofs
+ * @since 0.1.0
+ */
+export type ProofKey = Redacted.Redacted<Uint8Array> | undefined
+
+/**
+ * Stretches the credentials to a key. Takes about 50 ms for a passphrase, once a start.
+ *
+ * @category proofs
+ * @since 0.1.0
+ */
+export const makeProofKey = (credentials: Credentials, cluster: string): ProofKey =>
+  credentials._tag === "None" ? undefined : Redacted.make(
+    new Uint8Array(
+      scryptSync(Redacted.value(credentials.passphrase).normalize("NFC"), `effect-wendy/1/${cluster}`, 32, {
+        N: 16384,
+        r: 8,
+        p: 1
+      })
+    )
+  )
+
+/**
+ * The proof of one role over both Hellos as they went over the wire.
+ *
+ * @category proofs
+ * @since 0.1.0
+ */
+export const prove = (
+  key: ProofKey,
+  role: "dialler" | "acceptor",
+  dialler: Uint8Array,
+  acceptor: Uint8Array
+): Uint8Array => {
+  if (key === undefined) return new Uint8Array(0)
+  const lengths = new Uint8Array(8)
+  new DataView(lengths.buffer).setUint32(0, dialler.length)
+  new DataView(lengths.buffer).setUint32(4, acceptor.length)
+  return new Uint8Array(
+    createHmac("sha256", Redacted.value(key)).update(role).update(lengths).update(dialler).update(acceptor).digest()
+  )
+}
+
+/**
+ * Compares two proofs in constant time.
+ *
+ * @category proofs
+ * @since 0.1.0
+ */
+export const isSameProof = (expected: Uint8Array, given: Uint8Array): boolean =>
+  expected.length === given.length && timingSafeEqual(expected, given)
+
+/**
+ * What to tell a person about a refusal.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const explain = (reason: RefusalReason): string => {
+  switch (reason) {
+    case "version":
+      return "the two ends speak no common protocol version: update the older program"
+    case "cluster":
+      return "the other end belongs to a cluster of another name: check --cluster and the seeds"
+    case "credentials":
+      return "the credentials do not match: give both ends the same passphrase"
+    case "self":
+      return "this is the Node's own address"
+    case "malformed":
+      return "the other end does not speak this protocol: check the address"
+    case "full":
+      return "the other end has no room for another connection: try again later"
+  }
+}
