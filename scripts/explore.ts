@@ -6,7 +6,9 @@ import * as Explorer from "../src/simulation/Explorer.ts"
 import { scenarios } from "../src/simulation/explorerScenarios.ts"
 
 const named = process.argv.slice(2)
-const chosen = named.length === 0 ? scenarios : scenarios.filter(({ name }) => named.some((part) => name.includes(part)))
+const chosen = named.length === 0
+  ? scenarios
+  : scenarios.filter(({ name }) => named.some((part) => name.includes(part)))
 let failed = 0
 for (const scenario of chosen) {
   const report = Explorer.explore(scenario)
@@ -22,5 +24,7 @@ for (const scenario of chosen) {
     for (const line of report.violation.trace) console.log(`    ${line}`)
   }
 }
-console.log(failed === 0 ? `${chosen.length} scenarios, no violation` : `${failed} of ${chosen.length} scenarios violated`)
+console.log(
+  failed === 0 ? `${chosen.length} scenarios, no violation` : `${failed} of ${chosen.length} scenarios violated`
+)
 process.exitCode = failed === 0 ? 0 : 1

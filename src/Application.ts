@@ -22,7 +22,9 @@ export interface Application {
   /** A message reached this Node, the root of its key. Several may run at once. */
   readonly onDeliver?: ((message: Message) => Effect.Effect<void, unknown>) | undefined
   /** The leaf set changed; each side nearest first. */
-  readonly onNewLeaves?: ((left: ReadonlyArray<Node.Node>, right: ReadonlyArray<Node.Node>) => Effect.Effect<void>) | undefined
+  readonly onNewLeaves?:
+    | ((left: ReadonlyArray<Node.Node>, right: ReadonlyArray<Node.Node>) => Effect.Effect<void>)
+    | undefined
   /** A Node entered this Node's tables. */
   readonly onNodeJoin?: ((node: Node.Node) => Effect.Effect<void>) | undefined
   /** A Node that had entered is gone. */

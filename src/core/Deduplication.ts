@@ -180,7 +180,7 @@ export const takeAcknowledged = (
   if (counter <= origin.highest - windowSize) return "expired"
   if (counter > origin.highest) {
     if (counter - origin.highest >= windowSize) bits.fill(0)
-    else { for (let passed = origin.highest + 1; passed <= counter; passed++) clearBit(bits, passed % windowSize) }
+    else for (let passed = origin.highest + 1; passed <= counter; passed++) clearBit(bits, passed % windowSize)
     origin.highest = counter
   }
   const index = counter % windowSize

@@ -23,7 +23,7 @@ import * as RoutingTable from "../ring/RoutingTable.ts"
  * @since 0.1.0
  */
 export interface Settings {
-  /** Leaves on each side. */
+  /** Leaves on each side; see `ClusterConfig` for what each number means to a user. */
   readonly leafSetSide: number
   readonly neighborhoodSize: number
   /** How long a lease lasts, from when it was asked for. */

@@ -67,10 +67,11 @@ export interface Settings {
   /** Shortest and longest time to wait for an acknowledgement. */
   readonly shortestTimeout: number
   readonly longestTimeout: number
-  /** When to try again after Busy, and after every known way has failed. */
-  readonly busyRetry: number
-  readonly holdRetry: number
 }
+
+/** When to try again after Busy, and after every known way has failed, in milliseconds. */
+const busyRetry = 20
+const holdRetry = 1000
 
 /** Hops after which a message is given up; the tables would have to be very wrong. */
 const maxHops = 64
@@ -254,7 +255,7 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink)
   const { excluded } = entry
   const next = view.nextHop(entry.key, excluded === undefined ? undefined : (node) => excluded.has(node.hex))
   if (next === undefined) {
-    entry.retryAt = now + state.settings.holdRetry
+    entry.retryAt = now + holdRetry
     state.held.add(entry)
     return
   }
@@ -454,7 +455,7 @@ export const busy = (state: State, now: number, linkId: number, sequence: number
   const index = link.outstanding.findIndex((entry) => entry.sequence === sequence)
   if (index < 0) return
   const [entry] = link.outstanding.splice(index, 1)
-  entry!.retryAt = now + state.settings.busyRetry
+  entry!.retryAt = now + busyRetry
   state.delayed.add(entry!)
   flush(state, now, link, sink)
 }

@@ -36,6 +36,8 @@ export const none: Credentials = { _tag: "None" }
  * @since 0.1.0
  */
 export const passphrase = (secret: Redacted.Redacted<string>): Credentials => {
-  if (Redacted.value(secret).length === 0) throw new RangeError("a passphrase must not be empty: it would let everybody in")
+  if (Redacted.value(secret).length === 0) {
+    throw new RangeError("a passphrase must not be empty: it would let everybody in")
+  }
   return { _tag: "Passphrase", passphrase: secret }
 }

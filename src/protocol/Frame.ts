@@ -60,6 +60,8 @@ export type Frame =
   | { readonly _tag: "Busy"; readonly sequence: number }
   | { readonly _tag: "Receipt"; readonly receipt: ReceiptFrame }
   | { readonly _tag: "Delivered"; readonly ids: ReadonlyArray<DeliveredId> }
+  /** The other end closes this link on purpose: nobody has died. */
+  | { readonly _tag: "Bye" }
   | { readonly _tag: "Malformed"; readonly message: string }
 
 const controlKind = 1
@@ -67,6 +69,7 @@ const acknowledgedKind = 3
 const busyKind = 4
 const receiptKind = 5
 const deliveredKind = 7
+const byeKind = 8
 
 const receiptSize = 67
 const deliveredSize = 48
@@ -158,6 +161,14 @@ export const delivered = (ids: ReadonlyArray<DeliveredId>): Uint8Array => {
   return frame
 }
 
+/**
+ * The last frame of a link that is closed on purpose.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const bye = (): Uint8Array => Uint8Array.of(byeKind)
+
 const malformed = (message: string): Frame => ({ _tag: "Malformed", message })
 
 /**
@@ -182,6 +193,8 @@ export const decode = (frame: Uint8Array): Frame => {
       return decodeReceipt(frame)
     case deliveredKind:
       return decodeDelivered(frame)
+    case byeKind:
+      return { _tag: "Bye" }
     case controlKind: {
       const exit = decodeControl(frame.subarray(1))
       return Exit.isSuccess(exit)

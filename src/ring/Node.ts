@@ -45,8 +45,7 @@ export class Node extends Schema.Class<Node>("effect-wendy/Node")({
  * @category comparisons
  * @since 0.1.0
  */
-export const isSameLife = (x: Node, y: Node): boolean =>
-  NodeId.equals(x.id, y.id) && x.incarnation === y.incarnation
+export const isSameLife = (x: Node, y: Node): boolean => NodeId.equals(x.id, y.id) && x.incarnation === y.incarnation
 
 /**
  * Whether two values give the same addresses.
@@ -64,5 +63,4 @@ export const isSameAddress = (x: Node, y: Node): boolean =>
  * @category getters
  * @since 0.1.0
  */
-export const hostFor = (node: Node, region: string): string =>
-  node.region === region ? node.localHost : node.globalHost
+export const hostFor = (node: Node, region: string): string => node.region === region ? node.localHost : node.globalHost

@@ -35,12 +35,31 @@ export const scenarios: ReadonlyArray<Scenario> = [
   one({ name: "3 ring, vanish", nodes: ["1", "6", "b"], ring: [0, 1, 2], faults: { vanish: 1 } }),
   one({ name: "3 ring, leave", nodes: ["1", "6", "b"], ring: [0, 1, 2], faults: { leave: 1 } }),
   one({ name: "4 ring, crash", nodes: ["1", "4", "8", "c"], ring: [0, 1, 2, 3], faults: { crash: 1 }, victims: [1] }),
-  one({ name: "3 ring, pause", nodes: ["1", "6", "b"], ring: [0, 1, 2], faults: { pause: 1 }, victims: [1], horizon: 500 }),
+  one({
+    name: "3 ring, pause",
+    nodes: ["1", "6", "b"],
+    ring: [0, 1, 2],
+    faults: { pause: 1 },
+    victims: [1],
+    horizon: 500
+  }),
   one({ name: "2 ring, join, crash", nodes: ["1", "6", "b"], ring: [0, 2], joins: [[1, 0, 2]], faults: { crash: 1 } }),
-  one({ name: "2 ring, join, vanish", nodes: ["1", "6", "b"], ring: [0, 2], joins: [[1, 0, 2]], faults: { vanish: 1 } }),
+  one({
+    name: "2 ring, join, vanish",
+    nodes: ["1", "6", "b"],
+    ring: [0, 2],
+    joins: [[1, 0, 2]],
+    faults: { vanish: 1 }
+  }),
   one({ name: "2 ring, join, leave", nodes: ["1", "6", "b"], ring: [0, 2], joins: [[1, 0, 2]], faults: { leave: 1 } }),
   one({ name: "2 ring, join, lose", nodes: ["1", "6", "b"], ring: [0, 2], joins: [[1, 0, 2]], faults: { lose: 1 } }),
-  one({ name: "2 ring, join, repeat", nodes: ["1", "6", "b"], ring: [0, 2], joins: [[1, 0, 2]], faults: { repeat: 1 } }),
+  one({
+    name: "2 ring, join, repeat",
+    nodes: ["1", "6", "b"],
+    ring: [0, 2],
+    joins: [[1, 0, 2]],
+    faults: { repeat: 1 }
+  }),
   one({ name: "2 ring, join, stall", nodes: ["1", "6", "b"], ring: [0, 2], joins: [[1, 0, 2]], faults: { stall: 1 } }),
   one({
     name: "3 ring, join, crash",

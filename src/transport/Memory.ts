@@ -15,16 +15,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
+import * as Address from "../protocol/Address.ts"
 import { makeAcceptor } from "./internal/acceptor.ts"
-import {
-  type Address,
-  type Connection,
-  ConnectionError,
-  DialError,
-  formatAddress,
-  ListenError,
-  Transport
-} from "./Transport.ts"
+import { type Connection, ConnectionError, DialError, ListenError, Transport } from "./Transport.ts"
 
 /**
  * The network that all machines of a test share.
@@ -155,7 +148,7 @@ interface Flight {
 interface End {
   readonly link: Link
   readonly host: string
-  readonly remote: Address
+  readonly remote: Address.Address
   readonly maxFrameSize: number
   readonly reader: Waiter
   readonly writer: Waiter
@@ -181,7 +174,7 @@ interface Listening {
   readonly accept: (end: End) => void
 }
 
-const makeEnd = (link: Link, host: string, remote: Address, maxFrameSize: number): End => ({
+const makeEnd = (link: Link, host: string, remote: Address.Address, maxFrameSize: number): End => ({
   link,
   host,
   remote,
@@ -217,13 +210,13 @@ const waitUntil = (waiter: Waiter, isReady: () => boolean): Effect.Effect<void> 
 
 const pairKey = (hostA: string, hostB: string): string => JSON.stringify([hostA, hostB].sort())
 
-const makeReset = (remote: Address, what: string): ConnectionError =>
+const makeReset = (remote: Address.Address, what: string): ConnectionError =>
   new ConnectionError({
     reason: "Reset",
-    message: `The connection to ${formatAddress(remote)} ${what}. Dial again if it is still needed.`
+    message: `The connection to ${Address.format(remote)} ${what}. Dial again if it is still needed.`
   })
 
-const describeBadAddress = (address: Address, minimumPort: number): string | undefined => {
+const describeBadAddress = (address: Address.Address, minimumPort: number): string | undefined => {
   if (address.host === "") {
     return "The host is empty. Give an IP address or a name."
   }
@@ -284,7 +277,7 @@ const makeNetworkUnsafe = (
           end,
           new ConnectionError({
             reason: "FrameTooLarge",
-            message: `${formatAddress(end.remote)} sent a frame of ${frame.byteLength} bytes, the limit is ` +
+            message: `${Address.format(end.remote)} sent a frame of ${frame.byteLength} bytes, the limit is ` +
               `${end.maxFrameSize}. Raise the limit here or send smaller frames there.`
           })
         )
@@ -334,7 +327,7 @@ const makeNetworkUnsafe = (
       end,
       new ConnectionError({
         reason: "Closed",
-        message: `${formatAddress(peerOf(end).remote)} ended the connection. Dial again if it is still needed.`
+        message: `${Address.format(peerOf(end).remote)} ended the connection. Dial again if it is still needed.`
       })
     )
     if (peerOf(end).isClosed) links.delete(end.link)
@@ -391,7 +384,7 @@ const makeNetworkUnsafe = (
     for (let tries = firstPort; tries <= 65535; tries++) {
       const port = nextPort
       nextPort = nextPort === 65535 ? firstPort : nextPort + 1
-      if (!listeners.has(formatAddress({ host, port }))) return port
+      if (!listeners.has(Address.format({ host, port }))) return port
     }
   }
 
@@ -401,7 +394,7 @@ const makeNetworkUnsafe = (
 
     const listen: Transport["Service"]["listen"] = Effect.fnUntraced(function*(address, options) {
       const fail = (reason: ListenError["reason"], message: string) =>
-        new ListenError({ address: formatAddress(address), reason, message })
+        new ListenError({ address: Address.format(address), reason, message })
       const problem = describeBadAddress(address, 0)
       if (problem !== undefined) return yield* fail("BadAddress", problem)
       const at = resolve(address.host)
@@ -412,7 +405,7 @@ const makeNetworkUnsafe = (
       if (port === undefined) {
         return yield* fail("Resources", `${at} has no free port left. Close listeners.`)
       }
-      const key = formatAddress({ host: at, port })
+      const key = Address.format({ host: at, port })
       if (listeners.has(key)) {
         return yield* fail("InUse", `Something listens on ${key} already. Choose another port (0 takes a free one).`)
       }
@@ -441,8 +434,8 @@ const makeNetworkUnsafe = (
       return { address: { host: address.host, port }, serve: acceptor.serve }
     })
 
-    const connect = (listening: Listening, target: Address, maxFrameSize: number, clock: Clock.Clock): End => {
-      const from: Address = { host: own, port: nextDialPort }
+    const connect = (listening: Listening, target: Address.Address, maxFrameSize: number, clock: Clock.Clock): End => {
+      const from: Address.Address = { host: own, port: nextDialPort }
       nextDialPort = nextDialPort === firstPort - 1 ? firstDialPort : nextDialPort + 1
       const link = { clock, hasLost: false } as Link
       link.dialler = makeEnd(link, own, target, maxFrameSize)
@@ -455,10 +448,10 @@ const makeNetworkUnsafe = (
     const dial: Transport["Service"]["dial"] = (address, options) =>
       Effect.uninterruptibleMask(Effect.fnUntraced(function*(restore) {
         const fail = (reason: DialError["reason"], message: string) =>
-          new DialError({ address: formatAddress(address), reason, message })
+          new DialError({ address: Address.format(address), reason, message })
         const problem = describeBadAddress(address, 1)
         if (problem !== undefined) return yield* fail("BadAddress", problem)
-        const target: Address = { host: resolve(address.host), port: address.port }
+        const target: Address.Address = { host: resolve(address.host), port: address.port }
         const timeout = Duration.toMillis(options.timeout)
         const roundTrip = Math.min(latency * 2, timeout)
         if (roundTrip > 0) yield* restore(Effect.sleep(roundTrip))
@@ -466,14 +459,14 @@ const makeNetworkUnsafe = (
           yield* restore(Effect.sleep(timeout - roundTrip))
           return yield* fail(
             "Timeout",
-            `${formatAddress(target)} did not answer in time. Restore or heal the hosts, then dial again.`
+            `${Address.format(target)} did not answer in time. Restore or heal the hosts, then dial again.`
           )
         }
-        const listening = listeners.get(formatAddress(target))
+        const listening = listeners.get(Address.format(target))
         if (listening === undefined) {
           return yield* fail(
             "Refused",
-            `Nothing listens on ${formatAddress(target)}. Start the peer there, or dial another address.`
+            `Nothing listens on ${Address.format(target)}. Start the peer there, or dial another address.`
           )
         }
         const clock = yield* Clock.Clock

@@ -17,15 +17,14 @@ import { PreventSchedulerYield } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import type * as Socket from "effect/socket/Socket"
 import * as Net from "node:net"
+import * as Address from "../protocol/Address.ts"
 import { encodeFrames, FrameDecoder } from "./Framing.ts"
 import { makeAcceptor } from "./internal/acceptor.ts"
 import {
-  type Address,
   type Connection,
   ConnectionError,
   type ConnectionOptions,
   DialError,
-  formatAddress,
   ListenError,
   Transport
 } from "./Transport.ts"
@@ -47,7 +46,7 @@ export const layer: Layer.Layer<Transport> = Layer.succeed(Transport, {
   listen: Effect.fnUntraced(function*(address, options) {
     const problem = describeBadAddress(address, 0)
     if (problem !== undefined) {
-      return yield* new ListenError({ address: formatAddress(address), reason: "BadAddress", message: problem })
+      return yield* new ListenError({ address: Address.format(address), reason: "BadAddress", message: problem })
     }
     const server = yield* NodeSocketServer.make({
       host: address.host,
@@ -90,7 +89,7 @@ export const layer: Layer.Layer<Transport> = Layer.succeed(Transport, {
       Effect.gen(function*() {
         const problem = describeBadAddress(address, 1)
         if (problem !== undefined) {
-          return yield* new DialError({ address: formatAddress(address), reason: "BadAddress", message: problem })
+          return yield* new DialError({ address: Address.format(address), reason: "BadAddress", message: problem })
         }
         let socket: Net.Socket | undefined
         yield* restore(Effect.timeoutOrElse(
@@ -123,7 +122,7 @@ export const layer: Layer.Layer<Transport> = Layer.succeed(Transport, {
 
 interface Accepted {
   readonly socket: Net.Socket
-  readonly remote: Address
+  readonly remote: Address.Address
 }
 
 const keepAliveInitialDelay = 30_000
@@ -136,7 +135,7 @@ const noBytes = new Uint8Array(0)
 
 const makeConnection = Effect.fnUntraced(function*(
   socket: Net.Socket,
-  remote: Address,
+  remote: Address.Address,
   options: ConnectionOptions
 ) {
   const decoder = new FrameDecoder(options.maxFrameSize)
@@ -164,7 +163,7 @@ const makeConnection = Effect.fnUntraced(function*(
           breakOff(
             new ConnectionError({
               reason: "FrameTooLarge",
-              message: `${formatAddress(remote)} announced a frame of ${decoder.refused} bytes, the limit is ` +
+              message: `${Address.format(remote)} announced a frame of ${decoder.refused} bytes, the limit is ` +
                 `${options.maxFrameSize}. Raise the limit here or send smaller frames there.`
             })
           )
@@ -174,18 +173,18 @@ const makeConnection = Effect.fnUntraced(function*(
       Effect.sync(() => {
         if (end !== undefined) return
         if (!isCleanEnd(error)) {
-          end = makeReset(`the connection to ${formatAddress(remote)} broke or was closed here`)
+          end = makeReset(`the connection to ${Address.format(remote)} broke or was closed here`)
         } else if (decoder.isMidFrame) {
           breakOff(
             new ConnectionError({
               reason: "Truncated",
-              message: `${formatAddress(remote)} ended the connection inside a frame. Dial again.`
+              message: `${Address.format(remote)} ended the connection inside a frame. Dial again.`
             })
           )
         } else {
           end = new ConnectionError({
             reason: "Closed",
-            message: `${formatAddress(remote)} ended the connection. Dial again if it is still needed.`
+            message: `${Address.format(remote)} ended the connection. Dial again if it is still needed.`
           })
         }
       })
@@ -204,7 +203,7 @@ const makeConnection = Effect.fnUntraced(function*(
   })
 
   const failWrite = () =>
-    makeReset(`the connection to ${formatAddress(remote)} has ended, nothing can be written to it`)
+    makeReset(`the connection to ${Address.format(remote)} has ended, nothing can be written to it`)
 
   const send = (frames: ReadonlyArray<Uint8Array>) => Effect.mapError(writer.write(encodeFrames(frames)), failWrite)
 
@@ -254,7 +253,7 @@ const closeSocket = Effect.fnUntraced(function*(socket: Net.Socket) {
   yield* once(socket, "close")
 })
 
-const remoteOf = (socket: Net.Socket): Address => {
+const remoteOf = (socket: Net.Socket): Address.Address => {
   const host = socket.remoteAddress ?? ""
   return {
     host: host.startsWith("::ffff:") && host.includes(".") ? host.slice("::ffff:".length) : host,
@@ -266,7 +265,7 @@ const remoteOf = (socket: Net.Socket): Address => {
 // Errors
 // -----------------------------------------------------------------------------
 
-const describeBadAddress = (address: Address, minimumPort: number): string | undefined => {
+const describeBadAddress = (address: Address.Address, minimumPort: number): string | undefined => {
   if (address.host === "") {
     return "The host is empty. Give an IP address or a name."
   }
@@ -285,7 +284,7 @@ const isResolverCode = (code: string): boolean =>
 
 const resourceCodes: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"])
 
-const toDialError = (address: Address, cause: unknown): DialError => {
+const toDialError = (address: Address.Address, cause: unknown): DialError => {
   const codes = codesOf(cause)
   // a name may stand for several addresses: only if all refuse, nothing listens
   const code = codes.find((code) => code !== "ECONNREFUSED") ?? codes[0] ?? ""
@@ -296,8 +295,8 @@ const toDialError = (address: Address, cause: unknown): DialError => {
   return makeDialError(address, "Unreachable", code)
 }
 
-const makeDialError = (address: Address, reason: DialError["reason"], code?: string): DialError => {
-  const to = formatAddress(address)
+const makeDialError = (address: Address.Address, reason: DialError["reason"], code?: string): DialError => {
+  const to = Address.format(address)
   const because = code === undefined || code === "" ? "" : ` (${code})`
   const message = {
     Refused: `Nothing listens on ${to}. Start the peer there, or dial another address.`,
@@ -310,8 +309,8 @@ const makeDialError = (address: Address, reason: DialError["reason"], code?: str
   return new DialError({ address: to, reason, message })
 }
 
-const toListenError = (address: Address, cause: unknown): ListenError => {
-  const at = formatAddress(address)
+const toListenError = (address: Address.Address, cause: unknown): ListenError => {
+  const at = Address.format(address)
   const code = codesOf(cause)[0] ?? ""
   if (code === "EADDRINUSE") {
     return new ListenError({

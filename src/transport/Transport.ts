@@ -13,26 +13,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-
-/**
- * Where somebody listens: a host (IPv4, IPv6 without brackets, or a name) and a TCP port.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
-
-/**
- * Renders an address as `host:port`, an IPv6 host in brackets.
- *
- * @category conversions
- * @since 0.1.0
- */
-export const formatAddress = (address: Address): string =>
-  address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`
+import type { Address } from "../protocol/Address.ts"
 
 /**
  * A dial that did not become a connection.

@@ -4,9 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Net from "node:net"
 import * as Os from "node:os"
+import type { Address } from "../../src/protocol/Address.ts"
 import { encodeFrames } from "../../src/transport/Framing.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
-import { type Address, type Connection, type ConnectionError, Transport } from "../../src/transport/Transport.ts"
+import { type Connection, type ConnectionError, Transport } from "../../src/transport/Transport.ts"
 import {
   bytes,
   dialOptions,

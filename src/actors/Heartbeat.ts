@@ -1,0 +1,66 @@
+/**
+ * Heartbeat: owns the time of a Node. It wakes the membership and the routing when
+ * they asked for it, and closes links that are idle.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Membership from "../core/Membership.ts"
+import * as Routing from "../core/Routing.ts"
+import { Links } from "./Links.ts"
+import { Mailboxes } from "./Mailboxes.ts"
+import { NodeState } from "./NodeState.ts"
+
+/** Timers need not be finer than this, in milliseconds: it bounds how often a busy Node wakes. */
+const grain = 1
+
+/**
+ * Wakes the other actors as long as the layer lives.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState> = Layer.effectDiscard(
+  Effect.gen(function*() {
+    const links = yield* Links
+    const mailboxes = yield* Mailboxes
+    const { config, confirmations, membership, now, routing } = yield* NodeState
+
+    const membershipAlarm = Effect.gen(function*() {
+      while (true) {
+        const at = Membership.wakeAt(membership)
+        if (at === Number.POSITIVE_INFINITY) {
+          yield* Queue.take(mailboxes.heartbeat)
+          continue
+        }
+        const wait = Math.max(grain, at - now())
+        const signal = yield* Queue.take(mailboxes.heartbeat).pipe(Effect.timeoutOption(Math.ceil(wait)))
+        if (signal._tag === "None") yield* Queue.offer(mailboxes.stateTables, { _tag: "Woken" })
+      }
+    })
+
+    // Messages come and go far too often to set an alarm for each: a look now and then is enough for time-outs of seconds.
+    const routingAlarm = Effect.gen(function*() {
+      const period = Math.max(grain, Math.min(100, config.shortestTimeout / 4))
+      while (true) {
+        yield* Effect.sleep(period)
+        if (Math.min(Routing.wakeAt(routing), confirmations.dueAt) <= now()) {
+          yield* Queue.offer(mailboxes.router, { _tag: "Woken" })
+        }
+      }
+    })
+
+    const idleAlarm = Effect.gen(function*() {
+      while (true) {
+        yield* Effect.sleep(config.idleTimeout / 2)
+        links.closeIdle()
+      }
+    })
+
+    yield* Effect.forkScoped(membershipAlarm)
+    yield* Effect.forkScoped(routingAlarm)
+    yield* Effect.forkScoped(idleAlarm)
+  })
+)

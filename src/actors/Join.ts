@@ -1,0 +1,169 @@
+/**
+ * Join: the conversation with the seeds, until this Node is ready.
+ *
+ * It finds somebody who listens at a seed's address and tells StateTables; who
+ * then lets this Node in is the core's business. It keeps trying, says so, and
+ * knows when to give up: when every seed that answers refuses. Rules B1 to B3 of `docs/protocol.md`.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import * as Address from "../protocol/Address.ts"
+import { Links } from "./Links.ts"
+import { Mailboxes } from "./Mailboxes.ts"
+import { NodeState } from "./NodeState.ts"
+import { Upcalls } from "./Upcalls.ts"
+
+/**
+ * This Node cannot become ready.
+ *
+ * **Details**
+ *
+ * - `Timeout`: the join time-out passed.
+ * - `Refused`: every seed that answered speaks another version, belongs to another cluster or rejects the credentials.
+ * - `IdInUse`: a living Node has this id.
+ * - `Closed`: it was closed first.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class JoinFailed extends Schema.TaggedError<JoinFailed>()("JoinFailed", {
+  reason: Schema.Literals(["Timeout", "Refused", "IdInUse", "Closed"]),
+  message: Schema.String
+}) {}
+
+/**
+ * Knows when this Node is ready.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Join extends Context.Service<Join, {
+  /** Completes when this Node is ready for the first time. */
+  readonly ready: Effect.Effect<void, JoinFailed>
+}>()("effect-wendy/actors/Join") {
+  static readonly layer = (options: {
+    /** Addresses to ask, not one's own. */
+    readonly seeds: ReadonlyArray<Address.Address>
+    /** How many milliseconds to wait for a seed before starting a ring: 0 without seeds, `undefined` for never. */
+    readonly foundAfter: number | undefined
+    readonly timeout: number | undefined
+  }): Layer.Layer<Join, never, Links | Mailboxes | NodeState | Upcalls> =>
+    Layer.effect(Join, make(options))
+}
+
+/** Shortest and longest pause between two rounds through the seeds, in milliseconds. */
+const shortestPause = 100
+const longestPause = 3000
+
+const make = Effect.fnUntraced(function*(options: {
+  readonly seeds: ReadonlyArray<Address.Address>
+  readonly foundAfter: number | undefined
+  readonly timeout: number | undefined
+}) {
+  const links = yield* Links
+  const mailboxes = yield* Mailboxes
+  const { now } = yield* NodeState
+  const upcalls = yield* Upcalls
+  const ready = yield* Deferred.make<void, JoinFailed>()
+  const startedAt = now()
+  let isReady = false
+  let mayFound = options.foundAfter !== undefined
+
+  /** Asks every seed once. Returns why those that answered refused, or that somebody did not. */
+  const askSeeds = Effect.fnUntraced(function*(attempt: number) {
+    const outcomes = yield* Effect.forEach(
+      options.seeds,
+      (seed) =>
+        Effect.exit(links.connect(seed)).pipe(
+          Effect.tap((exit) =>
+            Effect.sync(() => {
+              if (Exit.isSuccess(exit) && exit.value.role === "member") {
+                Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Join", via: exit.value.node })
+              }
+            })
+          )
+        ),
+      { concurrency: 8 }
+    )
+    const errors = outcomes.flatMap((exit) => Exit.isFailure(exit) ? Option.toArray(Exit.findErrorOption(exit)) : [])
+    if (errors.length < outcomes.length) return
+    const refusals = errors.filter((error) => error._tag === "Refused")
+    const first = refusals.find((error) => error.reason !== "self" && error.reason !== "full")
+    if (first !== undefined) {
+      return yield* new JoinFailed({ reason: "Refused", message: first.message })
+    }
+    if (errors.length > 0 && refusals.length < errors.length) {
+      const message = errors.map((error, index) => `${Address.format(options.seeds[index]!)}: ${error.message}`)
+        .join("; ")
+      upcalls.event({ _tag: "JoinRetrying", attempt, message: `no seed answered (${message}); trying again` })
+    }
+  })
+
+  const found = () => {
+    mayFound = false
+    Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Found" })
+  }
+
+  /** Goes through the seeds until this Node is ready. */
+  const untilReady = Effect.gen(function*() {
+    if (options.seeds.length === 0 && mayFound) return found()
+    let pause = shortestPause
+    for (let attempt = 1; !isReady; attempt++) {
+      yield* askSeeds(attempt)
+      if (mayFound && now() - startedAt >= options.foundAfter!) found()
+      yield* Effect.sleep(pause)
+      pause = Math.min(longestPause, pause * 2)
+    }
+  })
+
+  const watch = Effect.gen(function*() {
+    while (true) {
+      const signal = yield* Queue.take(mailboxes.join)
+      if (signal._tag === "Ready") {
+        isReady = true
+        mayFound = false
+        yield* Deferred.succeed(ready, undefined)
+      } else if (signal._tag === "Detached") {
+        isReady = false
+        yield* Effect.forkScoped(Effect.ignore(untilReady))
+      } else {
+        yield* Deferred.fail(
+          ready,
+          new JoinFailed({
+            reason: "IdInUse",
+            message: "a living Node of the cluster has this id: choose another, or stop that one"
+          })
+        )
+      }
+    }
+  })
+
+  yield* Effect.forkScoped(watch)
+  yield* Effect.forkScoped(Effect.catch(untilReady, (error) => Deferred.fail(ready, error)))
+  if (options.timeout !== undefined) {
+    const { timeout } = options
+    yield* Effect.forkScoped(
+      Effect.sleep(timeout).pipe(
+        Effect.andThen(Deferred.fail(
+          ready,
+          new JoinFailed({
+            reason: "Timeout",
+            message: `not ready within ${timeout} ms: check that a seed runs and can be reached`
+          })
+        ))
+      )
+    )
+  }
+  yield* Effect.addFinalizer(() =>
+    Deferred.fail(ready, new JoinFailed({ reason: "Closed", message: "this Node was closed before it was ready" }))
+  )
+  return Join.of({ ready: Deferred.await(ready) })
+})

@@ -1,0 +1,340 @@
+/**
+ * Links: all connections of a Node, accepted and dialled, one to use for each peer.
+ *
+ * Opened on demand, closed when idle. On a simultaneous dial the link that the
+ * lower id opened is the one to send on; the other drains and is closed when
+ * idle. Rule H5 of `docs/protocol.md`.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import type { Address } from "../protocol/Address.ts"
+import type { ControlMessage } from "../protocol/ControlMessage.ts"
+import * as Frame from "../protocol/Frame.ts"
+import * as Handshake from "../protocol/Handshake.ts"
+import * as Node from "../ring/Node.ts"
+import * as NodeId from "../ring/NodeId.ts"
+import * as Link from "../transport/Link.ts"
+import { type Connection, ConnectionError, DialError, Transport } from "../transport/Transport.ts"
+import { Mailboxes, offerFromPeer } from "./Mailboxes.ts"
+import { NodeState } from "./NodeState.ts"
+import { Upcalls } from "./Upcalls.ts"
+
+/**
+ * Why no link came about.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export type ConnectError = DialError | Handshake.Refused | ConnectionError
+
+/**
+ * All connections of a Node.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Links extends Context.Service<Links, {
+  /** Sends a control message, over a new connection if there is none. What cannot be sent is lost; the protocol asks again. */
+  readonly sendControl: (to: Node.Node, message: ControlMessage) => void
+  /** Sends what was delivered here to a Node that takes over, ahead of any later control message to it. */
+  readonly sendDelivered: (to: Node.Node, ids: ReadonlyArray<Frame.DeliveredId>) => void
+  readonly transmit: (link: number, frame: Uint8Array) => void
+  /** The link to use for a peer, client or member, if one is open. */
+  readonly linkTo: (id: NodeId.NodeId) => number | undefined
+  /** Opens a link to a Node; the outcome goes to the mailboxes. */
+  readonly dial: (node: Node.Node) => void
+  /** Opens a link to whoever listens at an address. */
+  readonly connect: (address: Address) => Effect.Effect<Link.Peer, ConnectError>
+  /** Carries an accepted connection until it ends. */
+  readonly serve: (connection: Connection) => Effect.Effect<void>
+  /** Ends the links to a life that has failed. */
+  readonly abandon: (node: Node.Node) => void
+  /** Closes the links that have been idle for too long. */
+  readonly closeIdle: () => void
+  /** Says goodbye on every link. */
+  readonly closeAll: () => void
+}>()("effect-wendy/actors/Links") {
+  static readonly layer: Layer.Layer<Links, never, Mailboxes | NodeState | Upcalls | Transport> = Layer.effect(
+    Links,
+    Effect.suspend(() => make)
+  )
+}
+
+interface Entry {
+  readonly id: number
+  readonly link: Link.Link
+  readonly node: Node.Node
+  readonly isMember: boolean
+  readonly isPreferred: boolean
+  usedAt: number
+  saidBye: boolean
+  isEnding: boolean
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+}
+
+/** Control frames that wait for a connection to be opened; further ones are lost and asked for again. */
+const maxQueued = 256
+
+const make = Effect.gen(function*() {
+  const mailboxes = yield* Mailboxes
+  const state = yield* NodeState
+  const transport = yield* Transport
+  const upcalls = yield* Upcalls
+  const { config, identity, self } = state
+  const fibers = yield* FiberSet.make<unknown, unknown>()
+  const fork = yield* FiberSet.runtime(fibers)<never>()
+
+  const entries = new Map<number, Entry>()
+  const used = new Map<string, Entry>()
+  const dialling = new Map<string, { readonly node: Node.Node; readonly queue: Array<Uint8Array> }>()
+  let lastId = 0
+  const options = { maxFrameSize: config.maxValueSize + 8192 }
+
+  const isMine = (entry: Entry) => used.get(entry.node.hex) === entry
+
+  const chooseUsed = (entry: Entry): boolean => {
+    const present = used.get(entry.node.hex)
+    if (present === undefined || present.isEnding) return true
+    if (present.node.incarnation !== entry.node.incarnation) return entry.node.incarnation > present.node.incarnation
+    return entry.isPreferred || !present.isPreferred
+  }
+
+  const open = (link: Link.Link): Entry => {
+    const { node, role } = link.peer
+    const opener = link.isDialled ? self.id : node.id
+    const other = link.isDialled ? node.id : self.id
+    const entry: Entry = {
+      id: ++lastId,
+      link,
+      node,
+      isMember: role === "member",
+      isPreferred: NodeId.compare(opener, other) < 0,
+      usedAt: state.now(),
+      saidBye: false,
+      isEnding: false,
+      fiber: undefined
+    }
+    entries.set(entry.id, entry)
+    const isUsed = chooseUsed(entry)
+    if (isUsed) used.set(node.hex, entry)
+    Queue.offerUnsafe(mailboxes.router, {
+      _tag: "LinkUp",
+      link: entry.id,
+      node: entry.isMember ? node : undefined,
+      client: entry.isMember ? undefined : node,
+      isPreferred: isUsed
+    })
+    return entry
+  }
+
+  const close = (entry: Entry): void => {
+    entries.delete(entry.id)
+    if (isMine(entry)) {
+      used.delete(entry.node.hex)
+      for (const other of entries.values()) if (other.node.hex === entry.node.hex) used.set(entry.node.hex, other)
+    }
+    Queue.offerUnsafe(mailboxes.router, { _tag: "LinkDown", link: entry.id })
+    if (entry.isMember && !entry.saidBye && !entry.isEnding && !used.has(entry.node.hex)) {
+      Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Broken", node: entry.node })
+    }
+  }
+
+  /** Splits what arrived together into control, for StateTables, and data, for the Router. */
+  const onFrames = (entry: Entry) =>
+    Effect.fnUntraced(function*(frames: ReadonlyArray<Frame.Frame>) {
+      entry.usedAt = state.now()
+      let data = frames
+      if (frames.some((frame) => frame._tag === "Control" || frame._tag === "Bye")) {
+        const rest: Array<Frame.Frame> = []
+        for (const frame of frames) {
+          if (frame._tag === "Bye") {
+            entry.saidBye = true
+          } else if (frame._tag !== "Control") {
+            rest.push(frame)
+          } else if (entry.isMember) {
+            // What was delivered elsewhere must be known before the Node acts on the message behind it.
+            if (rest.length > 0) {
+              yield* offerFromPeer(mailboxes.router, { _tag: "Frames", link: entry.id, frames: rest.splice(0) })
+            }
+            yield* offerFromPeer(mailboxes.stateTables, { _tag: "Received", from: entry.node, message: frame.message })
+          }
+        }
+        data = rest
+      }
+      if (data.length > 0) yield* offerFromPeer(mailboxes.router, { _tag: "Frames", link: entry.id, frames: data })
+    })
+
+  const onRefused = (error: Handshake.Refused, where: string): void => {
+    state.counters.refused++
+    if (error.reason === "self") return
+    upcalls.event({
+      _tag: "Error",
+      error: "Refused",
+      message: `${error.by === "self" ? "refused" : "was refused by"} ${where}: ${error.message}`
+    })
+  }
+
+  /** Carries a link until it ends. */
+  const carry = (entry: Entry) =>
+    entry.link.run(onFrames(entry)).pipe(
+      Effect.catchTag("Malformed", ({ message }) =>
+        Effect.sync(() => {
+          state.counters.malformed++
+          upcalls.event({
+            _tag: "Error",
+            error: "Malformed",
+            message: `${entry.node.hex} sent ${message}: the connection was closed`
+          })
+        })),
+      Effect.ignore,
+      Effect.ensuring(Effect.sync(() => close(entry)))
+    )
+
+  const handshake = (effect: Effect.Effect<Link.Link, Handshake.Refused | ConnectionError>) =>
+    Effect.timeoutOrElse(effect, {
+      duration: config.handshakeTimeout,
+      orElse: () =>
+        Effect.fail(
+          new ConnectionError({ reason: "Reset", message: "the other end did not finish the handshake in time" })
+        )
+    })
+
+  const serve = (connection: Connection) =>
+    handshake(Link.accept(connection, identity)).pipe(
+      Effect.flatMap((link) =>
+        Effect.withFiber<void>((fiber) => {
+          const entry = open(link)
+          entry.fiber = fiber
+          return carry(entry)
+        })
+      ),
+      Effect.catchTag("Refused", (error) => Effect.sync(() => onRefused(error, connection.remote.host))),
+      Effect.ignore
+    )
+
+  /** Dials, shakes hands, reports the peer, and carries the link until it ends. */
+  const establish = (address: Address, opened: (exit: Exit.Exit<Link.Peer, ConnectError>) => void) =>
+    Effect.scoped(
+      transport.dial(address, { ...options, timeout: config.dialTimeout }).pipe(
+        Effect.flatMap((connection) => handshake(Link.open(connection, identity))),
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            if (Exit.isFailure(exit)) opened(Exit.failCause(exit.cause))
+          })
+        ),
+        Effect.flatMap((link) =>
+          Effect.withFiber<void>((fiber) => {
+            const entry = open(link)
+            entry.fiber = fiber
+            opened(Exit.succeed(link.peer))
+            return carry(entry)
+          })
+        )
+      )
+    )
+
+  const dial = (node: Node.Node): void => {
+    if (dialling.has(node.hex)) return
+    const pending = { node, queue: [] as Array<Uint8Array> }
+    dialling.set(node.hex, pending)
+    const address = { host: Node.hostFor(node, self.region), port: node.port }
+    fork(
+      establish(address, (exit) => {
+        dialling.delete(node.hex)
+        const isThere = Exit.isSuccess(exit) && Node.isSameLife(exit.value.node, node)
+        if (isThere) {
+          const entry = used.get(node.hex)
+          if (entry !== undefined) { for (const frame of pending.queue) entry.link.sendControl(frame) }
+          return
+        }
+        // Whoever else answers there, or a refused connect, is proof that this life has ended. Rule F1.
+        const error = Exit.isFailure(exit) ? Exit.findErrorOption(exit) : undefined
+        const isProof = Exit.isSuccess(exit) || (error?._tag === "Some" && isProofOfDeath(error.value))
+        if (isProof) Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Refused", node })
+        Queue.offerUnsafe(mailboxes.router, { _tag: "DialFailed", node })
+      }).pipe(Effect.ignore)
+    )
+  }
+
+  const connect = (address: Address) =>
+    Effect.callback<Link.Peer, ConnectError>((resume) => {
+      fork(establish(address, (exit) => resume(exit)).pipe(Effect.ignore))
+    }).pipe(Effect.tapErrorTag("Refused", () => Effect.sync(() => state.counters.refused++)))
+
+  const put = (to: Node.Node, frame: Uint8Array): void => {
+    const entry = used.get(to.hex)
+    if (entry !== undefined && !entry.isEnding && entry.node.incarnation >= to.incarnation) {
+      if (entry.node.incarnation > to.incarnation) {
+        Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Refused", node: to })
+        return
+      }
+      entry.usedAt = state.now()
+      entry.link.sendControl(frame)
+      return
+    }
+    dial(to)
+    const pending = dialling.get(to.hex)
+    if (pending !== undefined && pending.queue.length < maxQueued) pending.queue.push(frame)
+  }
+
+  const end = (entry: Entry): void => {
+    if (entry.isEnding) return
+    entry.isEnding = true
+    entry.link.close()
+  }
+
+  return Links.of({
+    sendControl: (to, message) => put(to, Frame.control(message)),
+    sendDelivered: (to, ids) => {
+      for (let from = 0; from < ids.length; from += Frame.maxDelivered) {
+        put(to, Frame.delivered(ids.slice(from, from + Frame.maxDelivered)))
+      }
+    },
+    transmit: (id, frame) => {
+      const entry = entries.get(id)
+      if (entry === undefined) return
+      entry.usedAt = state.now()
+      entry.link.sendData(frame)
+    },
+    linkTo: (id) => used.get(id.hex)?.id,
+    dial,
+    connect,
+    serve,
+    abandon: (node) => {
+      for (const entry of entries.values()) {
+        if (!Node.isSameLife(entry.node, node) || entry.fiber === undefined) continue
+        entry.isEnding = true
+        fork(Fiber.interrupt(entry.fiber))
+      }
+    },
+    closeIdle: () => {
+      const { predecessor, successor } = state.membership
+      const limit = state.now() - config.idleTimeout
+      for (const entry of entries.values()) {
+        const isNeighbour = Node.isSameLife(entry.node, predecessor.node) || Node.isSameLife(entry.node, successor.node)
+        if (entry.isMember && entry.usedAt < limit && !(isNeighbour && isMine(entry))) end(entry)
+      }
+    },
+    closeAll: () => {
+      for (const entry of entries.values()) end(entry)
+    }
+  })
+})
+
+/**
+ * Whether what a dial met proves that no process, or not the one that was meant, listens there. Rule F1.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isProofOfDeath = (error: ConnectError): boolean =>
+  error._tag === "DialError"
+    ? error.reason === "Refused"
+    : error._tag === "Refused" && error.reason !== "full"

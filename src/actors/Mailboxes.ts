@@ -1,0 +1,116 @@
+/**
+ * Mailboxes: the queues of all actors of a Node, made before any actor, so that
+ * actors need to know mailboxes and never each other.
+ *
+ * What the Node itself puts in is bounded where it arises (own messages, deliveries
+ * under way, links) and is never refused, so that no actor waits for another and
+ * no two can wait for each other. Whoever reads from a connection waits while a
+ * mailbox is full: pressure goes back to the peer.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import type { Input } from "../core/MembershipState.ts"
+import type { Frame } from "../protocol/Frame.ts"
+import type { Receipt } from "../protocol/Message.ts"
+import type { NotConfirmed } from "../protocol/Message.ts"
+import type * as Node from "../ring/Node.ts"
+
+/**
+ * A confirmed message that an application sends.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Confirmed {
+  readonly deferred: Deferred.Deferred<Receipt, NotConfirmed>
+}
+
+/**
+ * What comes into the Router's mailbox.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type RouterInput =
+  | { readonly _tag: "Frames"; readonly link: number; readonly frames: ReadonlyArray<Frame> }
+  | {
+    readonly _tag: "LinkUp"
+    readonly link: number
+    /** `undefined` for a client. */
+    readonly node: Node.Node | undefined
+    readonly client: Node.Node | undefined
+    readonly isPreferred: boolean
+  }
+  | { readonly _tag: "LinkDown"; readonly link: number }
+  | { readonly _tag: "DialFailed"; readonly node: Node.Node }
+  | { readonly _tag: "OwnershipChanged" }
+  /** Acknowledged messages of this Node: makers of their frames. */
+  | { readonly _tag: "Send"; readonly frames: ReadonlyArray<Uint8Array> }
+  | {
+    readonly _tag: "SendConfirmed"
+    readonly make: (counter: number, floor: number) => Uint8Array
+    readonly deadline: number
+    readonly confirmed: Confirmed
+  }
+  | {
+    readonly _tag: "Finished"
+    readonly frame: Uint8Array
+    readonly delivered: boolean
+  }
+  | { readonly _tag: "Woken" }
+
+/**
+ * What comes into the mailbox of Join.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type JoinSignal =
+  | { readonly _tag: "Ready" }
+  | { readonly _tag: "Detached" }
+  | { readonly _tag: "IdInUse" }
+
+/**
+ * The queues of all actors of a Node.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Mailboxes extends Context.Service<Mailboxes, {
+  readonly stateTables: Queue.Queue<Input>
+  readonly router: Queue.Queue<RouterInput>
+  readonly join: Queue.Queue<JoinSignal>
+  /** The time of the next wake-up may have changed. */
+  readonly heartbeat: Queue.Queue<void>
+}>()("effect-wendy/actors/Mailboxes") {
+  static readonly layer = Layer.effect(
+    Mailboxes,
+    Effect.gen(function*() {
+      return Mailboxes.of({
+        stateTables: yield* Queue.unbounded<Input>(),
+        router: yield* Queue.unbounded<RouterInput>(),
+        join: yield* Queue.sliding<JoinSignal>(64),
+        heartbeat: yield* Queue.sliding<void>(1)
+      })
+    })
+  )
+}
+
+/** Items in a mailbox beyond which readers of connections wait. */
+const full = 4096
+
+/**
+ * Puts in what came over a connection, after waiting for room.
+ *
+ * @category mailboxes
+ * @since 0.1.0
+ */
+export const offerFromPeer = Effect.fnUntraced(function*<A>(mailbox: Queue.Queue<A>, item: A) {
+  while (Queue.sizeUnsafe(mailbox) >= full) yield* Effect.yieldNow
+  Queue.offerUnsafe(mailbox, item)
+})

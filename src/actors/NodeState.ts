@@ -1,0 +1,86 @@
+/**
+ * NodeState: the state of one Node, and its clock.
+ *
+ * Each part has one writer, an actor; the others read it between two turns of the
+ * event loop, so that a routing decision costs no message. `membership` is written
+ * by StateTables, everything else by the Router.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Confirmations from "../core/Confirmations.ts"
+import * as Deduplication from "../core/Deduplication.ts"
+import * as MembershipState from "../core/MembershipState.ts"
+import * as Routing from "../core/Routing.ts"
+import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
+import type * as Node from "../ring/Node.ts"
+import type { Identity } from "../transport/Link.ts"
+import type { Confirmed } from "./Mailboxes.ts"
+
+/**
+ * Counts of what happened at bounds and of what could not be done; they only grow.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Counters {
+  /** Confirmed or acknowledged copies that were not delivered again. */
+  duplicates: number
+  /** Copies whose origin had an outcome already. */
+  expired: number
+  /** Messages given up: held too long, or sent on too often. */
+  dropped: number
+  /** Frames answered Busy. */
+  busy: number
+  /** Connections ended for a malformed frame. */
+  malformed: number
+  /** Connections refused in the handshake, by either end. */
+  refused: number
+}
+
+/**
+ * The state of one Node, and its clock.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class NodeState extends Context.Service<NodeState, {
+  readonly self: Node.Node
+  readonly config: ClusterConfig
+  readonly identity: Identity
+  /** Milliseconds on the monotonic clock. */
+  readonly now: () => number
+  readonly membership: MembershipState.State
+  readonly routing: Routing.State
+  readonly deduplication: Deduplication.Deduplication
+  readonly confirmations: Confirmations.Confirmations<Confirmed>
+  readonly counters: Counters
+}>()("effect-wendy/actors/NodeState") {
+  static readonly layer = (options: {
+    readonly self: Node.Node
+    readonly config: ClusterConfig
+    readonly identity: Identity
+    readonly seed: number
+  }): Layer.Layer<NodeState> =>
+    Layer.effect(
+      NodeState,
+      Effect.gen(function*() {
+        const clock = yield* Clock.Clock
+        const { config, identity, seed, self } = options
+        return NodeState.of({
+          self,
+          config,
+          identity,
+          now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000,
+          membership: MembershipState.make(self, { ...config, jitter: config.joinJitter }, seed),
+          routing: Routing.make(config),
+          deduplication: Deduplication.make(),
+          confirmations: Confirmations.make(),
+          counters: { duplicates: 0, expired: 0, dropped: 0, busy: 0, malformed: 0, refused: 0 }
+        })
+      })
+    )
+}

@@ -1,0 +1,433 @@
+/**
+ * Router: runs the routing of a Node, and the confirmations of its own messages.
+ *
+ * Takes batches from its mailbox; every decision reads the membership as it is at
+ * that moment. It delivers at the root, tells copies apart, and sends receipts.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Confirmations from "../core/Confirmations.ts"
+import * as Deduplication from "../core/Deduplication.ts"
+import * as Liveness from "../core/Liveness.ts"
+import * as Membership from "../core/Membership.ts"
+import * as Routing from "../core/Routing.ts"
+import * as Envelope from "../protocol/Envelope.ts"
+import * as Frame from "../protocol/Frame.ts"
+import { lowestPurpose, NotConfirmed, type Outgoing, type Receipt } from "../protocol/Message.ts"
+import { nextHop } from "../ring/NextHop.ts"
+import type * as Node from "../ring/Node.ts"
+import * as NodeId from "../ring/NodeId.ts"
+import { Links } from "./Links.ts"
+import { type Confirmed, Mailboxes, type RouterInput } from "./Mailboxes.ts"
+import { NodeState } from "./NodeState.ts"
+import { Upcalls } from "./Upcalls.ts"
+
+/**
+ * Sends this Node's own messages.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Router extends Context.Service<Router, {
+  /** Takes custody of acknowledged messages, waiting while the Node is full. Purposes and sizes have been checked. */
+  readonly send: (messages: ReadonlyArray<Outgoing>) => Effect.Effect<void>
+  /** Sends one message and waits for the root's receipt; the deadline is in milliseconds. */
+  readonly sendConfirmed: (message: Outgoing, deadline: number) => Effect.Effect<Receipt, NotConfirmed>
+  /** Completes when nothing is in custody. */
+  readonly drained: Effect.Effect<void>
+}>()("effect-wendy/actors/Router") {
+  static readonly layer: Layer.Layer<Router, never, Links | Mailboxes | NodeState | Upcalls> = Layer.effect(
+    Router,
+    Effect.suspend(() => make)
+  )
+}
+
+/** The purpose of a receipt that has to be routed, because nobody knows the way back. */
+const receiptPurpose = 1
+
+/** Marks own messages that were sent without confirmation. */
+const unconfirmed = Symbol("unconfirmed")
+
+const make = Effect.gen(function*() {
+  const links = yield* Links
+  const mailboxes = yield* Mailboxes
+  const state = yield* NodeState
+  const upcalls = yield* Upcalls
+  const { config, confirmations, counters, deduplication, membership, now, routing, self } = state
+  const fibers = yield* FiberSet.make<void>()
+  const fork = yield* FiberSet.runtime(fibers)<never>()
+
+  /** Own messages that no other Node has taken yet, and the gate at which further ones wait. */
+  let own = 0
+  const room = Latch.makeUnsafe(true)
+  const drained = Latch.makeUnsafe(true)
+  /** Confirmed messages that wait because too many are unresolved. */
+  const backlog: Array<Extract<RouterInput, { readonly _tag: "SendConfirmed" }>> = []
+  let counter = 0
+  const clients = new Map<string, number>()
+  const clientOf = new Map<number, Node.Node>()
+  let time = 0
+
+  const view: Routing.View = {
+    covers: (key) => Membership.covers(membership, key, time),
+    nextHop: (key, isExcluded) => nextHop(membership, key, isExcluded)
+  }
+
+  const leaveOwn = (count: number): void => {
+    own -= count
+    if (own < config.maxOwn) room.openUnsafe()
+  }
+
+  const sink: Routing.Sink = {
+    transmit: links.transmit,
+    acknowledge: (link, upTo) => links.transmit(link, Frame.acknowledged(upTo)),
+    busy: (link, sequence) => {
+      counters.busy++
+      links.transmit(link, Frame.busy(sequence))
+    },
+    deliver: (frame) => deliver(frame),
+    dial: links.dial,
+    suspect: (node) => Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Suspect", node }),
+    released: (owner) => {
+      leaveOwn(1)
+      if (owner !== unconfirmed) (owner as Confirmations.Unresolved<Confirmed>).inCustody = false
+    },
+    dropped: (frame, reason) => {
+      counters.dropped++
+      upcalls.event({
+        _tag: "Error",
+        error: reason === "heldTooLong" ? "HeldTooLong" : "TooManyHops",
+        message: reason === "heldTooLong"
+          ? `a message for ${Envelope.key(frame).hex} was given up: for ${config.hold} ms nobody answered for its key`
+          : `a message for ${Envelope.key(frame).hex} was given up after ${Envelope.hops(frame)} hops`
+      })
+    }
+  }
+
+  // ---------------------------------------------------------------------------
+  // delivery
+  // ---------------------------------------------------------------------------
+
+  const finished = () => Routing.delivered(routing, view, time, sink)
+
+  const deliver = (frame: Uint8Array): void => {
+    if (Envelope.purpose(frame) < lowestPurpose) {
+      if (Envelope.purpose(frame) === receiptPurpose) {
+        const receipt = Frame.decode(Envelope.value(frame))
+        if (receipt._tag === "Receipt") onReceipt(receipt.receipt)
+      }
+      return finished()
+    }
+    switch (Envelope.deliveryClass(frame)) {
+      case "confirmed": {
+        const outcome = Deduplication.takeConfirmed(deduplication, {
+          key: Envelope.key(frame),
+          origin: Envelope.origin(frame),
+          incarnation: Envelope.incarnation(frame),
+          counter: Envelope.counter(frame),
+          floor: Envelope.floor(frame)
+        })
+        if (outcome === "new") return upcall(frame)
+        if (outcome === "expired") counters.expired++
+        else counters.duplicates++
+        if (outcome === "delivered" || outcome === "failed") sendReceipt(frame, outcome === "delivered")
+        return finished()
+      }
+      case "acknowledged": {
+        const verdict = Deduplication.takeAcknowledged(
+          deduplication,
+          Envelope.origin(frame),
+          Envelope.incarnation(frame),
+          Envelope.counter(frame)
+        )
+        if (verdict === "new") return upcall(frame)
+        if (verdict === "expired") counters.expired++
+        else counters.duplicates++
+        return finished()
+      }
+      case "atMostOnce":
+        return upcall(frame)
+    }
+  }
+
+  const upcall = (frame: Uint8Array): void => {
+    const running = upcalls.deliver({
+      key: Envelope.key(frame),
+      purpose: Envelope.purpose(frame),
+      value: Envelope.value(frame),
+      from: Envelope.via(frame),
+      hops: Envelope.hops(frame)
+    })
+    if (running === undefined) return afterUpcall(frame, true)
+    fork(
+      Effect.exit(running).pipe(
+        Effect.flatMap((exit) =>
+          Queue.offer(mailboxes.router, { _tag: "Finished", frame, delivered: Exit.isSuccess(exit) })
+        ),
+        Effect.asVoid
+      )
+    )
+  }
+
+  const afterUpcall = (frame: Uint8Array, delivered: boolean): void => {
+    if (Envelope.deliveryClass(frame) === "confirmed") {
+      Deduplication.finishConfirmed(
+        deduplication,
+        Envelope.origin(frame),
+        Envelope.incarnation(frame),
+        Envelope.counter(frame),
+        delivered ? "delivered" : "failed"
+      )
+      sendReceipt(frame, delivered)
+    }
+    finished()
+  }
+
+  // ---------------------------------------------------------------------------
+  // receipts
+  // ---------------------------------------------------------------------------
+
+  const sendReceipt = (frame: Uint8Array, delivered: boolean): void =>
+    passReceipt({
+      origin: Envelope.origin(frame),
+      via: Envelope.via(frame),
+      incarnation: Envelope.incarnation(frame),
+      counter: Envelope.counter(frame),
+      root: self.id,
+      hops: Envelope.hops(frame),
+      delivered
+    })
+
+  /** To the Node that sent the message or accepted it: over an open link, to a known address, or routed to its id. Rule C3. */
+  const passReceipt = (receipt: Frame.ReceiptFrame): void => {
+    if (NodeId.equals(receipt.via, self.id)) return onReceipt(receipt)
+    const bytes = Frame.receipt(receipt)
+    const link = links.linkTo(receipt.via)
+    if (link !== undefined) return links.transmit(link, bytes)
+    const known = Liveness.known(membership, receipt.via)
+    if (known !== undefined) links.dial(known)
+    const header: Envelope.Header = {
+      deliveryClass: "atMostOnce",
+      purpose: receiptPurpose,
+      key: receipt.via,
+      origin: self.id,
+      via: self.id,
+      incarnation: self.incarnation,
+      counter: 0,
+      floor: 0
+    }
+    Routing.send(routing, view, time, Envelope.make(header, bytes), undefined, sink)
+  }
+
+  const onReceipt = (receipt: Frame.ReceiptFrame): void => {
+    if (!NodeId.equals(receipt.origin, self.id)) {
+      const link = clients.get(receipt.origin.hex)
+      if (link !== undefined) links.transmit(link, Frame.receipt(receipt))
+      return
+    }
+    if (receipt.incarnation !== self.incarnation) return
+    const entry = Confirmations.resolve(confirmations, time, receipt.counter)
+    if (entry === undefined) return
+    Deferred.doneUnsafe(
+      entry.context.deferred,
+      receipt.delivered
+        ? Exit.succeed({ root: receipt.root, hops: receipt.hops, roundTrip: time - entry.sentAt })
+        : Exit.fail(
+          new NotConfirmed({
+            reason: "DeliveryFailed",
+            message: `the application at ${receipt.root.hex} failed, or took too long`
+          })
+        )
+    )
+  }
+
+  // ---------------------------------------------------------------------------
+  // own messages
+  // ---------------------------------------------------------------------------
+
+  const begin = (input: Extract<RouterInput, { readonly _tag: "SendConfirmed" }>): void => {
+    const entry = Confirmations.begin(confirmations, time, input.deadline, input.confirmed, input.make)
+    entry.inCustody = true
+    Routing.send(routing, view, time, entry.frame, entry, sink)
+  }
+
+  const serveBacklog = (): void => {
+    while (backlog.length > 0 && Confirmations.hasRoom(confirmations)) begin(backlog.shift()!)
+  }
+
+  const wake = (): void => {
+    Routing.wake(routing, view, time, sink)
+    const { again, expired } = Confirmations.wake(confirmations, time)
+    for (const entry of again) {
+      own++
+      entry.inCustody = true
+      Routing.send(routing, view, time, Confirmations.copy(confirmations, entry), entry, sink)
+    }
+    for (const entry of expired) {
+      Deferred.doneUnsafe(
+        entry.context.deferred,
+        Exit.fail(
+          new NotConfirmed({
+            reason: "Deadline",
+            message: `no receipt within ${Math.round(entry.deadline - entry.sentAt)} ms: ` +
+              "the message may or may not have been delivered"
+          })
+        )
+      )
+    }
+  }
+
+  // ---------------------------------------------------------------------------
+  // the mailbox
+  // ---------------------------------------------------------------------------
+
+  const onFrames = (link: number, frames: ReadonlyArray<Frame.Frame>): void => {
+    const client = clientOf.get(link)
+    for (const frame of frames) {
+      switch (frame._tag) {
+        case "Routed": {
+          if (client !== undefined) {
+            // A client speaks for itself alone; its receipts come back through this Node.
+            if (!NodeId.equals(Envelope.origin(frame.frame), client.id)) break
+            if (Envelope.purpose(frame.frame) < lowestPurpose) break
+            Envelope.setVia(frame.frame, self.id)
+            Envelope.setHops(frame.frame, 0)
+          }
+          Routing.receive(routing, view, time, link, frame.frame, sink)
+          break
+        }
+        case "Acknowledged": {
+          Routing.acknowledged(routing, time, link, frame.upTo, sink)
+          break
+        }
+        case "Busy": {
+          Routing.busy(routing, time, link, frame.sequence, sink)
+          break
+        }
+        case "Receipt": {
+          if (client === undefined) passReceipt(frame.receipt)
+          break
+        }
+        case "Delivered": {
+          if (client === undefined) Deduplication.takeOver(deduplication, frame.ids)
+          break
+        }
+        case "Control":
+        case "Bye":
+        case "Malformed":
+          break
+      }
+    }
+    Routing.acknowledge(routing, link, sink)
+  }
+
+  const onInput = (input: RouterInput): void => {
+    switch (input._tag) {
+      case "Frames":
+        return onFrames(input.link, input.frames)
+      case "LinkUp": {
+        if (input.client !== undefined) {
+          clients.set(input.client.hex, input.link)
+          clientOf.set(input.link, input.client)
+        }
+        return Routing.linkUp(routing, view, time, input.link, input.node, input.isPreferred, sink)
+      }
+      case "LinkDown": {
+        const client = clientOf.get(input.link)
+        clientOf.delete(input.link)
+        if (client !== undefined && clients.get(client.hex) === input.link) clients.delete(client.hex)
+        return Routing.linkDown(routing, view, time, input.link, sink)
+      }
+      case "DialFailed":
+        return Routing.dialFailed(routing, view, time, input.node, sink)
+      case "OwnershipChanged":
+        return Routing.ownershipChanged(routing, view, time, sink)
+      case "Send": {
+        for (const frame of input.frames) Routing.send(routing, view, time, frame, unconfirmed, sink)
+        return
+      }
+      case "SendConfirmed": {
+        if (backlog.length > 0 || !Confirmations.hasRoom(confirmations)) backlog.push(input)
+        else begin(input)
+        return
+      }
+      case "Finished":
+        return afterUpcall(input.frame, input.delivered)
+      case "Woken":
+        return wake()
+    }
+  }
+
+  yield* Effect.gen(function*() {
+    while (true) {
+      const batch = yield* Queue.takeAll(mailboxes.router)
+      time = now()
+      for (const input of batch) onInput(input)
+      serveBacklog()
+      if (routing.custody === 0 && routing.delivering === 0) drained.openUnsafe()
+      else drained.closeUnsafe()
+    }
+  }).pipe(Effect.forkScoped)
+
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      const closed = new NotConfirmed({ reason: "Closed", message: "this Node ended before the receipt came" })
+      for (const { context } of confirmations.unresolved.values()) Deferred.doneUnsafe(context.deferred, Exit.fail(closed))
+      for (const { confirmed } of backlog) Deferred.doneUnsafe(confirmed.deferred, Exit.fail(closed))
+    })
+  )
+
+  const header = (message: Outgoing, deliveryClass: Envelope.DeliveryClass, counter: number, floor: number) =>
+    Envelope.make({
+      deliveryClass,
+      purpose: message.purpose,
+      key: message.key,
+      origin: self.id,
+      via: self.id,
+      incarnation: self.incarnation,
+      counter,
+      floor
+    }, message.value)
+
+  /** Waits until an own message has room, and takes it: between the two nothing else runs. */
+  const enter = (count: number, then: () => void) =>
+    Effect.gen(function*() {
+      while (own >= config.maxOwn) {
+        room.closeUnsafe()
+        yield* room.await
+      }
+      own += count
+      then()
+    })
+
+  return Router.of({
+    send: (messages) =>
+      enter(messages.length, () => {
+        Queue.offerUnsafe(mailboxes.router, {
+          _tag: "Send",
+          frames: messages.map((message) => header(message, "acknowledged", counter++, 0))
+        })
+      }),
+    sendConfirmed: (message, deadline) =>
+      Effect.suspend(() => {
+        const deferred = Deferred.makeUnsafe<Receipt, NotConfirmed>()
+        return enter(1, () => {
+          Queue.offerUnsafe(mailboxes.router, {
+            _tag: "SendConfirmed",
+            deadline: now() + deadline,
+            confirmed: { deferred },
+            make: (counter, floor) => header(message, "confirmed", counter, floor)
+          })
+        }).pipe(Effect.andThen(Deferred.await(deferred)))
+      }),
+    drained: drained.await
+  })
+})

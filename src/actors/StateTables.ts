@@ -1,0 +1,97 @@
+/**
+ * StateTables: the one writer of a Node's membership.
+ *
+ * Takes what happened from its mailbox, runs `Membership.step`, and carries out
+ * what comes out: messages to Links, events to the floor above, and word to the
+ * Router and to Join. It decides nothing itself.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Deduplication from "../core/Deduplication.ts"
+import * as Membership from "../core/Membership.ts"
+import type { Event, Output } from "../core/MembershipState.ts"
+import * as LeafSet from "../ring/LeafSet.ts"
+import * as NodeId from "../ring/NodeId.ts"
+import { Links } from "./Links.ts"
+import { Mailboxes } from "./Mailboxes.ts"
+import { NodeState } from "./NodeState.ts"
+import { Upcalls } from "./Upcalls.ts"
+
+/**
+ * Runs the membership as long as the layer lives.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Upcalls> = Layer.effectDiscard(
+  Effect.gen(function*() {
+    const links = yield* Links
+    const mailboxes = yield* Mailboxes
+    const state = yield* NodeState
+    const upcalls = yield* Upcalls
+    const { membership, self } = state
+
+    const send = ({ message, to }: Extract<Output, { readonly _tag: "Send" }>): void => {
+      // Whoever takes over keys must know what has been delivered of them before it answers for them. Rule C5.
+      if (message._tag === "InsertAck" || message._tag === "CommitAck") {
+        links.sendDelivered(
+          to,
+          Deduplication.handOver(state.deduplication, (key) => NodeId.isCloser(key, to.id, self.id))
+        )
+      }
+      if (message._tag === "Leaving") links.sendDelivered(to, Deduplication.handOver(state.deduplication, () => true))
+      links.sendControl(to, message)
+    }
+
+    const emit = (event: Event): void => {
+      switch (event._tag) {
+        case "OwnershipChanged": {
+          Queue.offerUnsafe(mailboxes.router, event)
+          return
+        }
+        case "Ready": {
+          Queue.offerUnsafe(mailboxes.join, event)
+          return upcalls.event(event)
+        }
+        case "Detached": {
+          Queue.offerUnsafe(mailboxes.join, event)
+          return upcalls.event({ _tag: "NotReady" })
+        }
+        case "JoinRefused": {
+          Queue.offerUnsafe(mailboxes.join, { _tag: "IdInUse" })
+          return
+        }
+        case "LeavesChanged":
+          return upcalls.event({
+            _tag: "NewLeaves",
+            left: LeafSet.left(membership.leafSet),
+            right: LeafSet.right(membership.leafSet)
+          })
+        case "NodeExited": {
+          if (event.reason === "failed") links.abandon(event.node)
+          return upcalls.event(event)
+        }
+        case "NodeJoined":
+        case "Left":
+          return upcalls.event(event)
+      }
+    }
+
+    yield* Effect.gen(function*() {
+      const out: Array<Output> = []
+      while (true) {
+        for (const input of yield* Queue.takeAll(mailboxes.stateTables)) {
+          Membership.step(membership, state.now(), input, out)
+          for (const output of out.splice(0)) {
+            if (output._tag === "Send") send(output)
+            else emit(output.event)
+          }
+        }
+        Queue.offerUnsafe(mailboxes.heartbeat, undefined)
+      }
+    }).pipe(Effect.forkScoped)
+  })
+)

@@ -1,0 +1,138 @@
+/**
+ * Flags that several commands share.
+ *
+ * @since 0.1.0
+ */
+import * as Flag from "effect/cli/Flag"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Address from "../protocol/Address.ts"
+import * as Credentials from "../protocol/Credentials.ts"
+import { usage } from "./ProgramError.ts"
+
+/**
+ * A switch that is off unless it is given.
+ *
+ * @category flags
+ * @since 0.1.0
+ */
+export const toggle = (name: string, description: string): Flag.Flag<boolean> =>
+  Flag.Boolean(name).pipe(Flag.withoutNegation, Flag.withDefault(false), Flag.withDescription(description))
+
+/**
+ * Newline-delimited JSON on standard output, and nothing else.
+ *
+ * @category flags
+ * @since 0.1.0
+ */
+export const json = toggle("json", "Print newline-delimited JSON on standard output and nothing else")
+
+/**
+ * Addresses as `HOST:PORT`; may be given several times.
+ *
+ * @category flags
+ * @since 0.1.0
+ */
+export const addresses = (name: string, description: string): Flag.Flag<ReadonlyArray<string>> =>
+  Flag.String(name).pipe(
+    Flag.withMetavar("HOST:PORT"),
+    Flag.withDescription(description),
+    Flag.filter(
+      (text) => Option.isSome(Address.parse(text)),
+      (text) => `expected HOST:PORT with a port from 1 to 65535 (an IPv6 host in brackets), got "${text}"`
+    ),
+    Flag.atLeast(0)
+  )
+
+/**
+ * A whole number within bounds.
+ *
+ * @category flags
+ * @since 0.1.0
+ */
+export const int = (
+  name: string,
+  description: string,
+  bounds: { readonly minimum: number; readonly maximum: number }
+): Flag.Flag<number> =>
+  Flag.Int(name).pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription(description),
+    Flag.filter(
+      (value) => value >= bounds.minimum && value <= bounds.maximum,
+      (value) => `expected a whole number from ${bounds.minimum} to ${bounds.maximum}, got ${value}`
+    )
+  )
+
+const units = { ms: "millis", s: "seconds", m: "minutes", h: "hours" } as const
+
+/**
+ * Reads a length of time: `500ms`, `30s`, `2m`, `1h`, or as Effect writes it, `30 seconds`.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const parseDuration = (text: string): Option.Option<Duration.Duration> => {
+  const short = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/.exec(text)
+  const input = short === null ? text : `${short[1]} ${units[short[2] as keyof typeof units]}`
+  return Option.filter(
+    Duration.fromInput(input as Duration.Input),
+    (duration) => Duration.isFinite(duration) && Duration.isGreaterThan(duration, Duration.zero)
+  )
+}
+
+/**
+ * A length of time with its unit.
+ *
+ * @category flags
+ * @since 0.1.0
+ */
+export const duration = (name: string, description: string): Flag.Flag<Duration.Duration> =>
+  Flag.String(name).pipe(
+    Flag.withMetavar("DURATION"),
+    Flag.withDescription(description),
+    Flag.filterMap(parseDuration, (text) => `expected a length of time such as 500ms, 30s or 2m, got "${text}"`)
+  )
+
+/**
+ * What one must know to be let into a cluster.
+ *
+ * @category flags
+ * @since 0.1.0
+ */
+export const membership = {
+  cluster: Flag.String("cluster").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("The name of the cluster: ends with different names refuse each other"),
+    Flag.withDefault("wendy")
+  ),
+  passphraseFile: Flag.String("passphrase-file").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("A file with the passphrase of the cluster (a line break at its end does not count)"),
+    Flag.optional
+  )
+}
+
+/**
+ * Reads the credentials that a flag names.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const credentials = Effect.fnUntraced(function*(file: Option.Option<string>) {
+  if (Option.isNone(file)) return Credentials.none
+  const fileSystem = yield* FileSystem.FileSystem
+  const text = yield* fileSystem.readFileString(file.value).pipe(
+    Effect.mapError((error) =>
+      usage(`cannot read the passphrase file ${file.value} (${error.reason._tag}): name a file that you may read`)
+    )
+  )
+  const passphrase = text.replace(/\r?\n$/, "")
+  if (passphrase === "") {
+    return yield* usage(`the passphrase file ${file.value} is empty: write a long passphrase into it`)
+  }
+  return Credentials.passphrase(Redacted.make(passphrase))
+})

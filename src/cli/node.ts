@@ -1,0 +1,184 @@
+/**
+ * `wendy node`: runs a Node.
+ *
+ * @since 0.1.0
+ */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Net from "node:net"
+import * as Cluster from "../Cluster.ts"
+import * as NodeId from "../ring/NodeId.ts"
+import * as Tcp from "../transport/Tcp.ts"
+import { addresses, credentials, duration, int, json, membership } from "./flags.ts"
+import * as Lines from "./node/lines.ts"
+import { Output } from "./Output.ts"
+import { fromCluster, usage } from "./ProgramError.ts"
+import * as Style from "./style.ts"
+
+/**
+ * The command.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const node = Command.make(
+  "node",
+  {
+    port: int("port", "The port to listen on; 0, the default, takes a free one", { minimum: 0, maximum: 65535 }).pipe(
+      Flag.withDefault(0)
+    ),
+    join: addresses("join", "A Node of the cluster; give several, they are all tried. Without any a ring is started"),
+    id: Flag.String("id").pipe(
+      Flag.withMetavar("HEX"),
+      Flag.withDescription("The id of this Node, 32 hexadecimal digits (random without --id and --name)"),
+      Flag.filterMap(NodeId.fromHex, (text) => `expected 32 hexadecimal digits, got "${text}"`),
+      Flag.optional
+    ),
+    name: Flag.String("name").pipe(
+      Flag.withMetavar("TEXT"),
+      Flag.withDescription("A name that becomes the id of this Node by hashing it"),
+      Flag.optional
+    ),
+    region: Flag.String("region").pipe(
+      Flag.withMetavar("NAME"),
+      Flag.withDescription("The Region: Nodes of one Region reach each other at their local addresses"),
+      Flag.withDefault("")
+    ),
+    localIp: Flag.String("local-ip").pipe(
+      Flag.withMetavar("HOST"),
+      Flag.withDescription("The address that Nodes of the same Region are told"),
+      Flag.withDefault("127.0.0.1")
+    ),
+    globalIp: Flag.String("global-ip").pipe(
+      Flag.withMetavar("HOST"),
+      Flag.withDescription("The address that Nodes of other Regions are told (that of --local-ip if left out)"),
+      Flag.optional
+    ),
+    bind: Flag.String("bind").pipe(
+      Flag.withMetavar("HOST"),
+      Flag.withDescription("The address to listen on (that of --local-ip if left out)"),
+      Flag.optional
+    ),
+    ...membership,
+    joinTimeout: duration("join-timeout", "Give up joining after this long; without it, try for ever").pipe(
+      Flag.optional
+    ),
+    json
+  },
+  (flags) => run(flags)
+).pipe(
+  Command.withShortDescription("Run a Node"),
+  Command.withDescription(
+    "Runs a Node until SIGINT or SIGTERM: it joins the ring, answers for its part of it, and prints what happens."
+  ),
+  Command.withExamples([
+    { command: "wendy node --port 7001", description: "Start a ring" },
+    { command: "wendy node --join 127.0.0.1:7001 --json", description: "Join it, on a free port" },
+    {
+      command: "wendy node --port 7001 --bind 0.0.0.0 --local-ip 10.0.0.7 --join 10.0.0.8:7001 --passphrase-file secret",
+      description: "Join over a network, with a passphrase"
+    }
+  ])
+)
+
+// -----------------------------------------------------------------------------
+// internals
+// -----------------------------------------------------------------------------
+
+interface Flags {
+  readonly port: number
+  readonly join: ReadonlyArray<string>
+  readonly id: Option.Option<NodeId.NodeId>
+  readonly name: Option.Option<string>
+  readonly region: string
+  readonly localIp: string
+  readonly globalIp: Option.Option<string>
+  readonly bind: Option.Option<string>
+  readonly cluster: string
+  readonly passphraseFile: Option.Option<string>
+  readonly joinTimeout: Option.Option<Cluster.Options["joinTimeout"] & {}>
+  readonly json: boolean
+}
+
+const run = Effect.fnUntraced(function*(flags: Flags) {
+  if (Option.isSome(flags.id) && Option.isSome(flags.name)) {
+    return yield* usage("--id and --name both give the id: leave one of them out")
+  }
+  const { canColor } = yield* TerminalCapabilities
+  const lines = flags.json ? Lines.json(flags.region) : Lines.human(flags.region, Style.make(canColor))
+  const output = yield* Output
+  const bind = Option.getOrElse(flags.bind, () => flags.localIp)
+  const secret = yield* credentials(flags.passphraseFile)
+  if (secret._tag === "None" && !isLoopback(bind)) {
+    yield* Console.error(
+      `wendy: warning: listening on ${bind} without credentials: whoever can connect may join. Use --passphrase-file`
+    )
+  }
+
+  const readyIsSaid = yield* Latch.make()
+  const cluster = yield* Cluster.make({
+    localHost: flags.localIp,
+    globalHost: Option.getOrElse(flags.globalIp, () => flags.localIp),
+    bind,
+    port: flags.port,
+    region: flags.region,
+    join: flags.join,
+    cluster: flags.cluster,
+    credentials: secret,
+    application: {
+      onDeliver: (message) => Effect.andThen(readyIsSaid.await, output.write(lines.deliver(message)))
+    },
+    ...(Option.isSome(flags.id) ? { id: flags.id.value } : {}),
+    ...(Option.isSome(flags.name) ? { id: NodeId.fromString(flags.name.value) } : {}),
+    ...(Option.isSome(flags.joinTimeout) ? { joinTimeout: flags.joinTimeout.value } : {})
+  }).pipe(Effect.mapError(fromCluster))
+
+  // what happens while joining waits until `ready` has been said
+  let kept: Array<string> | undefined = []
+  const sayReady = Effect.suspend(() => {
+    const text = [lines.ready(cluster.node), ...(kept ?? [])].join("")
+    kept = undefined
+    return output.write(text)
+  })
+  const onEvent = (event: Cluster.ClusterEvent) =>
+    Effect.suspend(() => {
+      if (event._tag === "JoinRetrying") {
+        return Console.error(`wendy: still trying to join (attempt ${event.attempt}): ${event.message}`)
+      }
+      if (event._tag === "Ready") return kept === undefined ? output.write(lines.ready(cluster.node)) : Effect.void
+      const line = lines.event(event)
+      if (line === undefined) return Effect.void
+      if (kept === undefined) return output.write(line)
+      if (kept.push(line) > maxKept) kept.shift()
+      return Effect.void
+    })
+
+  yield* cluster.events.pipe(Stream.runForEach(onEvent), Effect.forkScoped)
+  yield* cluster.ready.pipe(
+    Effect.mapError(fromCluster),
+    Effect.andThen(sayReady),
+    Effect.andThen(readyIsSaid.open),
+    Effect.andThen(Effect.never),
+    Effect.raceFirst(output.closed),
+    // whoever read the output has had enough: leave as on a signal
+    Effect.catchTag("OutputClosed", () => Effect.void)
+  )
+}, Effect.scoped, Effect.provide(Tcp.layer))
+
+/** A join may take days: of what happens meanwhile only the newest is said. */
+const maxKept = 1024
+
+const loopback = new Net.BlockList()
+loopback.addSubnet("127.0.0.0", 8, "ipv4")
+loopback.addAddress("::1", "ipv6")
+
+const isLoopback = (host: string): boolean => {
+  const version = Net.isIP(host)
+  return version === 0 ? host === "localhost" : loopback.check(host, version === 6 ? "ipv6" : "ipv4")
+}
