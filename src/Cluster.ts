@@ -36,9 +36,9 @@ import type { ClusterEvent } from "./protocol/ClusterEvent.ts"
 import * as Credentials from "./protocol/Credentials.ts"
 import * as Handshake from "./protocol/Handshake.ts"
 import {
-  lowestPurpose,
+  check,
   type Message,
-  MessageRejected,
+  type MessageRejected,
   type NotConfirmed,
   type Outgoing,
   type Receipt
@@ -223,24 +223,9 @@ export const make: (
     }).pipe(Effect.uninterruptible)
     yield* Scope.addFinalizer(outer, leave)
 
-    const check = (message: Outgoing): MessageRejected | undefined => {
-      if (!Number.isInteger(message.purpose) || message.purpose < lowestPurpose || message.purpose > 255) {
-        return new MessageRejected({
-          reason: "BadPurpose",
-          message: `the purpose is ${message.purpose}; an application's is a whole number from ${lowestPurpose} to 255`
-        })
-      }
-      if (message.value.length > config.maxValueSize) {
-        return new MessageRejected({
-          reason: "ValueTooLarge",
-          message: `the value has ${message.value.length} bytes; at most ${config.maxValueSize} are allowed`
-        })
-      }
-      return undefined
-    }
     const checked = (messages: ReadonlyArray<Outgoing>) => {
       for (const message of messages) {
-        const problem = check(message)
+        const problem = check(message, config.maxValueSize)
         if (problem !== undefined) return Effect.fail(problem)
       }
       return Effect.void
@@ -352,7 +337,10 @@ const makeUpcalls = Effect.fnUntraced(function*(
   })
 })
 
-const randomId = Effect.serviceOption(SecureRandom.SecureRandom).pipe(
+/**
+ * @internal
+ */
+export const randomId = Effect.serviceOption(SecureRandom.SecureRandom).pipe(
   Effect.flatMap((service) =>
     Option.isSome(service)
       ? service.value.randomBytes(16)
@@ -391,14 +379,20 @@ const makeNode = (fields: ConstructorParameters<typeof Node.Node>[0]): Effect.Ef
     catch: (cause) => new BadOption({ option: "node", message: String(cause instanceof Error ? cause.message : cause) })
   })
 
-const checkConfig = (config: Partial<ClusterConfig> | undefined): Effect.Effect<ClusterConfig, BadOption> => {
+/**
+ * @internal
+ */
+export const checkConfig = (config: Partial<ClusterConfig> | undefined): Effect.Effect<ClusterConfig, BadOption> => {
   const result = Schema.decodeUnknownResult(ClusterConfig)({ ...defaults, ...config })
   return Result.isSuccess(result)
     ? Effect.succeed(result.success)
     : Effect.fail(new BadOption({ option: "config", message: String(result.failure.message) }))
 }
 
-const checkSeed = (text: string): Effect.Effect<Address.Address, BadOption> =>
+/**
+ * @internal
+ */
+export const checkSeed = (text: string): Effect.Effect<Address.Address, BadOption> =>
   Option.match(Address.parse(text), {
     onNone: () =>
       Effect.fail(

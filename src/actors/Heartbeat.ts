@@ -45,6 +45,7 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState> = L
     const routingAlarm = Effect.gen(function*() {
       const period = Math.max(grain, Math.min(100, config.shortestTimeout / 4))
       while (true) {
+        yield* mailboxes.routing.await
         yield* Effect.sleep(period)
         if (Math.min(Routing.wakeAt(routing), confirmations.dueAt) <= now()) {
           yield* Queue.offer(mailboxes.router, { _tag: "Woken" })

@@ -12,6 +12,7 @@
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type { Input } from "../core/MembershipState.ts"
@@ -87,6 +88,8 @@ export class Mailboxes extends Context.Service<Mailboxes, {
   readonly join: Queue.Queue<JoinSignal>
   /** The time of the next wake-up may have changed. */
   readonly heartbeat: Queue.Queue<void>
+  /** Open while messages are under way, so that time matters to the Router. */
+  readonly routing: Latch.Latch
 }>()("effect-wendy/actors/Mailboxes") {
   static readonly layer = Layer.effect(
     Mailboxes,
@@ -95,7 +98,8 @@ export class Mailboxes extends Context.Service<Mailboxes, {
         stateTables: yield* Queue.unbounded<Input>(),
         router: yield* Queue.unbounded<RouterInput>(),
         join: yield* Queue.sliding<JoinSignal>(64),
-        heartbeat: yield* Queue.sliding<void>(1)
+        heartbeat: yield* Queue.sliding<void>(1),
+        routing: Latch.makeUnsafe(false)
       })
     })
   )

@@ -374,6 +374,8 @@ const make = Effect.gen(function*() {
       serveBacklog()
       if (routing.custody === 0 && routing.delivering === 0) drained.openUnsafe()
       else drained.closeUnsafe()
+      if (routing.custody > 0 || confirmations.unresolved.size > 0) mailboxes.routing.openUnsafe()
+      else mailboxes.routing.closeUnsafe()
     }
   }).pipe(Effect.forkScoped)
 

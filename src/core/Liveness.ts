@@ -206,7 +206,6 @@ export const expel = (
   const inquiry = state.inquiries.get(node.hex)
   if (inquiry !== undefined && inquiry.node.incarnation <= node.incarnation) state.inquiries.delete(node.hex)
   if (before === undefined || before.incarnation > node.incarnation) return
-  const isRight = LeafSet.right(state.leafSet).some((leaf) => NodeId.equals(leaf.id, node.id))
   const wasLeaf = LeafSet.remove(state.leafSet, node.id)
   const row = NodeId.commonPrefix(state.self.id, node.id)
   const wasEntry = RoutingTable.remove(state.routingTable, node.id)
@@ -217,11 +216,17 @@ export const expel = (
       _tag: "Emit",
       event: { _tag: "OwnershipChanged" }
     })
-    const farthest = isRight ? LeafSet.right(state.leafSet).at(-1) : LeafSet.left(state.leafSet).at(-1)
+    const farthest = farthestLeaf(state, NodeId.side(state.self.id, node.id))
     if (farthest !== undefined) inquire(state, now, farthest, true, out)
   }
   if (wasEntry) {
     const peer = RoutingTable.row(state.routingTable, row)[0]
     if (peer !== undefined) out.push({ _tag: "Send", to: peer, message: { _tag: "RowRequest", row } })
   }
+}
+
+/** The leaf farthest away on a side, the shorter way round: with a hole in it, the set alone cannot tell its sides apart. */
+const farthestLeaf = (state: State, side: "left" | "right" | "same"): Node.Node | undefined => {
+  const isThere = (leaf: Node.Node) => NodeId.side(state.self.id, leaf.id) === side
+  return side === "right" ? state.leafSet.members.findLast(isThere) : state.leafSet.members.find(isThere)
 }

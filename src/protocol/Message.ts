@@ -87,3 +87,25 @@ export class NotConfirmed extends Schema.TaggedError<NotConfirmed>()("NotConfirm
   reason: Schema.Literals(["Deadline", "DeliveryFailed", "Closed"]),
   message: Schema.String
 }) {}
+
+/**
+ * Why a message cannot be sent, if so.
+ *
+ * @category checks
+ * @since 0.1.0
+ */
+export const check = (message: Outgoing, maxValueSize: number): MessageRejected | undefined => {
+  if (!Number.isInteger(message.purpose) || message.purpose < lowestPurpose || message.purpose > 255) {
+    return new MessageRejected({
+      reason: "BadPurpose",
+      message: `the purpose is ${message.purpose}; an application's is a whole number from ${lowestPurpose} to 255`
+    })
+  }
+  if (message.value.length > maxValueSize) {
+    return new MessageRejected({
+      reason: "ValueTooLarge",
+      message: `the value has ${message.value.length} bytes; at most ${maxValueSize} are allowed`
+    })
+  }
+  return undefined
+}

@@ -1,0 +1,292 @@
+/**
+ * Client: sends messages into a cluster without being a part of it.
+ *
+ * It enters no table. It speaks to one Node at a time, which routes for it and
+ * relays the receipts; when that Node goes, it turns to the next and sends again
+ * what has no receipt. Its messages keep their identity, so that the root
+ * delivers each once.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { JoinFailed } from "./actors/Join.ts"
+import { type BadOption, checkConfig, checkSeed, makeIdentity, randomId } from "./Cluster.ts"
+import * as Confirmations from "./core/Confirmations.ts"
+import type * as Address from "./protocol/Address.ts"
+import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
+import type * as Credentials from "./protocol/Credentials.ts"
+import * as Envelope from "./protocol/Envelope.ts"
+import type * as Frame from "./protocol/Frame.ts"
+import type { Refused } from "./protocol/Handshake.ts"
+import { check, type MessageRejected, NotConfirmed, type Outgoing, type Receipt } from "./protocol/Message.ts"
+import * as Node from "./ring/Node.ts"
+import * as Link from "./transport/Link.ts"
+import { type ConnectionError, type DialError, Transport } from "./transport/Transport.ts"
+
+/**
+ * Sends messages into a cluster.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Client extends Context.Service<Client, {
+  /** Sends a message and waits for the receipt of its root. Waits while too many are under way. */
+  readonly sendConfirmed: (
+    message: Outgoing,
+    options?: { readonly deadline?: Duration.Input | undefined }
+  ) => Effect.Effect<Receipt, MessageRejected | NotConfirmed>
+  /** Completes with the first connection; fails when every Node that answers refuses this client. */
+  readonly connected: Effect.Effect<void, JoinFailed>
+}>()("effect-wendy/Client") {}
+
+/**
+ * How to reach a cluster.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Nodes as `HOST:PORT`, tried in turn. */
+  readonly to: ReadonlyArray<string>
+  readonly cluster?: string | undefined
+  readonly credentials?: Credentials.Credentials | undefined
+  readonly config?: Partial<ClusterConfig> | undefined
+}
+
+/**
+ * Connects as long as the layer lives.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<Client, BadOption, Transport> =>
+  Layer.effect(Client, make(options))
+
+interface Waiting {
+  readonly deferred: Deferred.Deferred<Receipt, NotConfirmed>
+}
+
+/** A link in use: its numbers, and which message each stands for. */
+interface Session {
+  readonly link: Link.Link
+  next: number
+  readonly sent: Map<number, Confirmations.Unresolved<Waiting>>
+}
+
+/** Pauses after a round in which no Node could be reached, and after Busy, in milliseconds. */
+const shortestPause = 50
+const longestPause = 1000
+const busyPause = 20
+
+/**
+ * Connects as long as the scope is open.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: (
+  options: Options
+) => Effect.Effect<Client["Service"], BadOption, Transport | Scope.Scope> = Effect.fnUntraced(
+  function*(options: Options) {
+    const config = yield* checkConfig(options.config)
+    const seeds = yield* Effect.forEach(options.to, checkSeed)
+    const transport = yield* Transport
+    const clock = yield* Clock.Clock
+    const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    // The address of a client is one that nobody dials: it enters no table.
+    const self = new Node.Node({
+      id: yield* randomId,
+      localHost: "client",
+      globalHost: "client",
+      port: 1,
+      region: "",
+      incarnation: yield* Clock.currentTimeMillis
+    })
+    const identity = yield* makeIdentity("client", self, options)
+    const connected = yield* Deferred.make<void, JoinFailed>()
+    const confirmations = Confirmations.make<Waiting>()
+    const room = Latch.makeUnsafe(true)
+    const limit = Math.min(config.maxOwn, Confirmations.maxUnresolved)
+    let session: Session | undefined
+    let busy: Array<Confirmations.Unresolved<Waiting>> = []
+
+    const transmit = (entry: Confirmations.Unresolved<Waiting>, frame: Uint8Array): void => {
+      if (session === undefined) return
+      const sequence = session.next++
+      Envelope.setSequence(frame, sequence)
+      session.sent.set(sequence, entry)
+      session.link.sendData(frame)
+    }
+
+    const transmitAgain = (entry: Confirmations.Unresolved<Waiting>): void => {
+      if (confirmations.unresolved.has(entry.counter)) transmit(entry, Confirmations.copy(confirmations, entry))
+    }
+
+    const leaveRoom = (): void => {
+      if (confirmations.unresolved.size < limit && Confirmations.hasRoom(confirmations)) room.openUnsafe()
+    }
+
+    const onFrame = (current: Session, frame: Frame.Frame): void => {
+      switch (frame._tag) {
+        case "Receipt": {
+          const { counter, delivered, hops, root } = frame.receipt
+          const entry = Confirmations.resolve(confirmations, now(), counter)
+          if (entry === undefined) return
+          Deferred.doneUnsafe(
+            entry.context.deferred,
+            delivered
+              ? Exit.succeed({ root, hops, roundTrip: now() - entry.sentAt })
+              : Exit.fail(
+                new NotConfirmed({
+                  reason: "DeliveryFailed",
+                  message: `the application at ${root.hex} failed, or took too long`
+                })
+              )
+          )
+          return leaveRoom()
+        }
+        case "Acknowledged": {
+          for (const sequence of current.sent.keys()) {
+            if (sequence > frame.upTo) break
+            current.sent.delete(sequence)
+          }
+          return
+        }
+        case "Busy": {
+          const entry = current.sent.get(frame.sequence)
+          current.sent.delete(frame.sequence)
+          if (entry !== undefined) busy.push(entry)
+          return
+        }
+        default:
+          return
+      }
+    }
+
+    /** Uses one Node until its connection ends. Fails when no link came about. */
+    const use = (address: Address.Address) =>
+      Effect.scoped(
+        transport.dial(address, { maxFrameSize: config.maxValueSize + 8192, timeout: config.dialTimeout }).pipe(
+          Effect.flatMap((connection) => Link.open(connection, identity)),
+          Effect.timeout(config.dialTimeout + config.handshakeTimeout),
+          Effect.flatMap((link) => {
+            const current: Session = { link, next: 0, sent: new Map() }
+            session = current
+            Deferred.doneUnsafe(connected, Exit.void)
+            for (const entry of confirmations.unresolved.values()) transmitAgain(entry)
+            return link.run((frames) => Effect.sync(() => frames.forEach((frame) => onFrame(current, frame)))).pipe(
+              Effect.exit,
+              Effect.ensuring(Effect.sync(() => {
+                session = undefined
+              }))
+            )
+          }),
+          Effect.asVoid
+        )
+      )
+
+    const stayConnected = Effect.gen(function*() {
+      let pause = shortestPause
+      while (true) {
+        let refusal: Refused | undefined
+        let used = false
+        for (const seed of seeds) {
+          const exit = yield* Effect.result(use(seed) as Effect.Effect<void, DialError | Refused | ConnectionError>)
+          if (exit._tag === "Success") used = true
+          else if (exit.failure._tag === "Refused") refusal = exit.failure
+        }
+        if (refusal !== undefined && !used && refusal.reason !== "full") {
+          yield* Deferred.fail(connected, new JoinFailed({ reason: "Refused", message: refusal.message }))
+        }
+        if (used) {
+          pause = shortestPause
+        } else {
+          yield* Effect.sleep(pause)
+          pause = Math.min(longestPause, pause * 2)
+        }
+      }
+    })
+
+    const wake = Effect.gen(function*() {
+      while (true) {
+        yield* Effect.sleep(busyPause)
+        const refused = busy
+        busy = []
+        for (const entry of refused) transmitAgain(entry)
+        const { again, expired } = Confirmations.wake(confirmations, now())
+        for (const entry of again) transmitAgain(entry)
+        for (const entry of expired) {
+          Deferred.doneUnsafe(
+            entry.context.deferred,
+            Exit.fail(
+              new NotConfirmed({
+                reason: "Deadline",
+                message: `no receipt within ${Math.round(entry.deadline - entry.sentAt)} ms: ` +
+                  "the message may or may not have been delivered"
+              })
+            )
+          )
+        }
+        if (expired.length > 0) leaveRoom()
+      }
+    })
+
+    yield* Effect.forkScoped(stayConnected)
+    yield* Effect.forkScoped(wake)
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        const closed = new NotConfirmed({ reason: "Closed", message: "this client ended before the receipt came" })
+        for (const { context } of confirmations.unresolved.values()) {
+          Deferred.doneUnsafe(context.deferred, Exit.fail(closed))
+        }
+        Deferred.doneUnsafe(
+          connected,
+          Exit.fail(new JoinFailed({ reason: "Closed", message: "this client was closed before it was connected" }))
+        )
+      })
+    )
+
+    return Client.of({
+      connected: Deferred.await(connected),
+      sendConfirmed: Effect.fnUntraced(function*(message, sendOptions) {
+        const problem = check(message, config.maxValueSize)
+        if (problem !== undefined) return yield* problem
+        while (confirmations.unresolved.size >= limit || !Confirmations.hasRoom(confirmations)) {
+          room.closeUnsafe()
+          yield* room.await
+        }
+        const deferred = Deferred.makeUnsafe<Receipt, NotConfirmed>()
+        const deadline = sendOptions?.deadline === undefined
+          ? config.confirmDeadline
+          : Duration.toMillis(sendOptions.deadline)
+        const entry = Confirmations.begin(
+          confirmations,
+          now(),
+          now() + deadline,
+          { deferred },
+          (counter, floor) =>
+            Envelope.make({
+              deliveryClass: "confirmed",
+              purpose: message.purpose,
+              key: message.key,
+              origin: self.id,
+              via: self.id,
+              incarnation: self.incarnation,
+              counter,
+              floor
+            }, message.value)
+        )
+        transmit(entry, entry.frame)
+        return yield* Deferred.await(deferred)
+      })
+    })
+  }
+)

@@ -1,0 +1,78 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as NodeId from "../src/ring/NodeId.ts"
+import * as Memory from "../src/transport/Memory.ts"
+import { makeHarness, outgoing, passing, text } from "./ClusterHarness.ts"
+
+const keys = Array.from({ length: 200 }, (_, index) => NodeId.fromString(`key ${index}`))
+
+describe("Cluster in memory, under TestClock", () => {
+  for (const size of [1, 2, 3, 16, 64]) {
+    it.effect(`${size} Nodes that join one after another form an exact ring, and every message reaches its root`, () =>
+      Effect.gen(function*() {
+        const harness = yield* makeHarness(passing)
+        for (let count = 0; count < size; count++) {
+          const member = yield* harness.join()
+          yield* harness.during(member.cluster.ready)
+          yield* harness.checkCoverage(keys.slice(0, 20), false)
+        }
+        yield* harness.waitUntil("exact leaf sets", harness.isExact)
+        yield* harness.checkCoverage(keys, true)
+        const senders = harness.living()
+        const receipts = yield* harness.during(
+          Effect.forEach(keys, (key, index) =>
+            senders[index % size]!.cluster.sendConfirmed(outgoing(key, `value ${index}`)), { concurrency: 64 })
+        )
+        receipts.forEach((receipt, index) => {
+          const root = harness.closest(keys[index]!)
+          assert.strictEqual(receipt.root.hex, root.cluster.node.hex)
+          assert.strictEqual(root.delivered.filter((message) => text(message) === `value ${index}`).length, 1)
+        })
+        assert.strictEqual(senders.reduce((sum, member) => sum + member.delivered.length, 0), keys.length)
+      }).pipe(Effect.provide(Memory.layerAlone)))
+  }
+
+  for (const size of [3, 16, 64]) {
+    it.effect(`${size} Nodes that join all at once form an exact ring`, () =>
+      Effect.gen(function*() {
+        const harness = yield* makeHarness(passing)
+        const first = yield* harness.join()
+        yield* harness.during(first.cluster.ready)
+        const others = yield* Effect.forEach(Array.from({ length: size - 1 }), () => harness.join())
+        yield* harness.during(Effect.forEach(others, ({ cluster }) => cluster.ready, { concurrency: "unbounded" }))
+        yield* harness.checkCoverage(keys, true)
+        yield* harness.waitUntil("exact leaf sets", harness.isExact)
+      }).pipe(Effect.provide(Memory.layerAlone)))
+
+    it.effect(`${size} Nodes: a crash is repaired, nothing confirmed is lost`, () =>
+      Effect.gen(function*() {
+        const harness = yield* makeHarness(passing)
+        for (let count = 0; count < size; count++) yield* harness.during((yield* harness.join()).cluster.ready)
+        yield* harness.waitUntil("exact leaf sets", harness.isExact)
+        const victim = harness.members[1]!
+        const sender = harness.members[0]!
+        const sending = yield* Effect.forkChild(
+          Effect.forEach(keys, (key, index) => sender.cluster.sendConfirmed(outgoing(key, `value ${index}`)), {
+            concurrency: 16
+          })
+        )
+        yield* harness.kill(victim)
+        const receipts = yield* harness.during(Fiber.join(sending))
+        assert.strictEqual(receipts.length, keys.length)
+        yield* harness.waitUntil("exact leaf sets", harness.isExact)
+        yield* harness.checkCoverage(keys, true)
+        const everywhere = harness.members.flatMap((member) => member.delivered.map(text))
+        keys.forEach((_, index) => assert.include(everywhere, `value ${index}`))
+      }).pipe(Effect.provide(Memory.layerAlone)))
+
+    it.effect(`${size} Nodes: a leave closes the gap within the leave`, () =>
+      Effect.gen(function*() {
+        const harness = yield* makeHarness(passing)
+        for (let count = 0; count < size; count++) yield* harness.during((yield* harness.join()).cluster.ready)
+        yield* harness.leave(harness.members[2 % size]!)
+        yield* harness.waitUntil("one ring", harness.isExact, "30 seconds")
+        yield* harness.checkCoverage(keys, true)
+      }).pipe(Effect.provide(Memory.layerAlone)))
+  }
+})
