@@ -42,7 +42,7 @@ export const addresses = (name: string, description: string): Flag.Flag<Readonly
     Flag.withDescription(description),
     Flag.filter(
       (text) => Option.isSome(Address.parse(text)),
-      (text) => `expected HOST:PORT with a port from 1 to 65535 (an IPv6 host in brackets), got "${text}"`
+      () => "HOST:PORT with a port from 1 to 65535, an IPv6 host in brackets"
     ),
     Flag.atLeast(0)
   )
@@ -63,7 +63,7 @@ export const int = (
     Flag.withDescription(description),
     Flag.filter(
       (value) => value >= bounds.minimum && value <= bounds.maximum,
-      (value) => `expected a whole number from ${bounds.minimum} to ${bounds.maximum}, got ${value}`
+      () => `a whole number from ${bounds.minimum} to ${bounds.maximum}`
     )
   )
 
@@ -94,7 +94,7 @@ export const duration = (name: string, description: string): Flag.Flag<Duration.
   Flag.String(name).pipe(
     Flag.withMetavar("DURATION"),
     Flag.withDescription(description),
-    Flag.filterMap(parseDuration, (text) => `expected a length of time such as 500ms, 30s or 2m, got "${text}"`)
+    Flag.filterMap(parseDuration, () => "a length of time such as 500ms, 30s or 2m")
   )
 
 /**

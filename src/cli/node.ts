@@ -6,6 +6,7 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
+import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -37,7 +38,7 @@ export const node = Command.make(
     id: Flag.String("id").pipe(
       Flag.withMetavar("HEX"),
       Flag.withDescription("The id of this Node, 32 hexadecimal digits (random without --id and --name)"),
-      Flag.filterMap(NodeId.fromHex, (text) => `expected 32 hexadecimal digits, got "${text}"`),
+      Flag.filterMap(NodeId.fromHex, () => "32 hexadecimal digits"),
       Flag.optional
     ),
     name: Flag.String("name").pipe(
@@ -146,11 +147,10 @@ const run = Effect.fnUntraced(function*(flags: Flags) {
     kept = undefined
     return output.write(text)
   })
+  const sayRetrying = yield* makeSayRetrying
   const onEvent = (event: Cluster.ClusterEvent) =>
     Effect.suspend(() => {
-      if (event._tag === "JoinRetrying") {
-        return Console.error(`wendy: still trying to join (attempt ${event.attempt}): ${event.message}`)
-      }
+      if (event._tag === "JoinRetrying") return sayRetrying(event.attempt, event.message)
       if (event._tag === "Ready") return kept === undefined ? output.write(lines.ready(cluster.node)) : Effect.void
       const line = lines.event(event)
       if (line === undefined) return Effect.void
@@ -170,6 +170,22 @@ const run = Effect.fnUntraced(function*(flags: Flags) {
     Effect.catchTag("OutputClosed", () => Effect.void)
   )
 }, Effect.scoped, Effect.provide(Tcp.layer))
+
+/** Whoever waits for long need not read the same each second. */
+const sameAgainAfter = 10_000_000_000n
+
+const makeSayRetrying = Effect.map(Clock.Clock, (clock) => {
+  let said = ""
+  let saidAt = 0n
+  return (attempt: number, message: string) =>
+    Effect.suspend(() => {
+      const now = clock.monotonicTimeNanosUnsafe()
+      if (message === said && now - saidAt < sameAgainAfter) return Effect.void
+      said = message
+      saidAt = now
+      return Console.error(`wendy: not joined yet (attempt ${attempt}): ${message}`)
+    })
+})
 
 /** A join may take days: of what happens meanwhile only the newest is said. */
 const maxKept = 1024

@@ -193,11 +193,20 @@ const sendAll = Effect.fnUntraced(function*(inputs: Stream.Stream<Input, Program
 
   // Without this, a cluster that cannot be reached would cost a deadline for every few lines.
   yield* client.connected.pipe(
-    Effect.mapError(fromCluster),
+    Effect.mapError((error) => ({ reason: error.reason, problem: fromCluster(error) })),
     Effect.timeoutOrElse({
       duration: flags.deadline,
-      orElse: () =>
-        Effect.fail(notDone(`no Node answers at ${flags.to.join(", ")}: name one that runs, or raise --deadline`))
+      orElse: () => {
+        const problem = notDone(`no Node answers at ${flags.to.join(", ")}: name one that runs, or raise --deadline`)
+        return Effect.fail({ reason: "Deadline", problem })
+      }
+    }),
+    Effect.catch(({ problem, reason }) => {
+      // of the lines of standard input none has been read
+      const said = flags.json && !flags.stdin
+        ? output.write(lines.failed(1, NodeId.parse(Option.getOrElse(flags.key, () => "")), reason, problem.message))
+        : Effect.void
+      return Effect.andThen(said, Effect.fail(problem))
     })
   )
   yield* inputs.pipe(

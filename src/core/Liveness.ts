@@ -45,12 +45,16 @@ const isEnded = (state: State, now: number, node: Node.Node): boolean => {
  */
 export const learn = (state: State, now: number, node: Node.Node, out: Array<Output>): void => {
   if (NodeId.equals(node.id, state.self.id) || isEnded(state, now, node)) return
+  const leaf = LeafSet.get(state.leafSet, node.id)
+  if (leaf !== undefined && leaf.incarnation >= node.incarnation) return
   const there = known(state, node.id)
-  if (there !== undefined && there.incarnation >= node.incarnation) return
+  const isNews = there === undefined || there.incarnation < node.incarnation
   const row = NodeId.commonPrefix(state.self.id, node.id)
-  const isWanted = LeafSet.accepts(state.leafSet, node.id) ||
+  // One that sits in another table already may still be missing among the leaves.
+  const isWanted = LeafSet.accepts(state.leafSet, node.id) || (isNews && (
     RoutingTable.get(state.routingTable, row, NodeId.digit(node.id, row)) === undefined ||
     state.neighborhoodSet.members.length < state.neighborhoodSet.size
+  ))
   if (isWanted) inquire(state, now, node, false, out)
 }
 
