@@ -95,4 +95,5 @@ export const layer: Layer.Layer<Output> = Layer.sync(Output, () => make(process.
  * @category rendering
  * @since 0.1.0
  */
-export const jsonLine = (value: { readonly type: string; readonly [field: string]: unknown }): string => `${JSON.stringify(value)}\n`
+export const jsonLine = (value: { readonly type: string; readonly [field: string]: unknown }): string =>
+  `${JSON.stringify(value)}\n`

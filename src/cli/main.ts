@@ -6,7 +6,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
 import * as CliConfig from "effect/cli/CliConfig"
-import * as CliError from "effect/cli/CliError"
+import type * as CliError from "effect/cli/CliError"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
@@ -21,7 +21,7 @@ import * as Fs from "node:fs"
 import { demo } from "./demo.ts"
 import { node } from "./node.ts"
 import * as Output from "./Output.ts"
-import { ExitCode, NotDone, ProgramError } from "./ProgramError.ts"
+import { ExitCode, type NotDone, type ProgramError } from "./ProgramError.ts"
 import { send } from "./send.ts"
 
 /**

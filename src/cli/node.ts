@@ -82,7 +82,8 @@ export const node = Command.make(
     { command: "wendy node --port 7001", description: "Start a ring" },
     { command: "wendy node --join 127.0.0.1:7001 --json", description: "Join it, on a free port" },
     {
-      command: "wendy node --port 7001 --bind 0.0.0.0 --local-ip 10.0.0.7 --join 10.0.0.8:7001 --passphrase-file secret",
+      command:
+        "wendy node --port 7001 --bind 0.0.0.0 --local-ip 10.0.0.7 --join 10.0.0.8:7001 --passphrase-file secret",
       description: "Join over a network, with a passphrase"
     }
   ])
@@ -107,69 +108,73 @@ interface Flags {
   readonly json: boolean
 }
 
-const run = Effect.fnUntraced(function*(flags: Flags) {
-  if (Option.isSome(flags.id) && Option.isSome(flags.name)) {
-    return yield* usage("--id and --name both give the id: leave one of them out")
-  }
-  const { canColor } = yield* TerminalCapabilities
-  const lines = flags.json ? Lines.json(flags.region) : Lines.human(flags.region, Style.make(canColor))
-  const output = yield* Output
-  const bind = Option.getOrElse(flags.bind, () => flags.localIp)
-  const secret = yield* credentials(flags.passphraseFile)
-  if (secret._tag === "None" && !isLoopback(bind)) {
-    yield* Console.error(
-      `wendy: warning: listening on ${bind} without credentials: whoever can connect may join. Use --passphrase-file`
-    )
-  }
+const run = Effect.fnUntraced(
+  function*(flags: Flags) {
+    if (Option.isSome(flags.id) && Option.isSome(flags.name)) {
+      return yield* usage("--id and --name both give the id: leave one of them out")
+    }
+    const { canColor } = yield* TerminalCapabilities
+    const lines = flags.json ? Lines.json(flags.region) : Lines.human(flags.region, Style.make(canColor))
+    const output = yield* Output
+    const bind = Option.getOrElse(flags.bind, () => flags.localIp)
+    const secret = yield* credentials(flags.passphraseFile)
+    if (secret._tag === "None" && !isLoopback(bind)) {
+      yield* Console.error(
+        `wendy: warning: listening on ${bind} without credentials: whoever can connect may join. Use --passphrase-file`
+      )
+    }
 
-  const readyIsSaid = yield* Latch.make()
-  const cluster = yield* Cluster.make({
-    localHost: flags.localIp,
-    globalHost: Option.getOrElse(flags.globalIp, () => flags.localIp),
-    bind,
-    port: flags.port,
-    region: flags.region,
-    join: flags.join,
-    cluster: flags.cluster,
-    credentials: secret,
-    application: {
-      onDeliver: (message) => Effect.andThen(readyIsSaid.await, output.write(lines.deliver(message)))
-    },
-    ...(Option.isSome(flags.id) ? { id: flags.id.value } : {}),
-    ...(Option.isSome(flags.name) ? { id: NodeId.fromString(flags.name.value) } : {}),
-    ...(Option.isSome(flags.joinTimeout) ? { joinTimeout: flags.joinTimeout.value } : {})
-  }).pipe(Effect.mapError(fromCluster))
+    const readyIsSaid = yield* Latch.make()
+    const cluster = yield* Cluster.make({
+      localHost: flags.localIp,
+      globalHost: Option.getOrElse(flags.globalIp, () => flags.localIp),
+      bind,
+      port: flags.port,
+      region: flags.region,
+      join: flags.join,
+      cluster: flags.cluster,
+      credentials: secret,
+      application: {
+        onDeliver: (message) => Effect.andThen(readyIsSaid.await, output.write(lines.deliver(message)))
+      },
+      ...(Option.isSome(flags.id) ? { id: flags.id.value } : {}),
+      ...(Option.isSome(flags.name) ? { id: NodeId.fromString(flags.name.value) } : {}),
+      ...(Option.isSome(flags.joinTimeout) ? { joinTimeout: flags.joinTimeout.value } : {})
+    }).pipe(Effect.mapError(fromCluster))
 
-  // what happens while joining waits until `ready` has been said
-  let kept: Array<string> | undefined = []
-  const sayReady = Effect.suspend(() => {
-    const text = [lines.ready(cluster.node), ...(kept ?? [])].join("")
-    kept = undefined
-    return output.write(text)
-  })
-  const sayRetrying = yield* makeSayRetrying
-  const onEvent = (event: Cluster.ClusterEvent) =>
-    Effect.suspend(() => {
-      if (event._tag === "JoinRetrying") return sayRetrying(event.attempt, event.message)
-      if (event._tag === "Ready") return kept === undefined ? output.write(lines.ready(cluster.node)) : Effect.void
-      const line = lines.event(event)
-      if (line === undefined) return Effect.void
-      if (kept === undefined) return output.write(line)
-      if (kept.push(line) > maxKept) kept.shift()
-      return Effect.void
+    // what happens while joining waits until `ready` has been said
+    let kept: Array<string> | undefined = []
+    const sayReady = Effect.suspend(() => {
+      const text = [lines.ready(cluster.node), ...(kept ?? [])].join("")
+      kept = undefined
+      return output.write(text)
     })
+    const sayRetrying = yield* makeSayRetrying
+    const onEvent = (event: Cluster.ClusterEvent) =>
+      Effect.suspend(() => {
+        if (event._tag === "JoinRetrying") return sayRetrying(event.attempt, event.message)
+        if (event._tag === "Ready") return kept === undefined ? output.write(lines.ready(cluster.node)) : Effect.void
+        const line = lines.event(event)
+        if (line === undefined) return Effect.void
+        if (kept === undefined) return output.write(line)
+        if (kept.push(line) > maxKept) kept.shift()
+        return Effect.void
+      })
 
-  yield* cluster.events.pipe(Stream.runForEach(onEvent), Effect.forkScoped)
-  yield* cluster.ready.pipe(
-    Effect.mapError(fromCluster),
-    Effect.andThen(sayReady),
-    Effect.andThen(readyIsSaid.open),
-    Effect.andThen(Effect.never),
-    Effect.raceFirst(output.closed),
-    // whoever read the output has had enough: leave as on a signal
-    Effect.catchTag("OutputClosed", () => Effect.void)
-  )
-}, Effect.scoped, Effect.provide(Tcp.layer))
+    yield* cluster.events.pipe(Stream.runForEach(onEvent), Effect.forkScoped)
+    yield* cluster.ready.pipe(
+      Effect.mapError(fromCluster),
+      Effect.andThen(sayReady),
+      Effect.andThen(readyIsSaid.open),
+      Effect.andThen(Effect.never),
+      Effect.raceFirst(output.closed),
+      // whoever read the output has had enough: leave as on a signal
+      Effect.catchTag("OutputClosed", () => Effect.void)
+    )
+  },
+  Effect.scoped,
+  Effect.provide(Tcp.layer)
+)
 
 /** Whoever waits for long need not read the same each second. */
 const sameAgainAfter = 10_000_000_000n

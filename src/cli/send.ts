@@ -112,7 +112,9 @@ const describeMisuse = (flags: Flags): string | undefined => {
   if (flags.stdin && Option.isSome(flags.value)) return "--stdin reads the values from the lines: leave VALUE out"
   if (!flags.stdin && Option.isNone(flags.key)) return "say where to send: --key KEY, or --stdin"
   if (!flags.stdin && Option.isSome(flags.keyField)) return "--key-field goes with --stdin"
-  if (flags.base64 && Option.isSome(flags.keyField)) return "with --key-field the value is the line itself: leave --base64 out"
+  if (flags.base64 && Option.isSome(flags.keyField)) {
+    return "with --key-field the value is the line itself: leave --base64 out"
+  }
 }
 
 /** A line of the input: a message, or what is wrong with the line. */

@@ -32,6 +32,30 @@ export const known = (state: State, id: NodeId.NodeId): Node.Node | undefined =>
   return state.neighborhoodSet.members.find((member) => NodeId.equals(member.node.id, id))?.node
 }
 
+/**
+ * Hears another's leaf set: learns whom it holds, and looks at those whom it
+ * should hold and does not. Rules D1, D5.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const compare = (
+  state: State,
+  now: number,
+  from: Node.Node,
+  leaves: ReadonlyArray<Node.Node>,
+  out: Array<Output>
+): void => {
+  for (const node of leaves) learn(state, now, node, out)
+  const theirs = LeafSet.make(from.id, state.settings.leafSetSide)
+  for (const node of leaves) LeafSet.insert(theirs, node)
+  for (const mine of state.leafSet.members) {
+    if (LeafSet.get(theirs, mine.id) === undefined && LeafSet.accepts(theirs, mine.id)) {
+      inquire(state, now, mine, false, out)
+    }
+  }
+}
+
 const isEnded = (state: State, now: number, node: Node.Node): boolean => {
   const ended = state.failed.get(node.hex)
   return ended !== undefined && ended.incarnation >= node.incarnation && now < ended.at + 4 * state.settings.lease
@@ -79,18 +103,15 @@ export const inquire = (
     sequence: ++state.sequence,
     askedAt: now,
     unanswered: 1,
-    saidReady: state.phase === "ready"
+    saidReady: state.phase === "ready",
+    wantsLeaves
   }
   state.inquiries.set(node.hex, inquiry)
-  question(inquiry, wantsLeaves, out)
+  question(inquiry, out)
 }
 
-const question = (inquiry: Inquiry, wantsLeaves: boolean, out: Array<Output>): void => {
-  out.push({
-    _tag: "Send",
-    to: inquiry.node,
-    message: { _tag: "Probe", sequence: inquiry.sequence, ready: inquiry.saidReady, wantsLeaves }
-  })
+const question = ({ node, saidReady, sequence, wantsLeaves }: Inquiry, out: Array<Output>): void => {
+  out.push({ _tag: "Send", to: node, message: { _tag: "Probe", sequence, ready: saidReady, wantsLeaves } })
 }
 
 /**
@@ -119,7 +140,7 @@ export const wake = (state: State, now: number, out: Array<Output>): ReadonlyArr
       silent.push(inquiry.node)
     } else {
       inquiry.unanswered++
-      question(inquiry, false, out)
+      question(inquiry, out)
     }
   }
   return silent

@@ -111,7 +111,7 @@ export const covers: (state: State, key: NodeId.NodeId, now: number) => boolean 
  * @since 0.1.0
  */
 export const isReady = (state: State, now: number): boolean =>
-  state.phase === "ready" && !Ownership.isDetached(state, now)
+  state.phase === "ready" && !Ownership.hasLapsed(state, now)
 
 const wake = (state: State, now: number, out: Array<Output>): void => {
   for (const node of Liveness.wake(state, now, out)) fail(state, now, node, out)
@@ -142,7 +142,7 @@ const wake = (state: State, now: number, out: Array<Output>): void => {
 const exchange = (state: State, now: number, out: Array<Output>): void => {
   state.exchangeAt = now + state.settings.exchange
   const { members } = state.leafSet
-  const leaf = members[MembershipState.nextRandom(state) % Math.max(1, members.length)]
+  const leaf = members[state.exchanges++ % Math.max(1, members.length)]
   if (leaf !== undefined) Liveness.inquire(state, now, leaf, true, out)
 }
 
@@ -211,7 +211,7 @@ const receive = (
       return void send({ _tag: "JoinedAck", leaves: state.leafSet.members.slice() })
     }
     case "JoinedAck":
-      return message.leaves.forEach(learn)
+      return Liveness.compare(state, now, from, message.leaves, out)
     case "Renew": {
       if (state.phase === "ready") Liveness.admit(state, from, undefined, out)
       return Ownership.onRenew(
@@ -258,7 +258,8 @@ const receive = (
       if (isAnswer && message.ready && !inquiry.saidReady && state.phase === "ready") {
         send({ _tag: "Joined", attempt: state.attempt })
       }
-      return message.leaves.forEach(learn)
+      if (isAnswer && inquiry.wantsLeaves && message.ready) Liveness.compare(state, now, from, message.leaves, out)
+      return
     }
     case "Failed": {
       const there = Liveness.known(state, message.node.id)

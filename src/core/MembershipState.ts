@@ -40,7 +40,7 @@ export interface Settings {
   readonly joinRetry: number
   /** Up to how much longer, drawn by chance, so that joiners do not march in step. At least 1, which is none. */
   readonly jitter: number
-  /** Time between exchanges of leaf sets with a random leaf. */
+  /** Time between exchanges of leaf sets with one leaf after another. */
   readonly exchange: number
 }
 
@@ -131,7 +131,9 @@ export interface Inquiry {
   askedAt: number
   unanswered: number
   /** What the question said about our own readiness. */
-  saidReady: boolean
+  readonly saidReady: boolean
+  /** Whether it asked for the other's leaf set. */
+  readonly wantsLeaves: boolean
 }
 
 /**
@@ -169,6 +171,8 @@ export interface State extends Tables {
   readonly failed: Map<string, { readonly incarnation: number; readonly at: number }>
   sequence: number
   exchangeAt: number
+  /** Counts exchanges: the leaves take turns. */
+  exchanges: number
   leaveUntil: number
   /** Who has still to say that the gap is closed. */
   readonly leaveAcks: Set<string>
@@ -319,6 +323,7 @@ export const make = (self: Node.Node, settings: Settings, seed: number): State =
   failed: new Map(),
   sequence: 0,
   exchangeAt: Number.POSITIVE_INFINITY,
+  exchanges: 0,
   leaveUntil: Number.POSITIVE_INFINITY,
   leaveAcks: new Set(),
   random: (seed | 0) === 0 ? 1 : seed | 0

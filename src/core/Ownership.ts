@@ -193,17 +193,29 @@ export const wakeAt = (state: State): number => {
     isAloneSide(state, predecessor) ? Number.POSITIVE_INFINITY : predecessor.nextAskAt,
     isAloneSide(state, successor) ? Number.POSITIVE_INFINITY : successor.nextAskAt
   )
-  return Math.min(ask, Math.max(predecessor.leaseUntil, successor.leaseUntil))
+  return isDeserted(state) ? ask : Math.min(ask, Math.max(predecessor.leaseUntil, successor.leaseUntil))
 }
 
 /**
- * Whether both leases have run out: then this Node cannot know whether the ring has closed over it. Rule L4.
+ * Whether both leases have run out, so that this Node answers for nothing.
  *
  * @category getters
  * @since 0.1.0
  */
-export const isDetached = (state: State, now: number): boolean =>
+export const hasLapsed = (state: State, now: number): boolean =>
   now >= state.predecessor.leaseUntil && now >= state.successor.leaseUntil
+
+/**
+ * Whether a Node without leases cannot know whether the ring has closed over
+ * it. One that has lost everybody it knew waits to be alone instead (F5). Rule L4.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isDetached = (state: State, now: number): boolean => hasLapsed(state, now) && !isDeserted(state)
+
+const isDeserted = (state: State): boolean =>
+  state.leafSet.members.length === 0 && state.predecessor.lostAt !== undefined && state.successor.lostAt !== undefined
 
 // -----------------------------------------------------------------------------
 // losing a neighbour

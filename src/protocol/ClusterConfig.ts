@@ -26,7 +26,7 @@ const count = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBe
  * - `renewal`: time between renewals, 2 s: four messages a neighbour and renewal.
  * - `probe`, `probeRetries`: a Node that leaves 1 + `probeRetries` questions, `probe` apart, unanswered has failed; 1 s, 2.
  * - `joinRetry`, `joinJitter`: how long a joiner waits for an answer, 500 ms and up to 500 ms more.
- * - `exchange`: time between exchanges of leaf sets with a random leaf, 10 s.
+ * - `exchange`: time between exchanges of leaf sets with one leaf after another, 10 s.
  * - `dialTimeout`, `handshakeTimeout`: 3 s, 5 s.
  * - `idleTimeout`: a link without traffic is closed after this, 60 s, but not to a neighbour.
  * - `maxConnections`: accepted connections, 4,096.

@@ -20,6 +20,7 @@ import * as MembershipState from "../core/MembershipState.ts"
 import type { ControlMessage } from "../protocol/ControlMessage.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
+import { hash } from "node:crypto"
 
 /**
  * What goes over a channel: a message, or what the network tells about its sender.
@@ -104,7 +105,7 @@ export const settings: MembershipState.Settings = {
   probeRetries: 1,
   joinRetry: 50,
   jitter: 1,
-  exchange: Number.POSITIVE_INFINITY
+  exchange: 150
 }
 
 /** Kinds of message whose order among themselves changes nothing that safety depends on. */
@@ -177,13 +178,23 @@ export const explore = (scenario: Scenario): Report => {
   const prompt = new Set<string>(scenario.prompt ?? commuting)
   const keys = criticalKeys(identities)
 
+  /** A process ends, after what it has said, or a host goes silent. */
+  const end = (world: World, at: number, refuses: boolean): void => {
+    world.nodes[at] = undefined
+    world.ended[at] = refuses
+    for (let other = 0; other < size; other++) world.channels[other * size + at]!.length = 0
+  }
+
   const step = (world: World, index: number, input: MembershipState.Input): void => {
     const state = world.nodes[index]
     if (state === undefined) return
     const out: Array<MembershipState.Output> = []
     Membership.step(state, world.now, input, out)
     for (const output of out) {
-      if (output._tag !== "Send") continue
+      if (output._tag === "Emit") {
+        if (output.event._tag === "Left") end(world, index, true)
+        continue
+      }
       const to = indexByHex.get(output.to.hex)!
       if (world.nodes[to] === undefined) {
         if (world.ended[to] === true) world.channels[to * size + index]!.push({ _tag: "Refused" })
@@ -251,14 +262,10 @@ export const explore = (scenario: Scenario): Report => {
     switch (fault) {
       case "crash":
       case "vanish": {
-        world.nodes[at] = undefined
-        world.ended[at] = fault === "crash"
-        for (let other = 0; other < size; other++) {
-          world.channels[other * size + at]!.length = 0
-          if (fault === "crash" && world.nodes[other] !== undefined) {
-            world.channels[at * size + other]!.push({ _tag: "Broken" })
-          }
-        }
+        end(world, at, fault === "crash")
+        world.nodes.forEach((state, other) => {
+          if (fault === "crash" && state !== undefined) world.channels[at * size + other]!.push({ _tag: "Broken" })
+        })
         return
       }
       case "lose": {
@@ -374,9 +381,7 @@ export const explore = (scenario: Scenario): Report => {
 
   const isDone = (world: World): boolean => {
     if (!isIdle(world) || world.stalled.size > 0) return false
-    const living = world.nodes.filter((state) => state !== undefined && state.phase !== "idle") as Array<
-      MembershipState.State
-    >
+    const living = world.nodes.filter((state) => state !== undefined)
     living.sort((x, y) => NodeId.compare(x.self.id, y.self.id))
     return living.every((state, index) => {
       const successor = living[(index + 1) % living.length]!.self
@@ -401,13 +406,13 @@ export const explore = (scenario: Scenario): Report => {
     runs++
     world.stalled.clear()
     for (let count = 0; count < 5000; count++) {
-      const hash = fingerprint(world, size)
-      if (good.has(hash) || isDone(world)) {
+      const print = fingerprint(world, size)
+      if (good.has(print) || isDone(world)) {
         for (const state of passed) good.add(state)
-        good.add(hash)
+        good.add(print)
         return undefined
       }
-      passed.push(hash)
+      passed.push(print)
       const channel = world.channels.findIndex((_, index) => isDeliverable(world, index))
       const choice: Choice = channel >= 0 ? { _tag: "Deliver", channel } : { _tag: "Advance" }
       trace.push(`  ${describe(world, choice)}`)
@@ -415,7 +420,11 @@ export const explore = (scenario: Scenario): Report => {
       const breach = unsafe(world)
       if (breach !== undefined) return [...trace, breach]
     }
-    return trace.slice(-60)
+    const view = (state: MembershipState.State) =>
+      `${short(state.self)} ${state.phase} <${short(state.predecessor.node)} >${short(state.successor.node)} [${
+        state.leafSet.members.map(short).join(" ")
+      }]`
+    return [...trace.slice(-40), ...world.nodes.flatMap((state) => state === undefined ? [] : [view(state)])]
   }
 
   // The ring at the start is formed through the protocol itself, one Node after another.
@@ -471,9 +480,9 @@ export const explore = (scenario: Scenario): Report => {
         const after = cloneWorld(world)
         apply(after, choice)
         transitions++
-        const hash = fingerprint(after, size)
-        if (seen.has(hash)) continue
-        seen.add(hash)
+        const print = fingerprint(after, size)
+        if (seen.has(print)) continue
+        seen.add(print)
         parents.push(index)
         labels.push(describe(world, choice))
         const at = parents.length - 1
@@ -530,7 +539,7 @@ const fingerprint = (world: World, size: number): string => {
   const ahead = (time: number) => time <= now ? 0 : time - now
   const since = (time: number | undefined) =>
     time === undefined ? "-" : Math.min(now - time, settings.lease + settings.margin)
-  const parts: Array<unknown> = [now >= 0 ? "" : now]
+  const parts: Array<unknown> = []
   const side = (state: MembershipState.State, it: MembershipState.Side | undefined): string =>
     it === undefined
       ? "-"
@@ -580,10 +589,12 @@ const fingerprint = (world: World, size: number): string => {
       Array.from(state.notReady.keys()).sort().join(),
       Array.from(
         state.inquiries.values(),
-        (it) => `${short(it.node)} ${state.sequence - it.sequence} ${now - it.askedAt} ${it.unanswered} ${it.saidReady}`
+        (it) => `${short(it.node)} ${state.sequence - it.sequence} ${now - it.askedAt} ${it.unanswered} ${it.saidReady} ${it.wantsLeaves}`
       )
         .sort().join(),
       Array.from(state.failed, ([hex, it]) => `${hex} ${Math.min(now - it.at, 4 * settings.lease)}`).join(),
+      state.phase === "ready" ? ahead(state.exchangeAt) : "",
+      state.exchanges % Math.max(1, state.leafSet.members.length),
       ahead(state.leaveUntil),
       Array.from(state.leaveAcks).sort().join(),
       state.leafSet.members.map(short).join()
@@ -603,5 +614,5 @@ const fingerprint = (world: World, size: number): string => {
     }
   })
   parts.push(JSON.stringify(world.used), Array.from(world.stalled).sort().join())
-  return parts.join("|")
+  return hash("md5", parts.join("|"), "base64")
 }

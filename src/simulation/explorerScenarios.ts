@@ -88,5 +88,36 @@ export const scenarios: ReadonlyArray<Scenario> = [
     ring: [0, 1, 2],
     faults: { crash: 1, repeat: 1 },
     prompt: undefined
+  }),
+  one({
+    name: "3 ring, join, vanish",
+    nodes: ["1", "4", "8", "c"],
+    ring: [0, 2, 3],
+    joins: [[1, 0, 2, 3]],
+    faults: { vanish: 1 }
+  }),
+  one({
+    name: "3 ring, join, pause",
+    nodes: ["1", "4", "8", "c"],
+    ring: [0, 2, 3],
+    joins: [[1, 0, 2, 3]],
+    faults: { pause: 1 },
+    horizon: 500
+  }),
+  one({ name: "4 ring, 2 crashes", nodes: ["1", "4", "8", "c"], ring: [0, 1, 2, 3], faults: { crash: 2 } }),
+  one({
+    name: "4 ring, crash, vanish",
+    nodes: ["1", "4", "8", "c"],
+    ring: [0, 1, 2, 3],
+    faults: { crash: 1, vanish: 1 }
+  }),
+  one({ name: "3 ring, leave, crash", nodes: ["1", "6", "b"], ring: [0, 1, 2], faults: { crash: 1, leave: 1 } }),
+  one({ name: "3 ring, 2 leaves", nodes: ["1", "6", "b"], ring: [0, 1, 2], faults: { leave: 2 } }),
+  one({
+    name: "2 ring, 2 joins, leave",
+    nodes: ["1", "4", "8", "c"],
+    ring: [0, 3],
+    joins: [[1, 0, 3], [2, 3, 0]],
+    faults: { leave: 1 }
   })
 ]

@@ -53,7 +53,10 @@ export interface Plan {
 export const make = (size: Size, random: Random): Plan => {
   const ids = Array.from({ length: size.nodes + size.joins }, () => drawId(random))
   const candidates = Array.from({ length: size.nodes }, (_, index) => index)
-  const victims = Array.from({ length: size.kill }, () => candidates.splice(drawBelow(random, candidates.length), 1)[0]!)
+  const victims = Array.from(
+    { length: size.kill },
+    () => candidates.splice(drawBelow(random, candidates.length), 1)[0]!
+  )
   const at = (fraction: number) => Math.floor(size.messages * (1 + fraction) / 3)
   const changes: Array<Change> = [
     ...victims.map((node, index): Change => ({ kind: "kill", at: at((index + 0.25) / size.kill), node })),

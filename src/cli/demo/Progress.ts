@@ -58,15 +58,21 @@ export const frame = (state: State, style: Style, columns: number): Array<string
   const [done, total] = isStarting ? [state.ready, state.nodes] : [state.confirmed + state.failed, state.messages]
   const fraction = total === 0 ? 1 : done / total
   const width = Math.max(10, Math.min(40, columns - 45))
-  return [
-    `  ${style.cyan(bar(fraction, width))} ${Math.floor(fraction * 100).toString().padStart(3)} %  ` +
-    style.bold(phases[state.phase]),
-    `  ${describeNodes(state)}`,
-    isStarting
-      ? ""
-      : `  ${thousands(done)} of ${thousands(total)} messages, ${thousands(state.rate)} a second, ` +
-        `${thousands(state.sent - done)} under way${state.failed > 0 ? style.red(`, ${state.failed} failed`) : ""}`
-  ].map((line) => truncate(line, columns))
+  const lines: ReadonlyArray<ReadonlyArray<Part>> = [
+    [
+      "  ",
+      [bar(fraction, width), style.cyan],
+      ` ${Math.floor(fraction * 100).toString().padStart(3)} %  `,
+      [phases[state.phase], style.bold]
+    ],
+    [`  ${describeNodes(state)}`],
+    isStarting ? [] : [
+      `  ${thousands(done)} of ${thousands(total)} messages, ${thousands(state.rate)} a second, `,
+      `${thousands(state.sent - done)} under way`,
+      [state.failed > 0 ? `, ${state.failed} failed` : "", style.red]
+    ]
+  ]
+  return lines.map((parts) => fit(parts, columns))
 }
 
 /**
@@ -97,13 +103,16 @@ const describeNodes = (state: State): string =>
   (state.killed > 0 ? `, ${state.killed} killed` : "") +
   (state.joined > 0 ? `, ${state.joined} joined` : "")
 
-/** A line that wraps would be redrawn in the wrong place. Marks take no room and may be cut off with what they mark. */
-const truncate = (text: string, columns: number): string => {
+/** Text, and how it is marked. */
+type Part = string | readonly [text: string, mark: (text: string) => string]
+
+/** Cuts a line to a width: one that wraps would be redrawn in the wrong place. */
+const fit = (parts: ReadonlyArray<Part>, columns: number): string => {
   let room = columns
-  let result = ""
-  for (const [part, mark] of text.matchAll(/(\u001b\[\d+m)|./gu)) {
-    if (mark !== undefined) result += part
-    else if (room-- > 0) result += part
-  }
-  return result
+  return parts.map((part) => {
+    const [text, mark] = typeof part === "string" ? [part, (text: string) => text] as const : part
+    const shown = text.slice(0, room)
+    room -= shown.length
+    return shown === "" ? "" : mark(shown)
+  }).join("")
 }

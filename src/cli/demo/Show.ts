@@ -15,10 +15,10 @@ import type { Application } from "../../Application.ts"
 import * as Cluster from "../../Cluster.ts"
 import * as Address from "../../protocol/Address.ts"
 import { lowestPurpose } from "../../protocol/Message.ts"
+import type { Transport } from "../../transport/Transport.ts"
 import { jsonLine, Output, type OutputClosed } from "../Output.ts"
 import { fromCluster, type ProgramError } from "../ProgramError.ts"
 import type { Style } from "../style.ts"
-import type { Transport } from "../../transport/Transport.ts"
 import { Journal } from "./Journal.ts"
 import * as Plan from "./Plan.ts"
 import * as Progress from "./Progress.ts"
@@ -161,10 +161,10 @@ const startNode = Effect.fnUntraced(function*(stage: Stage, parent: Scope.Scope,
   const via = known[Plan.drawBelow(random, known.length)]
   const began = now()
   const scope = yield* Scope.fork(parent)
-  let self: Living | undefined
+  let isReady: Effect.Effect<boolean> = Effect.succeed(false)
   const application: Application = {
     onDeliver: (message) =>
-      Effect.map(self === undefined ? Effect.succeed(false) : self.cluster.isReady, (isReady) => {
+      Effect.map(Effect.suspend(() => isReady), (isReady) => {
         // a message may be quicker than the word that the Node is ready
         if (isReady) journal.noteReady(index)
         journal.noteDelivery(readNumber(message.value), message.key, index)
@@ -181,7 +181,8 @@ const startNode = Effect.fnUntraced(function*(stage: Stage, parent: Scope.Scope,
     joinTimeout: "30 seconds",
     application
   }).pipe(Scope.provide(scope), Effect.mapError(fromCluster))
-  self = { index, cluster, scope }
+  const self: Living = { index, cluster, scope }
+  isReady = cluster.isReady
   yield* cluster.events.pipe(
     Stream.runForEach((event) =>
       Effect.sync(() => {

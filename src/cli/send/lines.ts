@@ -43,7 +43,9 @@ export const human = (style: Style): Lines => ({
     `${style.green("delivered")}  line ${line}, key ${key.hex}, at ${root.hex} ` +
     `${style.dim(`(${hops} hop${hops === 1 ? "" : "s"}, ${roundTrip.toFixed(1)} ms)`)}\n`,
   failed: (line, key, error, message) =>
-    `${style.red("failed")}     line ${line}${key === undefined ? "" : `, key ${key.hex}`}: ${error}, ${printable(message)}\n`
+    `${style.red("failed")}     line ${line}${key === undefined ? "" : `, key ${key.hex}`}: ${error}, ${
+      printable(message)
+    }\n`
 })
 
 /**

@@ -1,0 +1,372 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Arbitrary from "effect/Arbitrary"
+import * as Effect from "effect/Effect"
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
+import * as Schema from "effect/Schema"
+import { ControlMessage } from "../../src/protocol/ControlMessage.ts"
+import * as Envelope from "../../src/protocol/Envelope.ts"
+import * as Frame from "../../src/protocol/Frame.ts"
+import * as Node from "../../src/ring/Node.ts"
+import * as NodeId from "../../src/ring/NodeId.ts"
+import * as Oracle from "../ring/Oracle.ts"
+import * as Samples from "./Samples.ts"
+
+const receipt: Arbitrary.Arbitrary<Frame.ReceiptFrame> = Arbitrary.all({
+  origin: Samples.id,
+  via: Samples.id,
+  root: Samples.id,
+  incarnation: Samples.count,
+  counter: Samples.count,
+  hops: Oracle.int(0, 255),
+  delivered: Oracle.boolean
+})
+
+const deliveredId: Arbitrary.Arbitrary<Frame.DeliveredId> = Arbitrary.all({
+  key: Samples.id,
+  origin: Samples.id,
+  incarnation: Samples.count,
+  counter: Samples.count
+})
+
+/** A value as it compares: an id has a cache of its text that equality must not see. */
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+
+/** The tag only when the frame is whole: what a peer of the same version would have sent. */
+const encodeAgain = (frame: Frame.Frame): Uint8Array | undefined => {
+  switch (frame._tag) {
+    case "Control":
+      return Frame.control(frame.message)
+    case "Routed":
+      return frame.frame
+    case "Acknowledged":
+      return Frame.acknowledged(frame.upTo)
+    case "Busy":
+      return Frame.busy(frame.sequence)
+    case "Receipt":
+      return Frame.receipt(frame.receipt)
+    case "Delivered":
+      return Frame.delivered(frame.ids)
+    case "Bye":
+      return Frame.bye()
+    case "Malformed":
+      return undefined
+  }
+}
+
+/** One real frame of every kind. */
+const anyFrame: Arbitrary.Arbitrary<Uint8Array> = Arbitrary.flatMap(Oracle.int(0, 7), (kind) => {
+  switch (kind) {
+    case 0:
+      return Arbitrary.map(Arbitrary.all([Samples.header, Samples.bytes(20)]), ([header, value]) =>
+        Envelope.make(header, value))
+    case 1:
+      return Arbitrary.map(Oracle.word, Frame.acknowledged)
+    case 2:
+      return Arbitrary.map(Oracle.word, Frame.busy)
+    case 3:
+      return Arbitrary.map(receipt, Frame.receipt)
+    case 4:
+      return Arbitrary.map(Arbitrary.array(deliveredId, { maxLength: 5 }), Frame.delivered)
+    case 5:
+      return Arbitrary.Constant(Frame.bye())
+    default:
+      return Arbitrary.map(Samples.control, Frame.control)
+  }
+})
+
+describe("Frame: round trips", () => {
+  for (const [tag, message] of Object.entries(Samples.controls)) {
+    it.prop(`control: ${tag}`, [message], ([message]) => {
+      const decoded = Frame.decode(Frame.control(message))
+      assert.strictEqual(decoded._tag, "Control")
+      if (decoded._tag !== "Control") return
+      assert.strictEqual(decoded.message._tag, tag)
+      assert.deepStrictEqual(plain(decoded.message), plain(message))
+    }, { arbitrary: { runs: 40, size: 20 } })
+  }
+
+  it.prop("a Node in a control message arrives as a Node", [Samples.node], ([node]) => {
+    const decoded = Frame.decode(Frame.control({ _tag: "Failed", node }))
+    assert.isTrue(decoded._tag === "Control" && decoded.message._tag === "Failed")
+    if (decoded._tag !== "Control" || decoded.message._tag !== "Failed") return
+    assert.isTrue(decoded.message.node instanceof Node.Node)
+    assert.isTrue(decoded.message.node.id instanceof NodeId.NodeId)
+    assert.isTrue(Node.isSameLife(decoded.message.node, node) && Node.isSameAddress(decoded.message.node, node))
+  })
+
+  it.prop("a control frame owns its bytes: the next encoding does not change it", [Samples.control, Samples.control], ([
+    first,
+    second
+  ]) => {
+    const frame = Frame.control(first)
+    const before = frame.slice()
+    Frame.control(second)
+    assert.deepStrictEqual(frame, before)
+  })
+
+  it.prop("routed: the frame itself, not a copy", [Samples.header, Samples.bytes(20)], ([header, value]) => {
+    const frame = Envelope.make(header, value)
+    const decoded = Frame.decode(frame)
+    assert.isTrue(decoded._tag === "Routed" && decoded.frame === frame)
+  })
+
+  it.prop("acknowledged and busy", [Oracle.word], ([sequence]) => {
+    assert.deepStrictEqual(Frame.decode(Frame.acknowledged(sequence)), { _tag: "Acknowledged", upTo: sequence })
+    assert.deepStrictEqual(Frame.decode(Frame.busy(sequence)), { _tag: "Busy", sequence })
+  })
+
+  it.prop("receipt", [receipt], ([receipt]) => {
+    assert.deepStrictEqual(plain(Frame.decode(Frame.receipt(receipt))), plain({ _tag: "Receipt", receipt }))
+  })
+
+  it.prop("delivered", [Arbitrary.array(deliveredId, { maxLength: 30 })], ([ids]) => {
+    assert.deepStrictEqual(plain(Frame.decode(Frame.delivered(ids))), plain({ _tag: "Delivered", ids }))
+  }, { arbitrary: { size: 30 } })
+
+  it("bye", () => {
+    assert.deepStrictEqual(Frame.decode(Frame.bye()), { _tag: "Bye" })
+  })
+
+  it("every kind has a first byte of its own", () => {
+    const first = [
+      Frame.control({ _tag: "LeaveAck" }),
+      Uint8Array.of(Envelope.kind),
+      Frame.acknowledged(0),
+      Frame.busy(0),
+      Frame.delivered([]),
+      Frame.bye(),
+      Uint8Array.of(6) // the handshake
+    ].map((frame) => frame[0])
+    assert.strictEqual(new Set(first).size, first.length)
+  })
+})
+
+describe("Frame: what is not well-formed", () => {
+  const isMalformed = (frame: Uint8Array) => Frame.decode(frame)._tag === "Malformed"
+
+  it("an empty frame and unknown kinds", () => {
+    assert.deepStrictEqual(Frame.decode(new Uint8Array(0)), { _tag: "Malformed", message: "an empty frame" })
+    for (const kind of [0, 6, ...Array.from({ length: 247 }, (_, index) => index + 9)]) {
+      for (const length of [1, 5, 67, 80]) {
+        const frame = new Uint8Array(length)
+        frame[0] = kind
+        assert.deepStrictEqual(Frame.decode(frame), { _tag: "Malformed", message: `a frame of unknown kind ${kind}` })
+      }
+    }
+  })
+
+  it.prop("a real frame that is cut short, or has bytes behind it, but for a value of any length", [
+    anyFrame,
+    Samples.bytes(4)
+  ], ([frame, extra]) => {
+    const longer = new Uint8Array(frame.length + 1 + extra.length)
+    longer.set(frame)
+    longer.set(extra, frame.length + 1)
+    const whole = Frame.decode(frame)._tag
+    const isOfAnyLength = whole === "Routed" || (whole === "Delivered" && longer.length % 48 === 1)
+    assert.strictEqual(isMalformed(longer), !isOfAnyLength)
+    for (let length = 0; length < frame.length; length++) {
+      const part = frame.subarray(0, length)
+      const isShorter = (whole === "Routed" && length >= Envelope.headerSize) ||
+        (whole === "Delivered" && length % 48 === 1)
+      assert.strictEqual(isMalformed(part), !isShorter, `${whole}, ${length} of ${frame.length} bytes`)
+    }
+  }, { arbitrary: { runs: 60 } })
+
+  it("a receipt or a delivered id whose numbers no double holds", () => {
+    const id = { key: NodeId.zero, origin: NodeId.zero, incarnation: 1, counter: 2 }
+    const frames: ReadonlyArray<readonly [Uint8Array, ReadonlyArray<number>]> = [
+      [
+        Frame.receipt({ ...id, via: NodeId.zero, root: NodeId.zero, hops: 1, delivered: true }),
+        [51, 59]
+      ],
+      [Frame.delivered([id, id]), [33, 41, 81, 89]]
+    ]
+    for (const [frame, offsets] of frames) {
+      assert.isFalse(isMalformed(frame))
+      for (const offset of offsets) {
+        const changed = frame.slice()
+        changed[offset + 1] = 0x20
+        assert.isTrue(isMalformed(changed), `${frame.length} bytes, a number at ${offset}`)
+      }
+    }
+  })
+
+  it("a receipt that is neither delivered nor failed", () => {
+    const frame = Frame.receipt({
+      origin: NodeId.zero,
+      via: NodeId.zero,
+      root: NodeId.zero,
+      incarnation: 0,
+      counter: 0,
+      hops: 0,
+      delivered: true
+    })
+    frame[1] = 2
+    assert.isTrue(isMalformed(frame))
+  })
+
+  it("more delivered ids than are allowed", () => {
+    const ids = (count: number) =>
+      Array.from({ length: count }, (_, counter) => ({
+        key: NodeId.zero,
+        origin: NodeId.zero,
+        incarnation: 0,
+        counter
+      }))
+    assert.strictEqual(Frame.decode(Frame.delivered(ids(Frame.maxDelivered)))._tag, "Delivered")
+    assert.isTrue(isMalformed(Frame.delivered(ids(Frame.maxDelivered + 1))))
+  })
+
+  // What a peer would send that checks nothing: the same layout without the bounds.
+  const unbounded = SchemaBinary.toCodec(Schema.Union(ControlMessage.members.map((member) => {
+    const fields: Record<string, Schema.Top> = {}
+    for (const [name, field] of Object.entries(member.fields as Record<string, Schema.Top>)) {
+      const isList = name === "leaves" || name === "rows" || name === "nodes"
+      fields[name] = isList ? Schema.Array(Node.Node) : field === Schema.Boolean || name === "_tag" ? field :
+        ["attempt", "sequence", "hops", "row"].includes(name) ? Schema.Int : field
+    }
+    return Schema.Struct(fields)
+  })))
+  const encodeUnbounded = Schema.encodeUnknownSync(unbounded as unknown as Schema.Codec<unknown, Uint8Array>)
+  const unboundedFrame = (message: object): Uint8Array => {
+    const body = encodeUnbounded(message)
+    return Uint8Array.of(1, ...body)
+  }
+
+  const node = Oracle.node(77n)
+  const sizes: ReadonlyArray<readonly [string, (size: number) => ControlMessage]> = ((
+    list: (size: number) => Array<Node.Node>
+  ) => [
+    ["JoinRequest.rows", (size) => ({ _tag: "JoinRequest", joiner: node, attempt: 1, hops: 1, rows: list(size) })],
+    ["JoinGrant.leaves", (size) => ({
+      _tag: "JoinGrant",
+      attempt: 1,
+      successor: node,
+      leaves: list(size),
+      rows: []
+    })],
+    ["JoinGrant.rows", (size) => ({ _tag: "JoinGrant", attempt: 1, successor: node, leaves: [], rows: list(size) })],
+    ["InsertAck.leaves", (size) => ({ _tag: "InsertAck", attempt: 1, leaves: list(size) })],
+    ["Nack.leaves", (size) => ({ _tag: "Nack", attempt: 1, leaves: list(size) })],
+    ["JoinedAck.leaves", (size) => ({ _tag: "JoinedAck", leaves: list(size) })],
+    ["ProbeAck.leaves", (size) => ({ _tag: "ProbeAck", sequence: 1, ready: true, leaves: list(size) })],
+    ["RowReply.nodes", (size) => ({ _tag: "RowReply", nodes: list(size) })]
+  ])((size) => Array.from({ length: size }, (_, index) => Oracle.node(BigInt(index + 1))))
+
+  it("a list over its bound, in every message that has one", () => {
+    for (const [name, make] of sizes) {
+      const full = Frame.decode(unboundedFrame(make(256)))
+      assert.strictEqual(full._tag, "Control", `${name}: 256`)
+      assert.deepStrictEqual(plain(full), plain({ _tag: "Control", message: make(256) }))
+      assert.isTrue(isMalformed(unboundedFrame(make(257))), `${name}: 257`)
+      assert.throws(() => Frame.control(make(257)))
+    }
+  })
+
+  it("a number over its bound", () => {
+    const joiner = { _tag: "JoinRequest", joiner: node, attempt: 1, hops: 64, rows: [] }
+    assert.isFalse(isMalformed(unboundedFrame(joiner)))
+    for (
+      const message of [
+        { ...joiner, hops: 65 },
+        { ...joiner, hops: -1 },
+        { ...joiner, attempt: -1 },
+        { _tag: "RowRequest", row: 32 },
+        { _tag: "RowRequest", row: -1 },
+        { _tag: "Probe", sequence: -1, ready: true, wantsLeaves: true }
+      ]
+    ) {
+      assert.isTrue(isMalformed(unboundedFrame(message)), JSON.stringify(message))
+    }
+  })
+})
+
+describe("Frame.decode is total", () => {
+  /** Whatever it answers, the answer is whole: what decodes, encodes again, and decodes to the same. */
+  const check = (frame: Uint8Array): Frame.Frame["_tag"] => {
+    const before = frame.slice()
+    const decoded = Frame.decode(frame)
+    assert.deepStrictEqual(frame, before)
+    if (decoded._tag === "Malformed") {
+      assert.isAbove(decoded.message.length, 0)
+      return decoded._tag
+    }
+    const again = encodeAgain(decoded)!
+    // A control message has more than one encoding; everything else has one.
+    if (decoded._tag === "Control") assert.deepStrictEqual(plain(Frame.decode(again)), plain(decoded))
+    else assert.isTrue(Buffer.from(again).equals(frame), `${decoded._tag} of ${Buffer.from(frame).toString("hex")}`)
+    return decoded._tag
+  }
+
+  const tally = () => {
+    const seen = new Map<string, number>()
+    return {
+      seen,
+      add: (tag: string) => {
+        seen.set(tag, (seen.get(tag) ?? 0) + 1)
+      }
+    }
+  }
+
+  it("on 12,000 frames of arbitrary bytes", () => {
+    const next = Oracle.words(1)
+    const { add, seen } = tally()
+    const lengths = [1, 2, 5, 49, 67, 80, 97]
+    for (let run = 0; run < 12_000; run++) {
+      const length = run % 2 === 0 ? lengths[Oracle.below(next, lengths.length)]! : Oracle.below(next, 150)
+      const frame = Uint8Array.from({ length }, () => next())
+      if (length > 0 && run % 8 !== 0) frame[0] = Oracle.below(next, 10)
+      add(check(frame))
+    }
+    // The layouts without a checksum are reached by chance; a control message, hardly ever.
+    for (const tag of ["Acknowledged", "Busy", "Bye", "Malformed"]) assert.isAbove(seen.get(tag) ?? 0, 20, tag)
+  })
+
+  it.effect("on 24,000 real frames with bytes changed, cut out, put in and repeated", () =>
+    Effect.gen(function*() {
+      const frames = yield* Arbitrary.sampleEffect(anyFrame, { count: 500, size: 12, seed: 7 })
+      const next = Oracle.words(2)
+      const { add, seen } = tally()
+      for (let run = 0; run < 24_000; run++) {
+        let bytes = Array.from(frames[run % frames.length]!)
+        for (let change = Oracle.below(next, 3); change >= 0; change--) {
+          const at = Oracle.below(next, bytes.length + 1)
+          switch (Oracle.below(next, 6)) {
+            case 0:
+              bytes[Math.min(at, Math.max(bytes.length - 1, 0))] = next() & 255
+              break
+            case 1:
+              bytes[Math.min(at, Math.max(bytes.length - 1, 0))]! ^= 1 << Oracle.below(next, 8)
+              break
+            case 2:
+              bytes = bytes.slice(0, at)
+              break
+            case 3:
+              bytes.splice(at, 0, next() & 255)
+              break
+            case 4:
+              bytes.splice(at, 1 + Oracle.below(next, 4))
+              break
+            default:
+              bytes.splice(at, 0, ...bytes.slice(at, at + 1 + Oracle.below(next, 48)))
+          }
+        }
+        add(check(Uint8Array.from(bytes)))
+      }
+      for (const tag of ["Control", "Routed", "Acknowledged", "Busy", "Receipt", "Delivered", "Malformed"]) {
+        assert.isAbove(seen.get(tag) ?? 0, 20, tag)
+      }
+    }))
+
+  it("on a length inside a control message that promises more than there is", () => {
+    const frame = Frame.control({ _tag: "RowReply", nodes: [Oracle.node(1n), Oracle.node(2n)] })
+    for (let at = 1; at < frame.length; at++) {
+      for (const size of [1, 2, 4, 8, 9]) {
+        const changed = frame.slice()
+        changed.fill(0xff, at, at + size)
+        check(changed)
+      }
+    }
+  })
+})
