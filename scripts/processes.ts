@@ -156,13 +156,17 @@ for (let line = 1; line <= total; line++) {
     again++
     if (receipt.root === victim.id.hex) problems.push(`line ${line} was printed again after its receipt`)
   }
-  if (key.hex !== at[0]?.printed.find((print) => print.line === line)?.key) problems.push(`line ${line} has another key`)
+  if (key.hex !== at[0]?.printed.find((print) => print.line === line)?.key) {
+    problems.push(`line ${line} has another key`)
+  }
   for (const node of at) {
     // Whoever was ready all the time between send and receipt must not be closer.
     const closer = processes.find((other) =>
       other.readyAt <= sentAt[line]! && other.endedAt >= receipt.at && NodeId.isCloser(key, other.id, node.id)
     )
-    if (closer !== undefined) problems.push(`line ${line} was printed at ${node.id.hex}, but ${closer.id.hex} is closer`)
+    if (closer !== undefined) {
+      problems.push(`line ${line} was printed at ${node.id.hex}, but ${closer.id.hex} is closer`)
+    }
   }
 }
 const times = [...receipts.values()].map(({ rttMs }) => rttMs).toSorted((x, y) => x - y)

@@ -3,9 +3,9 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,8 +19,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { Join, type JoinFailed } from "./actors/Join.ts"
 import * as Heartbeat from "./actors/Heartbeat.ts"
+import { Join, type JoinFailed } from "./actors/Join.ts"
 import { Links } from "./actors/Links.ts"
 import * as Listener from "./actors/Listener.ts"
 import { Mailboxes } from "./actors/Mailboxes.ts"
@@ -212,7 +212,11 @@ export const make: (
       if (isEnded) return
       isEnded = true
       const left = yield* Effect.forkChild(
-        Stream.fromPubSub(events).pipe(Stream.filter((event) => event._tag === "Left"), Stream.take(1), Stream.runDrain),
+        Stream.fromPubSub(events).pipe(
+          Stream.filter((event) => event._tag === "Left"),
+          Stream.take(1),
+          Stream.runDrain
+        ),
         { startImmediately: true }
       )
       Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Leave" })

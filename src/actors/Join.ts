@@ -16,6 +16,7 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Address from "../protocol/Address.ts"
+import type * as Node from "../ring/Node.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
@@ -55,8 +56,7 @@ export class Join extends Context.Service<Join, {
     /** How many milliseconds to wait for a seed before starting a ring: 0 without seeds, `undefined` for never. */
     readonly foundAfter: number | undefined
     readonly timeout: number | undefined
-  }): Layer.Layer<Join, never, Links | Mailboxes | NodeState | Upcalls> =>
-    Layer.effect(Join, make(options))
+  }): Layer.Layer<Join, never, Links | Mailboxes | NodeState | Upcalls> => Layer.effect(Join, make(options))
 }
 
 /** Shortest and longest pause between two rounds through the seeds, in milliseconds. */
@@ -70,12 +70,16 @@ const make = Effect.fnUntraced(function*(options: {
 }) {
   const links = yield* Links
   const mailboxes = yield* Mailboxes
-  const { now } = yield* NodeState
+  const { config, membership, now } = yield* NodeState
   const upcalls = yield* Upcalls
   const ready = yield* Deferred.make<void, JoinFailed>()
   const startedAt = now()
   let isReady = false
-  let mayFound = options.foundAfter !== undefined
+  let foundAfter = options.foundAfter
+  /** Whether a ring was started here, or joined: from then on only the core may start one (rule L5). */
+  let hasFounded = false
+  /** Members that answered in the last round through the seeds. */
+  let answered: ReadonlyArray<Node.Node> = []
 
   /** Asks every seed once. Returns why those that answered refused, or that somebody did not. */
   const askSeeds = Effect.fnUntraced(function*(attempt: number) {
@@ -93,6 +97,16 @@ const make = Effect.fnUntraced(function*(options: {
         ),
       { concurrency: 8 }
     )
+    answered = outcomes.flatMap((exit) =>
+      Exit.isSuccess(exit) && exit.value.role === "member" ? [exit.value.node] : []
+    )
+    // One's own address under another name is skipped as well. Rules B1, B2.
+    const isOwn = outcomes.map((exit) => {
+      const error = Exit.isFailure(exit) ? Exit.findErrorOption(exit) : Option.none()
+      return Option.isSome(error) && error.value._tag === "Refused" && error.value.reason === "self"
+    })
+    if (!hasFounded && isOwn.length > 0 && isOwn.every(Boolean)) foundAfter = 0
+    else if (!hasFounded && isOwn[0] === true) foundAfter ??= config.seedPatience
     const errors = outcomes.flatMap((exit) => Exit.isFailure(exit) ? Option.toArray(Exit.findErrorOption(exit)) : [])
     if (errors.length < outcomes.length) return
     const refusals = errors.filter((error) => error._tag === "Refused")
@@ -108,17 +122,22 @@ const make = Effect.fnUntraced(function*(options: {
   })
 
   const found = () => {
-    mayFound = false
+    hasFounded = true
     Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Found" })
   }
 
+  /** A seed that answers and is ready, or has not said that it is not, has a ring: it must be joined, however long that takes. */
+  const mayFound = () =>
+    !hasFounded && foundAfter !== undefined && now() - startedAt >= foundAfter &&
+    answered.every((node) => membership.notReady.has(node.hex))
+
   /** Goes through the seeds until this Node is ready. */
   const untilReady = Effect.gen(function*() {
-    if (options.seeds.length === 0 && mayFound) return found()
+    if (options.seeds.length === 0 && !hasFounded) return found()
     let pause = shortestPause
     for (let attempt = 1; !isReady; attempt++) {
       yield* askSeeds(attempt)
-      if (mayFound && now() - startedAt >= options.foundAfter!) found()
+      if (mayFound()) found()
       yield* Effect.sleep(pause)
       pause = Math.min(longestPause, pause * 2)
     }
@@ -129,7 +148,7 @@ const make = Effect.fnUntraced(function*(options: {
       const signal = yield* Queue.take(mailboxes.join)
       if (signal._tag === "Ready") {
         isReady = true
-        mayFound = false
+        hasFounded = true
         yield* Deferred.succeed(ready, undefined)
       } else if (signal._tag === "Detached") {
         isReady = false

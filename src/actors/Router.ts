@@ -382,8 +382,12 @@ const make = Effect.gen(function*() {
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       const closed = new NotConfirmed({ reason: "Closed", message: "this Node ended before the receipt came" })
-      for (const { context } of confirmations.unresolved.values()) Deferred.doneUnsafe(context.deferred, Exit.fail(closed))
-      for (const { confirmed } of backlog) Deferred.doneUnsafe(confirmed.deferred, Exit.fail(closed))
+      for (const { context } of confirmations.unresolved.values()) {
+        Deferred.doneUnsafe(context.deferred, Exit.fail(closed))
+      }
+      for (const { confirmed } of backlog) {
+        Deferred.doneUnsafe(confirmed.deferred, Exit.fail(closed))
+      }
     })
   )
 

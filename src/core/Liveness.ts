@@ -58,7 +58,7 @@ export const compare = (
 
 const isEnded = (state: State, now: number, node: Node.Node): boolean => {
   const ended = state.failed.get(node.hex)
-  return ended !== undefined && ended.incarnation >= node.incarnation && now < ended.at + 4 * state.settings.lease
+  return ended !== undefined && ended.node.incarnation >= node.incarnation && now < ended.at + 4 * state.settings.lease
 }
 
 /**
@@ -179,7 +179,7 @@ export const admit = (
   if (NodeId.equals(node.id, state.self.id)) return
   const ended = state.failed.get(node.hex)
   if (ended !== undefined) {
-    if (ended.incarnation > node.incarnation) return
+    if (ended.node.incarnation > node.incarnation) return
     state.failed.delete(node.hex)
   }
   const before = known(state, node.id)
@@ -218,9 +218,9 @@ export const expel = (
 ): void => {
   const before = known(state, node.id)
   const ended = state.failed.get(node.hex)
-  if (ended === undefined || ended.incarnation < node.incarnation) {
+  if (ended === undefined || ended.node.incarnation <= node.incarnation) {
     state.failed.delete(node.hex)
-    state.failed.set(node.hex, { incarnation: node.incarnation, at: now })
+    state.failed.set(node.hex, { node, at: now })
     if (state.failed.size > MembershipState.maxFailed) {
       for (const oldest of state.failed.keys()) {
         state.failed.delete(oldest)
@@ -247,6 +247,21 @@ export const expel = (
   if (wasEntry) {
     const peer = RoutingTable.row(state.routingTable, row)[0]
     if (peer !== undefined) out.push({ _tag: "Send", to: peer, message: { _tag: "RowRequest", row } })
+  }
+}
+
+/**
+ * Asks one of those that were lost, in turn, whether it is there again. Rule S1.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const inquireLost = (state: State, now: number, out: Array<Output>): void => {
+  for (const [hex, lost] of state.failed) {
+    // To the end of the line: no answer leaves it there.
+    state.failed.delete(hex)
+    state.failed.set(hex, lost)
+    return inquire(state, now, lost.node, true, out)
   }
 }
 

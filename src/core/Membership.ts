@@ -144,6 +144,7 @@ const exchange = (state: State, now: number, out: Array<Output>): void => {
   const { members } = state.leafSet
   const leaf = members[state.exchanges++ % Math.max(1, members.length)]
   if (leaf !== undefined) Liveness.inquire(state, now, leaf, true, out)
+  else if (Ownership.isAlone(state)) Liveness.inquireLost(state, now, out)
 }
 
 /** Whether this Node has any dealings with another. */
@@ -242,7 +243,11 @@ const receive = (
       return
     }
     case "Probe": {
-      onReadiness(state, now, from, message.ready, undefined, out)
+      // A ready Node looks for one that it lost, and finds a ring of one. Rule S1.
+      if (message.ready && Ownership.isAlone(state)) {
+        state.failed.delete(from.hex)
+        Liveness.inquire(state, now, from, true, out)
+      } else onReadiness(state, now, from, message.ready, undefined, out)
       return void send({
         _tag: "ProbeAck",
         sequence: message.sequence,
@@ -254,6 +259,15 @@ const receive = (
       const inquiry = state.inquiries.get(from.hex)
       const isAnswer = inquiry !== undefined && inquiry.sequence === message.sequence
       if (isAnswer) state.inquiries.delete(from.hex)
+      if (message.ready && Ownership.isAlone(state)) {
+        // Two rings meet, and this one is a single Node: it gives way, of two single ones the one with the larger id. Rule S1.
+        const givesWay = message.leaves.length > 0 || NodeId.compare(from.id, state.self.id) < 0
+        if (isAnswer && inquiry.wantsLeaves && givesWay) {
+          JoinProtocol.addVia(state, from)
+          detach(state, now, out)
+        }
+        return
+      }
       onReadiness(state, now, from, message.ready, isAnswer ? now - inquiry.askedAt : undefined, out)
       if (isAnswer && message.ready && !inquiry.saidReady && state.phase === "ready") {
         send({ _tag: "Joined", attempt: state.attempt })

@@ -168,7 +168,7 @@ export interface State extends Tables {
   /** Questions under way, by id. At most `maxInquiries`. */
   readonly inquiries: Map<string, Inquiry>
   /** Lives that have ended, by id, and when: rumours about them, or about earlier ones, are ignored for four leases. At most `maxFailed`. */
-  readonly failed: Map<string, { readonly incarnation: number; readonly at: number }>
+  readonly failed: Map<string, { readonly node: Node.Node; readonly at: number }>
   sequence: number
   exchangeAt: number
   /** Counts exchanges: the leaves take turns. */

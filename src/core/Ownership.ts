@@ -39,6 +39,15 @@ export const covers = (state: State, key: NodeId.NodeId, now: number): boolean =
 export const isAloneSide = (state: State, side: Side): boolean => NodeId.equals(side.node.id, state.self.id)
 
 /**
+ * Whether this Node is a ring of one.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isAlone = (state: State): boolean =>
+  state.phase === "ready" && isAloneSide(state, state.predecessor) && isAloneSide(state, state.successor)
+
+/**
  * Whether a side's neighbour is established: present, granting, and not a joiner in the middle of joining.
  *
  * @category getters

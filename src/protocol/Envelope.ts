@@ -258,5 +258,10 @@ export const readCount = (bytes: Uint8Array, offset: number): number =>
     0x100000000 +
   (((bytes[offset + 4]! << 24) | (bytes[offset + 5]! << 16) | (bytes[offset + 6]! << 8) | bytes[offset + 7]!) >>> 0)
 
-/** Whether eight bytes hold a number that a double holds exactly. */
-const isCount = (bytes: Uint8Array, offset: number): boolean => bytes[offset] === 0 && bytes[offset + 1]! < 0x20
+/**
+ * Whether eight bytes hold what `writeCount` can have written: a number that a double holds exactly.
+ *
+ * @category numbers
+ * @since 0.1.0
+ */
+export const isCount = (bytes: Uint8Array, offset: number): boolean => bytes[offset] === 0 && bytes[offset + 1]! < 0x20

@@ -194,7 +194,7 @@ export const decode = (frame: Uint8Array): Frame => {
     case deliveredKind:
       return decodeDelivered(frame)
     case byeKind:
-      return { _tag: "Bye" }
+      return frame.length === 1 ? { _tag: "Bye" } : malformed("a farewell of the wrong length")
     case controlKind: {
       const exit = decodeControl(frame.subarray(1))
       return Exit.isSuccess(exit)
@@ -207,7 +207,9 @@ export const decode = (frame: Uint8Array): Frame => {
 }
 
 const decodeReceipt = (frame: Uint8Array): Frame => {
-  if (frame.length !== receiptSize || frame[1]! > 1) return malformed("a receipt of the wrong shape")
+  if (frame.length !== receiptSize || frame[1]! > 1 || !Envelope.isCount(frame, 51) || !Envelope.isCount(frame, 59)) {
+    return malformed("a receipt of the wrong shape")
+  }
   return {
     _tag: "Receipt",
     receipt: {
@@ -227,6 +229,9 @@ const decodeDelivered = (frame: Uint8Array): Frame => {
   if (!Number.isInteger(count) || count > maxDelivered) return malformed("a list of deliveries of the wrong length")
   const ids: Array<DeliveredId> = []
   for (let offset = 1; offset < frame.length; offset += deliveredSize) {
+    if (!Envelope.isCount(frame, offset + 32) || !Envelope.isCount(frame, offset + 40)) {
+      return malformed("a delivery whose numbers are too large")
+    }
     ids.push({
       key: NodeId.readUnsafe(frame, offset),
       origin: NodeId.readUnsafe(frame, offset + 16),

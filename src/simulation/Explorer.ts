@@ -15,12 +15,12 @@
  *
  * @since 0.1.0
  */
+import { hash } from "node:crypto"
 import * as Membership from "../core/Membership.ts"
 import * as MembershipState from "../core/MembershipState.ts"
 import type { ControlMessage } from "../protocol/ControlMessage.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import { hash } from "node:crypto"
 
 /**
  * What goes over a channel: a message, or what the network tells about its sender.
@@ -589,10 +589,14 @@ const fingerprint = (world: World, size: number): string => {
       Array.from(state.notReady.keys()).sort().join(),
       Array.from(
         state.inquiries.values(),
-        (it) => `${short(it.node)} ${state.sequence - it.sequence} ${now - it.askedAt} ${it.unanswered} ${it.saidReady} ${it.wantsLeaves}`
+        (it) =>
+          `${short(it.node)} ${state.sequence - it.sequence} ${
+            now - it.askedAt
+          } ${it.unanswered} ${it.saidReady} ${it.wantsLeaves}`
       )
         .sort().join(),
-      Array.from(state.failed, ([hex, it]) => `${hex} ${Math.min(now - it.at, 4 * settings.lease)}`).join(),
+      Array.from(state.failed.values(), (it) => `${short(it.node)} ${Math.min(now - it.at, 4 * settings.lease)}`)
+        .join(),
       state.phase === "ready" ? ahead(state.exchangeAt) : "",
       state.exchanges % Math.max(1, state.leafSet.members.length),
       ahead(state.leaveUntil),

@@ -1,0 +1,279 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Membership from "../../src/core/Membership.ts"
+import { settings } from "../../src/simulation/Explorer.ts"
+import { id, makeNode, makeRing } from "./Ring.ts"
+
+const { lease, margin, probe, probeRetries, renewal } = settings
+/** A neighbour that has gone silent is given up within this. */
+const suspicion = renewal + (probeRetries + 1) * probe
+
+describe("Membership: coverage and the join", () => {
+  it("R1: a Node alone covers everything", () => {
+    const ring = makeRing("4")
+    for (const key of ["0", "4", "8", "c", "f"]) assert.deepStrictEqual(ring.owners(key), ["4"])
+  })
+
+  it("R1: a key exactly half-way belongs to the counter-clockwise Node, and to nobody else", () => {
+    const ring = makeRing("2", "6")
+    assert.deepStrictEqual(ring.owners("4"), ["2"])
+    assert.deepStrictEqual(ring.owners("c"), ["6"])
+  })
+
+  it("J5: one after another, each is ready as soon as its neighbours have acknowledged", () => {
+    const ring = makeRing("1", "9", "5", "d")
+    assert.strictEqual(ring.now, 0)
+    assert.deepStrictEqual(ring.neighbours("1"), ["d", "5"])
+    assert.deepStrictEqual(ring.neighbours("5"), ["1", "9"])
+    for (const name of ["1", "5", "9", "d"]) assert.lengthOf(ring.leaves(name), 3)
+  })
+
+  it("J2: a gap owner helps one joiner at a time, and the other as soon as that one is ready", () => {
+    const ring = makeRing("1", "f")
+    for (const name of ["5", "9"]) {
+      ring.add(name)
+      ring.step(name, { _tag: "Join", via: ring.node("1") })
+    }
+    ring.settle()
+    assert.deepStrictEqual(ring.neighbours("5"), ["1", "9"])
+    assert.deepStrictEqual(ring.neighbours("9"), ["5", "f"])
+    assert.strictEqual(ring.now, 0)
+  })
+
+  it("J4: a successor whose predecessor is another refuses", () => {
+    const ring = makeRing("1", "5", "9")
+    const stranger = makeNode("7")
+    ring.add("7")
+    ring.step("9", {
+      _tag: "Received",
+      from: stranger,
+      message: { _tag: "Insert", attempt: 1, predecessor: ring.node("1").id }
+    })
+    assert.strictEqual(ring.log.at(-1)!.message._tag, "Nack")
+    assert.deepStrictEqual(ring.neighbours("9"), ["5", "1"])
+  })
+
+  it("J4, J6: both neighbours shrink before the joiner grows, and grow again when it gives up", () => {
+    const ring = makeRing("1", "9")
+    const stop = ring.lose(({ message }) => message._tag === "CommitAck")
+    ring.add("5")
+    ring.join("5", "1")
+    assert.deepStrictEqual(ring.owners("5"), [])
+    assert.deepStrictEqual(ring.owners("2"), ["1"])
+    stop()
+    ring.pass(lease / 2 + 1)
+    assert.isTrue(ring.log.some(({ message }) => message._tag === "Release"))
+    assert.deepStrictEqual(ring.owners("5"), ["5"])
+    assert.deepStrictEqual(ring.neighbours("5"), ["1", "9"])
+  })
+
+  it("J5: acknowledgements that come after a lease make nobody ready", () => {
+    const ring = makeRing("1", "9")
+    ring.add("5")
+    const held: Array<Parameters<Parameters<typeof ring.lose>[0]>[0]> = []
+    const stop = ring.lose((sent) => {
+      const isHeld = sent.message._tag === "CommitAck" || sent.message._tag === "InsertAck"
+      if (isHeld) held.push(sent)
+      return isHeld
+    })
+    ring.join("5", "1")
+    const late = held.slice()
+    ring.pass(lease + margin)
+    stop()
+    for (const { from, message } of late) ring.step("5", { _tag: "Received", from, message })
+    assert.notStrictEqual(ring.state("5").phase, "ready")
+  })
+
+  it("an id that lives is refused to another", () => {
+    const ring = makeRing("1", "9")
+    ring.step("9", {
+      _tag: "Received",
+      from: makeNode("1", 2),
+      message: { _tag: "JoinRequest", joiner: makeNode("9", 2), attempt: 1, hops: 0, rows: [] }
+    })
+    assert.deepInclude(ring.log.at(-1)!.message, { _tag: "JoinRetry", reason: "idInUse" })
+  })
+})
+
+describe("Membership: leases", () => {
+  it("L1: neighbours renew, and nothing lapses while they live", () => {
+    const ring = makeRing("1", "9")
+    ring.pass(20 * lease)
+    assert.deepStrictEqual(ring.owners("1"), ["1"])
+    assert.deepStrictEqual(ring.owners("9"), ["9"])
+  })
+
+  it("L1: a lease counts from the first time of asking, however late the answer", () => {
+    const ring = makeRing("1", "9")
+    const stop = ring.lose(({ message }) => message._tag === "Renewed")
+    ring.pass(renewal + probe / 2)
+    const asked = ring.state("1").successor.askedAt
+    stop()
+    ring.pass(probe)
+    assert.strictEqual(ring.state("1").successor.askedAt, asked)
+    assert.strictEqual(ring.state("1").successor.leaseUntil, asked + lease)
+  })
+
+  it("L3: when one lease lapses, the other half is still answered", () => {
+    const ring = makeRing("1", "5", "9")
+    const isCut = new Set([ring.node("5").hex, ring.node("9").hex])
+    // 5 and 9 no longer reach each other; both reach 1.
+    ring.lose(({ from, to }) => isCut.has(from.hex) && isCut.has(to.hex))
+    ring.pass(renewal + lease)
+    assert.deepStrictEqual(ring.owners("4"), ["5"])
+    assert.deepStrictEqual(ring.owners("6"), [])
+    assert.deepStrictEqual(ring.owners("a"), ["9"])
+  })
+
+  it("L4, S1: a Node that nobody reaches stops to answer before another answers, and comes back when it is reached", () => {
+    const ring = makeRing("1", "5", "9", "d")
+    const hermit = ring.node("5").hex
+    const stop = ring.lose(({ from, to }) => from.hex === hermit || to.hex === hermit)
+    const isAlone = () => ring.neighbours("5").every((name) => name === "5")
+    for (let time = 0; time < 2 * lease + margin + suspicion; time++) {
+      ring.pass(1)
+      // Cut off for long enough, it is a ring of one: split ownership, which a network that is cut cannot avoid.
+      if (isAlone()) break
+      for (const key of ["4", "5", "6"]) assert.isAtMost(ring.owners(key).length, 1, `at ${ring.now}`)
+    }
+    assert.isTrue(isAlone())
+    ring.pass(lease)
+    assert.deepStrictEqual(ring.owners("5"), ["1", "5"])
+    stop()
+    ring.pass(10 * lease)
+    assert.deepStrictEqual(ring.owners("5"), ["5"])
+    for (const name of ["1", "5", "9", "d"]) assert.lengthOf(ring.leaves(name), 3)
+  })
+
+  it("S1: two Nodes that were cut off from each other are one ring again", () => {
+    const ring = makeRing("1", "9")
+    const stop = ring.lose(() => true)
+    ring.pass(4 * lease)
+    assert.deepStrictEqual(ring.owners("5"), ["1", "9"])
+    stop()
+    ring.pass(10 * lease)
+    assert.deepStrictEqual(ring.owners("1"), ["1"])
+    assert.deepStrictEqual(ring.owners("9"), ["9"])
+  })
+})
+
+describe("Membership: failure of a neighbour", () => {
+  it("F1, F3: with proof that one Node died, its neighbours close the gap at once", () => {
+    const ring = makeRing("1", "5", "9", "d")
+    ring.crash("5")
+    ring.settle()
+    assert.strictEqual(ring.now, 0)
+    assert.deepStrictEqual(ring.neighbours("1"), ["d", "9"])
+    assert.deepStrictEqual(ring.owners("5"), ["1"])
+    assert.deepStrictEqual(ring.owners("6"), ["9"])
+  })
+
+  it("F1: a broken connection alone proves nothing", () => {
+    const ring = makeRing("1", "5", "9")
+    ring.step("1", { _tag: "Broken", node: ring.node("5") })
+    ring.settle()
+    assert.deepStrictEqual(ring.neighbours("1"), ["9", "5"])
+    assert.deepStrictEqual(ring.owners("5"), ["5"])
+  })
+
+  it("F2, F3: a silent Node is replaced only after every lease it may hold has run out", () => {
+    const ring = makeRing("1", "5", "9", "d")
+    ring.pass(3)
+    ring.vanish("5")
+    ring.pass(lease)
+    assert.deepStrictEqual(ring.owners("5"), [])
+    ring.pass(suspicion + margin + 2 * probe)
+    assert.deepStrictEqual(ring.neighbours("1"), ["d", "9"])
+    assert.deepStrictEqual(ring.owners("5"), ["1"])
+  })
+
+  it("F3: over two Nodes that died at once the gap is closed only after the wait", () => {
+    const ring = makeRing("1", "4", "8", "c")
+    ring.crash("4")
+    ring.crash("8")
+    ring.settle()
+    assert.deepStrictEqual(ring.owners("4"), [])
+    ring.pass(lease + margin - 1)
+    assert.deepStrictEqual(ring.owners("4"), [])
+    ring.pass(2 * probe)
+    assert.deepStrictEqual(ring.neighbours("1"), ["c", "c"])
+    assert.deepStrictEqual(ring.owners("4"), ["1"])
+  })
+
+  it("F5: the last Node is a ring of one at once when its only neighbour died", () => {
+    const ring = makeRing("1", "9")
+    ring.crash("9")
+    ring.settle()
+    for (const key of ["1", "5", "9", "d"]) assert.deepStrictEqual(ring.owners(key), ["1"])
+  })
+
+  it("F5, J6: a gap owner that becomes alone drops the joiner it was helping", () => {
+    const ring = makeRing("1", "b")
+    ring.add("6")
+    ring.lose(({ message, to }) => message._tag === "Commit" && to.hex === ring.node("1").hex)
+    ring.join("6", "1")
+    ring.crash("b")
+    ring.settle()
+    ring.step("1", { _tag: "Received", from: ring.node("6"), message: { _tag: "Commit", attempt: 1 } })
+    assert.strictEqual(ring.log.at(-1)!.message._tag, "Nack")
+    assert.deepStrictEqual(ring.owners("9"), ["1"])
+  })
+
+  it("D3: rumours that a living Node has failed change nothing", () => {
+    const ring = makeRing("1", "5", "9")
+    ring.step("1", {
+      _tag: "Received",
+      from: ring.node("9"),
+      message: { _tag: "Failed", node: ring.node("5") }
+    })
+    ring.settle()
+    assert.include(ring.leaves("1"), "5")
+    assert.deepStrictEqual(ring.owners("5"), ["5"])
+  })
+
+  it("D1: a Node that only others speak of enters no table", () => {
+    const ring = makeRing("1", "9")
+    ring.add("5")
+    ring.vanish("5")
+    ring.step("1", {
+      _tag: "Received",
+      from: ring.node("9"),
+      message: { _tag: "JoinedAck", leaves: [ring.node("5"), ring.node("9")] }
+    })
+    ring.settle()
+    ring.pass(lease)
+    assert.deepStrictEqual(ring.leaves("1"), ["9"])
+  })
+
+  it("a restart with the same id joins again", () => {
+    const ring = makeRing("1", "5", "9")
+    ring.crash("5")
+    const reborn = makeNode("5", 2)
+    ring.add("5", 2)
+    assert.strictEqual(ring.node("5").incarnation, reborn.incarnation)
+    assert.isTrue(Membership.covers(ring.state("1"), id("1"), ring.now))
+  })
+})
+
+describe("Membership: leaving", () => {
+  it("V1, V2: the neighbours close the gap at once and say so", () => {
+    const ring = makeRing("1", "5", "9")
+    ring.step("5", { _tag: "Leave" })
+    assert.deepStrictEqual(ring.owners("5"), [])
+    ring.settle()
+    assert.strictEqual(ring.now, 0)
+    assert.deepStrictEqual(ring.owners("5"), ["1"])
+    assert.isTrue(ring.events.get("5")!.some(({ _tag }) => _tag === "Left"))
+    assert.isTrue(
+      ring.events.get("1")!.some((event) => event._tag === "NodeExited" && event.reason === "left")
+    )
+  })
+
+  it("V2: all may leave at once", () => {
+    const ring = makeRing("1", "5", "9")
+    for (const name of ["1", "5", "9"]) ring.step(name, { _tag: "Leave" })
+    ring.settle()
+    for (const name of ["1", "5", "9"]) {
+      assert.isTrue(ring.events.get(name)!.some(({ _tag }) => _tag === "Left"), name)
+    }
+  })
+})
