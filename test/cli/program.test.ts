@@ -122,7 +122,8 @@ describe("wendy node", () => {
         const { code } = yield* Program.run(["send", "--key", "a", "--to", node.address, "--passphrase-file", secret])
         assert.strictEqual(code, 0)
         assert.notInclude(node.lines().map(({ type }) => type), "node-join")
-        assert.notInclude(node.stderr(), "right and long")
+        yield* node.line("error", ({ type }) => type === "error")
+        assert.notInclude(node.stderr() + JSON.stringify(node.lines()), "right and long")
       }),
     timeout
   )
@@ -171,6 +172,18 @@ describe("wendy send", () => {
       assert.strictEqual(code, 1)
       const [failed] = parse(stdout)
       assert.deepInclude(failed, { type: "failed", line: 1, key: NodeId.fromString("a").hex, error: "Deadline" })
+    }), timeout)
+
+  it.live("stopped before its input ends: exit code 1, within a second", () =>
+    Effect.gen(function*() {
+      const node = yield* Program.startNode()
+      const send = yield* Program.start("send", "--to", node.address, "--stdin", "--json")
+      send.child.stdin.write(`{"key":"a","value":"b"}\n`)
+      yield* send.line("receipt", ({ line }) => line === 1)
+      send.child.kill("SIGTERM")
+      const [duration, { code }] = yield* Effect.timed(send.ended)
+      assert.strictEqual(code, 1)
+      assert.isBelow(Duration.toMillis(duration), 1000)
     }), timeout)
 
   it.live(
