@@ -97,9 +97,7 @@ const make = Effect.fnUntraced(function*(options: {
         ),
       { concurrency: 8 }
     )
-    answered = outcomes.flatMap((exit) =>
-      Exit.isSuccess(exit) && exit.value.role === "member" ? [exit.value.node] : []
-    )
+    answered = outcomes.flatMap((exit) => Exit.isSuccess(exit) && exit.value.role === "member" ? [exit.value.node] : [])
     // One's own address under another name is skipped as well. Rules B1, B2.
     const isOwn = outcomes.map((exit) => {
       const error = Exit.isFailure(exit) ? Exit.findErrorOption(exit) : Option.none()
@@ -135,7 +133,8 @@ const make = Effect.fnUntraced(function*(options: {
   const untilReady = Effect.gen(function*() {
     if (options.seeds.length === 0 && !hasFounded) return found()
     let pause = shortestPause
-    for (let attempt = 1; !isReady; attempt++) {
+    for (let attempt = 1;; attempt++) {
+      if (isReady) return
       yield* askSeeds(attempt)
       if (mayFound()) found()
       yield* Effect.sleep(pause)

@@ -13,15 +13,16 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type { Address } from "../protocol/Address.ts"
 import type { ControlMessage } from "../protocol/ControlMessage.ts"
 import * as Frame from "../protocol/Frame.ts"
-import * as Handshake from "../protocol/Handshake.ts"
+import type * as Handshake from "../protocol/Handshake.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import * as Link from "../transport/Link.ts"
-import { type Connection, ConnectionError, DialError, Transport } from "../transport/Transport.ts"
+import { type Connection, ConnectionError, type DialError, Transport } from "../transport/Transport.ts"
 import { Mailboxes, offerFromPeer } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
 import { Upcalls } from "./Upcalls.ts"
@@ -46,7 +47,7 @@ export class Links extends Context.Service<Links, {
   /** Sends what was delivered here to a Node that takes over, ahead of any later control message to it. */
   readonly sendDelivered: (to: Node.Node, ids: ReadonlyArray<Frame.DeliveredId>) => void
   readonly transmit: (link: number, frame: Uint8Array) => void
-  /** The link to use for a peer, client or member, if one is open. */
+  /** The link to use for a member, if one is open. */
   readonly linkTo: (id: NodeId.NodeId) => number | undefined
   /** Opens a link to a Node; the outcome goes to the mailboxes. */
   readonly dial: (node: Node.Node) => void
@@ -79,6 +80,12 @@ interface Entry {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
+/** A dial under way, and the control frames that wait for it. */
+interface Pending {
+  readonly node: Node.Node
+  readonly queue: Array<Uint8Array>
+}
+
 /** Control frames that wait for a connection to be opened; further ones are lost and asked for again. */
 const maxQueued = 256
 
@@ -92,18 +99,24 @@ const make = Effect.gen(function*() {
   const fork = yield* FiberSet.runtime(fibers)<never>()
 
   const entries = new Map<number, Entry>()
+  /** The link to use for each life, and for each id: of its newest life. */
   const used = new Map<string, Entry>()
-  const dialling = new Map<string, { readonly node: Node.Node; readonly queue: Array<Uint8Array> }>()
+  const newest = new Map<string, Entry>()
+  const dialling = new Map<string, Pending>()
   let lastId = 0
   const options = { maxFrameSize: config.maxValueSize + 8192 }
 
-  const isMine = (entry: Entry) => used.get(entry.node.hex) === entry
+  const isUsed = (entry: Entry) => used.get(entry.node.life) === entry
 
-  const chooseUsed = (entry: Entry): boolean => {
-    const present = used.get(entry.node.hex)
-    if (present === undefined || present.isEnding) return true
-    if (present.node.incarnation !== entry.node.incarnation) return entry.node.incarnation > present.node.incarnation
-    return entry.isPreferred || !present.isPreferred
+  const use = (entry: Entry): void => {
+    used.set(entry.node.life, entry)
+    const other = newest.get(entry.node.hex)
+    if (other === undefined || other.node.incarnation <= entry.node.incarnation) newest.set(entry.node.hex, entry)
+  }
+
+  const isBetter = (entry: Entry): boolean => {
+    const present = used.get(entry.node.life)
+    return present === undefined || present.isEnding || entry.isPreferred || !present.isPreferred
   }
 
   const open = (link: Link.Link): Entry => {
@@ -122,26 +135,27 @@ const make = Effect.gen(function*() {
       fiber: undefined
     }
     entries.set(entry.id, entry)
-    const isUsed = chooseUsed(entry)
-    if (isUsed) used.set(node.hex, entry)
+    const better = isBetter(entry)
+    if (better) use(entry)
     Queue.offerUnsafe(mailboxes.router, {
       _tag: "LinkUp",
       link: entry.id,
       node: entry.isMember ? node : undefined,
       client: entry.isMember ? undefined : node,
-      isPreferred: isUsed
+      isPreferred: better
     })
     return entry
   }
 
   const close = (entry: Entry): void => {
     entries.delete(entry.id)
-    if (isMine(entry)) {
-      used.delete(entry.node.hex)
-      for (const other of entries.values()) if (other.node.hex === entry.node.hex) used.set(entry.node.hex, other)
+    if (newest.get(entry.node.hex) === entry) newest.delete(entry.node.hex)
+    if (isUsed(entry)) {
+      used.delete(entry.node.life)
+      for (const other of entries.values()) if (Node.isSameLife(other.node, entry.node)) use(other)
     }
     Queue.offerUnsafe(mailboxes.router, { _tag: "LinkDown", link: entry.id })
-    if (entry.isMember && !entry.saidBye && !entry.isEnding && !used.has(entry.node.hex)) {
+    if (entry.isMember && !entry.saidBye && !entry.isEnding && !used.has(entry.node.life)) {
       Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Broken", node: entry.node })
     }
   }
@@ -241,22 +255,28 @@ const make = Effect.gen(function*() {
     )
 
   const dial = (node: Node.Node): void => {
-    if (dialling.has(node.hex)) return
-    const pending = { node, queue: [] as Array<Uint8Array> }
-    dialling.set(node.hex, pending)
+    if (dialling.has(node.life)) return
+    const pending: Pending = { node, queue: [] }
+    dialling.set(node.life, pending)
+    attempt(pending, true)
+  }
+
+  const attempt = (pending: Pending, isFirst: boolean): void => {
+    const { node, queue } = pending
     const address = { host: Node.hostFor(node, self.region), port: node.port }
     fork(
       establish(address, (exit) => {
-        dialling.delete(node.hex)
-        const isThere = Exit.isSuccess(exit) && Node.isSameLife(exit.value.node, node)
-        if (isThere) {
-          const entry = used.get(node.hex)
-          if (entry !== undefined) { for (const frame of pending.queue) entry.link.sendControl(frame) }
+        const error = Exit.isFailure(exit) ? Option.getOrUndefined(Exit.findErrorOption(exit)) : undefined
+        // A connection that breaks in the handshake is what a process that is just dying shows: the next dial tells.
+        if (isFirst && error?._tag === "ConnectionError") return attempt(pending, false)
+        dialling.delete(node.life)
+        const entry = Exit.isSuccess(exit) ? used.get(node.life) : undefined
+        if (entry !== undefined) {
+          for (const frame of queue) entry.link.sendControl(frame)
           return
         }
         // Whoever else answers there, or a refused connect, is proof that this life has ended. Rule F1.
-        const error = Exit.isFailure(exit) ? Exit.findErrorOption(exit) : undefined
-        const isProof = Exit.isSuccess(exit) || (error?._tag === "Some" && isProofOfDeath(error.value))
+        const isProof = Exit.isSuccess(exit) || (error !== undefined && isProofOfDeath(error))
         if (isProof) Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Refused", node })
         Queue.offerUnsafe(mailboxes.router, { _tag: "DialFailed", node })
       }).pipe(Effect.ignore)
@@ -269,18 +289,14 @@ const make = Effect.gen(function*() {
     }).pipe(Effect.tapErrorTag("Refused", () => Effect.sync(() => state.counters.refused++)))
 
   const put = (to: Node.Node, frame: Uint8Array): void => {
-    const entry = used.get(to.hex)
-    if (entry !== undefined && !entry.isEnding && entry.node.incarnation >= to.incarnation) {
-      if (entry.node.incarnation > to.incarnation) {
-        Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Refused", node: to })
-        return
-      }
+    const entry = used.get(to.life)
+    if (entry !== undefined && !entry.isEnding) {
       entry.usedAt = state.now()
       entry.link.sendControl(frame)
       return
     }
     dial(to)
-    const pending = dialling.get(to.hex)
+    const pending = dialling.get(to.life)
     if (pending !== undefined && pending.queue.length < maxQueued) pending.queue.push(frame)
   }
 
@@ -303,7 +319,7 @@ const make = Effect.gen(function*() {
       entry.usedAt = state.now()
       entry.link.sendData(frame)
     },
-    linkTo: (id) => used.get(id.hex)?.id,
+    linkTo: (id) => newest.get(id.hex)?.id,
     dial,
     connect,
     serve,
@@ -319,7 +335,7 @@ const make = Effect.gen(function*() {
       const limit = state.now() - config.idleTimeout
       for (const entry of entries.values()) {
         const isNeighbour = Node.isSameLife(entry.node, predecessor.node) || Node.isSameLife(entry.node, successor.node)
-        if (entry.isMember && entry.usedAt < limit && !(isNeighbour && isMine(entry))) end(entry)
+        if (entry.isMember && entry.usedAt < limit && !(isNeighbour && isUsed(entry))) end(entry)
       }
     },
     closeAll: () => {

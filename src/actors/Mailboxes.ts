@@ -10,15 +10,14 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
+import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type { Input } from "../core/MembershipState.ts"
 import type { Frame } from "../protocol/Frame.ts"
-import type { Receipt } from "../protocol/Message.ts"
-import type { NotConfirmed } from "../protocol/Message.ts"
+import type { NotConfirmed, Receipt } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
 
 /**

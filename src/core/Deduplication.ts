@@ -8,7 +8,7 @@
  * @since 0.1.0
  */
 import type { DeliveredId } from "../protocol/Frame.ts"
-import * as NodeId from "../ring/NodeId.ts"
+import type * as NodeId from "../ring/NodeId.ts"
 
 /**
  * Acknowledged messages of one origin among which copies are told apart; older ones count as expired.

@@ -58,13 +58,10 @@ export const onJoinRequest = (
   if (request.hops >= maxHops) return
   const { predecessor, successor } = state
   if (NodeId.isBetween(state.self.id, joiner.id, successor.node.id)) return onOwnGap(state, now, request, out)
-  for (const side of [successor, predecessor]) {
-    if (!NodeId.equals(side.node.id, joiner.id)) continue
-    // An earlier life of the joiner still stands here: find out whether it has ended.
-    if (joiner.incarnation > side.node.incarnation) Liveness.inquire(state, now, side.node, false, out)
-    return retry(out, request, "busy")
-  }
   const onward: Message<"JoinRequest"> = { ...request, hops: request.hops + 1, rows: addRow(state, request) }
+  // An earlier life of the joiner still stands here: it says itself that the id is in use, or turns out to have ended.
+  const earlier = [successor.node, predecessor.node].find((node) => NodeId.equals(node.id, joiner.id))
+  if (earlier !== undefined) return send(out, earlier, onward)
   const next = NodeId.isBetween(predecessor.node.id, joiner.id, state.self.id)
     ? predecessor.node
     : nextHop(state, joiner.id, (node) => NodeId.equals(node.id, joiner.id))
@@ -212,7 +209,7 @@ export const onVia = (state: State, now: number, via: Node.Node, out: Array<Outp
  * @since 0.1.0
  */
 export const addVia = (state: State, via: Node.Node): void => {
-  if (NodeId.equals(via.id, state.self.id)) return
+  if (Node.isSameLife(via, state.self)) return
   const index = state.vias.findIndex((node) => NodeId.equals(node.id, via.id))
   if (index >= 0) state.vias[index] = via
   else if (state.vias.length < MembershipState.maxVias) state.vias.push(via)

@@ -11,7 +11,7 @@
  */
 import * as LeafSet from "../ring/LeafSet.ts"
 import * as NeighborhoodSet from "../ring/NeighborhoodSet.ts"
-import * as Node from "../ring/Node.ts"
+import type * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import * as RoutingTable from "../ring/RoutingTable.ts"
 import * as MembershipState from "./MembershipState.ts"

@@ -86,7 +86,7 @@ interface Entry {
   readonly own: unknown
   /** A copy may still be on its way to a hop that did not answer: this frame must not be written to. */
   isShared: boolean
-  /** Hops that failed for this message, by id. */
+  /** Hops that failed for this message, by life. */
   excluded: Set<string> | undefined
   sequence: number
   sentAt: number
@@ -117,9 +117,9 @@ interface Link {
 export interface State {
   readonly settings: Settings
   readonly links: Map<number, Link>
-  /** The link on which to send to a Node, by its id. */
+  /** The link on which to send to a Node, by its life. */
   readonly linkTo: Map<string, Link>
-  /** Messages that wait for a link to be opened, by the id of its Node. */
+  /** Messages that wait for a link to be opened, by the life of its Node. */
   readonly dialling: Map<string, Array<Entry>>
   /** Messages that nobody known is closer to than this Node, and that it does not cover. */
   readonly held: Set<Entry>
@@ -253,19 +253,19 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink)
     return
   }
   const { excluded } = entry
-  const next = view.nextHop(entry.key, excluded === undefined ? undefined : (node) => excluded.has(node.hex))
+  const next = view.nextHop(entry.key, excluded === undefined ? undefined : (node) => excluded.has(node.life))
   if (next === undefined) {
     entry.retryAt = now + holdRetry
     state.held.add(entry)
     return
   }
-  const link = state.linkTo.get(next.hex)
+  const link = state.linkTo.get(next.life)
   if (link === undefined) {
-    const queue = state.dialling.get(next.hex)
+    const queue = state.dialling.get(next.life)
     if (queue !== undefined) {
       queue.push(entry)
     } else {
-      state.dialling.set(next.hex, [entry])
+      state.dialling.set(next.life, [entry])
       sink.dial(next)
     }
     return
@@ -348,10 +348,10 @@ export const linkUp = (
   }
   state.links.set(id, link)
   if (node === undefined) return
-  if (isPreferred || !state.linkTo.has(node.hex)) state.linkTo.set(node.hex, link)
-  const queue = state.dialling.get(node.hex)
+  if (isPreferred || !state.linkTo.has(node.life)) state.linkTo.set(node.life, link)
+  const queue = state.dialling.get(node.life)
   if (queue === undefined) return
-  state.dialling.delete(node.hex)
+  state.dialling.delete(node.life)
   for (const entry of queue) decide(state, view, now, entry, sink)
 }
 
@@ -367,10 +367,10 @@ export const linkDown = (state: State, view: View, now: number, id: number, sink
   state.links.delete(id)
   const { node } = link
   if (node === undefined) return
-  if (state.linkTo.get(node.hex) === link) {
-    state.linkTo.delete(node.hex)
+  if (state.linkTo.get(node.life) === link) {
+    state.linkTo.delete(node.life)
     for (const other of state.links.values()) {
-      if (other.node !== undefined && other.node.hex === node.hex) state.linkTo.set(node.hex, other)
+      if (other.node !== undefined && other.node.life === node.life) state.linkTo.set(node.life, other)
     }
   }
   const entries = [...link.outstanding, ...link.waiting]
@@ -385,9 +385,9 @@ export const linkDown = (state: State, view: View, now: number, id: number, sink
  * @since 0.1.0
  */
 export const dialFailed = (state: State, view: View, now: number, node: Node.Node, sink: Sink): void => {
-  const queue = state.dialling.get(node.hex)
+  const queue = state.dialling.get(node.life)
   if (queue === undefined) return
-  state.dialling.delete(node.hex)
+  state.dialling.delete(node.life)
   reroute(state, view, now, node, queue, sink)
 }
 
@@ -401,7 +401,7 @@ const reroute = (
 ): void => {
   for (const entry of entries) {
     entry.excluded ??= new Set()
-    entry.excluded.add(node.hex)
+    entry.excluded.add(node.life)
     decide(state, view, now, entry, sink)
   }
 }

@@ -33,6 +33,13 @@ export class Node extends Schema.Class<Node>("effect-wendy/Node")({
   region: Schema.String.check(Schema.isMaxLength(64)),
   incarnation: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 }) {
+  #life: string | undefined = undefined
+
+  /** The id and the incarnation: the key of maps that tell lives apart. */
+  get life(): string {
+    return this.#life ??= `${this.id.hex}${this.incarnation}`
+  }
+
   /** The id as 32 hexadecimal digits: the key of maps. */
   get hex(): string {
     return this.id.hex

@@ -75,8 +75,12 @@ export interface Malformed {
   readonly message: string
 }
 
-/** Frames that may wait in a lane: a peer that reads nothing for so long is no peer, and its link ends. */
+/** What may wait in a lane, in frames, and of control in bytes (windows bound the data): a peer that reads nothing for so long is no peer, and its link ends. */
 const maxWaiting = 65_536
+const maxControlBytes = 64 * 1024 * 1024
+
+/** How long a peer that does not read may hold up the end of a link that was closed here, in milliseconds. */
+const closePatience = 5_000
 
 const makeHello = (identity: Identity, nonce: NodeId.NodeId): Handshake.Hello => ({
   _tag: "Hello",
@@ -185,13 +189,21 @@ const make = (
   const control: Array<Uint8Array> = []
   const data: Array<Uint8Array> = []
   const signal = Latch.makeUnsafe(false)
+  /** The write loop may hang in a write to a peer that does not read: the end of the link must not depend on it. */
+  const ending = Latch.makeUnsafe(false)
+  let controlBytes = 0
   let isClosing = false
   let isOverfull = false
 
   const put = (lane: Array<Uint8Array>, frame: Uint8Array) => {
     if (isClosing) return
-    if (lane.length >= maxWaiting) isOverfull = true
-    else lane.push(frame)
+    if (lane === control) controlBytes += frame.length
+    if (lane.length >= maxWaiting || controlBytes > maxControlBytes) {
+      isOverfull = true
+      ending.openUnsafe()
+    } else {
+      lane.push(frame)
+    }
     signal.openUnsafe()
   }
 
@@ -200,17 +212,23 @@ const make = (
       yield* signal.await
       signal.closeUnsafe()
       while (control.length > 0 || data.length > 0) {
+        if (control.length > 0) controlBytes = 0
         const batch = control.length > 0 ? control.splice(0) : data.splice(0, 1024)
         yield* connection.write(batch)
       }
-      if (isOverfull) {
-        return yield* new ConnectionError({
-          reason: "Reset",
-          message: `${maxWaiting} frames wait for a peer that does not read: the link is given up`
-        })
-      }
       if (isClosing) return yield* new ConnectionError({ reason: "Closed", message: "the link was closed here" })
     }
+  })
+
+  const giveUp = Effect.gen(function*() {
+    yield* ending.await
+    if (!isOverfull) yield* Effect.sleep(closePatience)
+    return yield* isOverfull
+      ? new ConnectionError({
+        reason: "Reset",
+        message: "too much waits for a peer that does not read: the link is given up"
+      })
+      : new ConnectionError({ reason: "Closed", message: "the link was closed here" })
   })
 
   const decode = (raw: ReadonlyArray<Uint8Array>): Array<Frame.Frame> => raw.map(Frame.decode)
@@ -240,7 +258,8 @@ const make = (
       put(data, Frame.bye())
       isClosing = true
       signal.openUnsafe()
+      ending.openUnsafe()
     },
-    run: (onFrames) => Effect.raceFirst(readLoop(onFrames), writeLoop)
+    run: (onFrames) => Effect.raceAllFirst([readLoop(onFrames), writeLoop, giveUp])
   }
 }
