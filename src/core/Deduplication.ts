@@ -102,12 +102,9 @@ const forgetOldest = (self: Deduplication): void => {
 
 const raiseFloor = (self: Deduplication, origin: Origin, floor: number): void => {
   if (floor <= origin.floor) return
-  // Counters grow, so the map is in their order but for retries: most often the old ones stand first.
+  // The map is in order of arrival: one that came late waits here until those before it are done with, and harms nobody.
   for (const counter of origin.confirmed.keys()) {
-    if (counter >= floor) {
-      if (counter - floor > windowSize) break
-      continue
-    }
+    if (counter >= floor) break
     origin.confirmed.delete(counter)
     self.delivered--
   }

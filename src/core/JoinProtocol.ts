@@ -283,7 +283,7 @@ const becomeReady = (
   out: Array<Output>
 ): void => {
   const side = (node: Node.Node) => {
-    const made = MembershipState.makeSide(node, node, until)
+    const made = MembershipState.makeSide(node, node, until, now)
     made.nextAskAt = grant.askedAt + state.settings.renewal
     return made
   }

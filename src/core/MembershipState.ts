@@ -60,6 +60,8 @@ export interface Side {
   bound: Node.Node
   /** This Node answers for this side while the time is before this. */
   leaseUntil: number
+  /** When it was last granted a lease: it may count on this Node until a lease after that. */
+  grantedAt: number
   /** Number of the newest request to `node`, and when it was sent. */
   sequence: number
   askedAt: number
@@ -270,7 +272,7 @@ export const maxVias = 64
  * @category constructors
  * @since 0.1.0
  */
-export const aloneSide = (self: Node.Node): Side => makeSide(self, self, Number.POSITIVE_INFINITY)
+export const aloneSide = (self: Node.Node): Side => makeSide(self, self, Number.POSITIVE_INFINITY, 0)
 
 /**
  * A side with a neighbour.
@@ -278,10 +280,11 @@ export const aloneSide = (self: Node.Node): Side => makeSide(self, self, Number.
  * @category constructors
  * @since 0.1.0
  */
-export const makeSide = (node: Node.Node, bound: Node.Node, leaseUntil: number): Side => ({
+export const makeSide = (node: Node.Node, bound: Node.Node, leaseUntil: number, grantedAt: number): Side => ({
   node,
   bound,
   leaseUntil,
+  grantedAt,
   sequence: 0,
   askedAt: 0,
   unanswered: 0,

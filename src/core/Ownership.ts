@@ -56,12 +56,17 @@ export const isAlone = (state: State): boolean =>
 export const isSettled = (side: Side): boolean =>
   side.lostAt === undefined && side.attempt === undefined && side.bound === side.node
 
-/** No lease that this Node, or the one it lost, has given can stand any longer. Rule F3. */
+/** No lease that anybody who stood beyond this side may have had, from this Node or from a lost one, can stand any longer. Rule F3. */
 const hasWaited = (state: State, side: Side, now: number): boolean =>
   side.lostAt !== undefined && now >= side.lostAt + state.settings.lease + state.settings.margin
 
+/** When the lease of a lost neighbour from this Node has run out for certain. */
+const clearedAt = (state: State, side: Side): number =>
+  side.proven ? side.lostAt! : side.grantedAt + state.settings.lease + state.settings.margin
+
+/** The lost neighbour itself answers for nothing any more. Rule F3. */
 const isCleared = (state: State, side: Side, now: number): boolean =>
-  side.lostAt !== undefined && (side.proven || hasWaited(state, side, now))
+  side.lostAt !== undefined && now >= clearedAt(state, side)
 
 const changed: Output = { _tag: "Emit", event: { _tag: "OwnershipChanged" } }
 
@@ -87,7 +92,6 @@ const ask = (state: State, now: number, which: Neighbour, out: Array<Output>): v
       sequence: side.sequence,
       as: which,
       replaces: replaced?.node.id,
-      proven: replaced?.proven === true,
       waited: replaced !== undefined && hasWaited(state, replaced, now)
     }
   })
@@ -113,7 +117,7 @@ const seek = (state: State, now: number, which: Neighbour, out: Array<Output>): 
     ask(state, now, which, out)
   }
   if (!isCleared(state, side, now)) {
-    side.nextAskAt = Math.min(side.nextAskAt, side.lostAt! + state.settings.lease + state.settings.margin)
+    side.nextAskAt = Math.min(side.nextAskAt, clearedAt(state, side))
     return
   }
   const candidate = nearestLeaf(state, which)
@@ -133,7 +137,6 @@ const seek = (state: State, now: number, which: Neighbour, out: Array<Output>): 
       sequence: pairing.sequence,
       as: which,
       replaces: side.node.id,
-      proven: side.proven,
       waited: hasWaited(state, side, now)
     }
   })
@@ -286,11 +289,9 @@ const dropBusy = (state: State, out: Array<Output>): void => {
  * Whether a side whose neighbour is gone may take the asker instead. Rule F3.
  */
 const mayTake = (state: State, side: Side, question: Message<"Renew">, now: number): boolean =>
-  question.replaces === undefined
+  question.replaces === undefined || NodeId.equals(question.replaces, side.node.id)
     ? isCleared(state, side, now)
-    : NodeId.equals(question.replaces, side.node.id)
-    ? isCleared(state, side, now) && (question.proven || question.waited)
-    : hasWaited(state, side, now) && question.waited
+    : isCleared(state, side, now) && hasWaited(state, side, now) && question.waited
 
 /**
  * Answers the question of a Node that holds this one to be its neighbour, or
@@ -331,6 +332,7 @@ export const onRenew = (
       state.pairings[which] = undefined
     }
     settle(state, side)
+    side.grantedAt = now
     return void answer({ _tag: "Renewed", sequence: question.sequence, as: question.as })
   }
   if (side.lostAt === undefined) {
@@ -344,7 +346,7 @@ export const onRenew = (
   if (!mayTake(state, side, question, now)) return deny("wait")
   const pairing = state.pairings[which]
   state.pairings[which] = undefined
-  const next = MembershipState.makeSide(from, side.bound, side.leaseUntil)
+  const next = MembershipState.makeSide(from, side.bound, side.leaseUntil, now)
   next.previous = side
   state[which] = next
   closeGap(side, out)
@@ -418,7 +420,7 @@ export const onRenewed = (
   const nearest = nearestLeaf(state, answer.as)
   const isNearest = nearest === undefined || !isNearer(state, answer.as, nearest.id, from.id)
   if (!isCleared(state, side, now) || now >= until || !isNearest) return
-  const next = MembershipState.makeSide(from, from, until)
+  const next = MembershipState.makeSide(from, from, until, now)
   next.sequence = pairing.sequence
   next.askedAt = pairing.askedAt
   next.nextAskAt = Math.max(now, pairing.askedAt + state.settings.renewal)
@@ -493,7 +495,7 @@ export const shrink = (
   out: Array<Output>
 ): void => {
   const old = state[which]
-  const side = MembershipState.makeSide(joiner, joiner, Math.min(old.leaseUntil, now + state.settings.lease))
+  const side = MembershipState.makeSide(joiner, joiner, Math.min(old.leaseUntil, now + state.settings.lease), now)
   side.previous = old
   side.attempt = attempt
   side.nextAskAt = now + state.settings.renewal

@@ -148,9 +148,7 @@ export const Renew = Schema.TaggedStruct("Renew", {
   sequence: Count,
   as: Neighbour,
   replaces: Schema.UndefinedOr(NodeId.FromBytes),
-  /** The sender has proof that the one it replaces no longer answers for anything. */
-  proven: Schema.Boolean,
-  /** The sender has waited until no lease that it, or the one it replaces, has given can stand. */
+  /** The sender lost the one it replaces longer than any lease ago. */
   waited: Schema.Boolean
 })
 

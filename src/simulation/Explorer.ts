@@ -552,6 +552,7 @@ const fingerprint = (world: World, size: number): string => {
         it.unanswered,
         ahead(it.nextAskAt),
         since(it.lostAt),
+        since(it.grantedAt),
         it.proven,
         it.leaving,
         it.attempt,

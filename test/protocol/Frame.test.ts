@@ -57,8 +57,10 @@ const encodeAgain = (frame: Frame.Frame): Uint8Array | undefined => {
 const anyFrame: Arbitrary.Arbitrary<Uint8Array> = Arbitrary.flatMap(Oracle.int(0, 7), (kind) => {
   switch (kind) {
     case 0:
-      return Arbitrary.map(Arbitrary.all([Samples.header, Samples.bytes(20)]), ([header, value]) =>
-        Envelope.make(header, value))
+      return Arbitrary.map(
+        Arbitrary.all([Samples.header, Samples.bytes(20)]),
+        ([header, value]) => Envelope.make(header, value)
+      )
     case 1:
       return Arbitrary.map(Oracle.word, Frame.acknowledged)
     case 2:
@@ -223,8 +225,11 @@ describe("Frame: what is not well-formed", () => {
     const fields: Record<string, Schema.Top> = {}
     for (const [name, field] of Object.entries(member.fields as Record<string, Schema.Top>)) {
       const isList = name === "leaves" || name === "rows" || name === "nodes"
-      fields[name] = isList ? Schema.Array(Node.Node) : field === Schema.Boolean || name === "_tag" ? field :
-        ["attempt", "sequence", "hops", "row"].includes(name) ? Schema.Int : field
+      fields[name] = isList ? Schema.Array(Node.Node) : field === Schema.Boolean || name === "_tag" ?
+        field :
+        ["attempt", "sequence", "hops", "row"].includes(name)
+        ? Schema.Int
+        : field
     }
     return Schema.Struct(fields)
   })))
