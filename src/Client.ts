@@ -116,6 +116,8 @@ export const make: (
     const room = Latch.makeUnsafe(true)
     const limit = Math.min(config.maxOwn, Confirmations.maxUnresolved)
     let session: Session | undefined
+    let isEnded = false
+    const closed = new NotConfirmed({ reason: "Closed", message: "this client ended before the receipt came" })
     let busy: Array<Confirmations.Unresolved<Waiting>> = []
 
     const transmit = (entry: Confirmations.Unresolved<Waiting>, frame: Uint8Array): void => {
@@ -243,7 +245,8 @@ export const make: (
     yield* Effect.forkScoped(wake)
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
-        const closed = new NotConfirmed({ reason: "Closed", message: "this client ended before the receipt came" })
+        isEnded = true
+        room.openUnsafe()
         for (const { context } of confirmations.unresolved.values()) {
           Deferred.doneUnsafe(context.deferred, Exit.fail(closed))
         }
@@ -259,10 +262,11 @@ export const make: (
       sendConfirmed: Effect.fnUntraced(function*(message, sendOptions) {
         const problem = check(message, config.maxValueSize)
         if (problem !== undefined) return yield* problem
-        while (confirmations.unresolved.size >= limit || !Confirmations.hasRoom(confirmations)) {
+        while (!isEnded && (confirmations.unresolved.size >= limit || !Confirmations.hasRoom(confirmations))) {
           room.closeUnsafe()
           yield* room.await
         }
+        if (isEnded) return yield* closed
         const deferred = Deferred.makeUnsafe<Receipt, NotConfirmed>()
         const deadline = sendOptions?.deadline === undefined
           ? config.confirmDeadline

@@ -24,7 +24,7 @@ import { Join, type JoinFailed } from "./actors/Join.ts"
 import { Links } from "./actors/Links.ts"
 import * as Listener from "./actors/Listener.ts"
 import { Mailboxes } from "./actors/Mailboxes.ts"
-import { NodeState } from "./actors/NodeState.ts"
+import { type Counters, NodeState } from "./actors/NodeState.ts"
 import { Router } from "./actors/Router.ts"
 import * as StateTables from "./actors/StateTables.ts"
 import { Upcalls } from "./actors/Upcalls.ts"
@@ -84,6 +84,8 @@ export class Cluster extends Context.Service<Cluster, {
     readonly left: ReadonlyArray<Node.Node>
     readonly right: ReadonlyArray<Node.Node>
   }>
+  /** How much is under way, and what happened at the bounds. */
+  readonly statistics: Effect.Effect<Statistics>
   /** Leaves: stops to answer, hands over, and waits (at most 1 s) until the neighbours have closed the gap. Closing the scope does so too. */
   readonly leave: Effect.Effect<void>
   /** Ends at once, without a word to anybody, as a crash would. */
@@ -121,6 +123,23 @@ export interface Options {
 }
 
 /**
+ * How much is under way at a Node, and what happened at its bounds since its start.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Statistics extends Counters {
+  /** Open connections, to members and clients. */
+  readonly connections: number
+  /** Messages in this Node's custody. */
+  readonly custody: number
+  /** Confirmed messages of this Node without an outcome. */
+  readonly unresolved: number
+  /** Messages that the application is working on. */
+  readonly delivering: number
+}
+
+/**
  * An option that cannot be.
  *
  * @category errors
@@ -130,6 +149,9 @@ export class BadOption extends Schema.TaggedError<BadOption>()("BadOption", {
   option: Schema.String,
   message: Schema.String
 }) {}
+
+/** Of a cluster, in characters: what the handshake carries. */
+const longestName = 64
 
 /** Events that a late subscriber still sees. */
 const replay = 1024
@@ -163,7 +185,8 @@ export const make: (
     const bind = options.bind ?? localHost
     const transport = yield* Transport
     const outer = yield* Effect.scope
-    const scope = yield* Scope.make()
+    // A child: whatever fails below, the port is given back with the outer scope.
+    const scope = yield* Scope.fork(outer)
 
     const listener = yield* transport.listen({ host: bind, port: options.port ?? 0 }, {
       maxFrameSize: config.maxValueSize + 8192,
@@ -198,7 +221,7 @@ export const make: (
       }),
       scope
     )
-    const { membership, now } = Context.get(context, NodeState)
+    const { confirmations, counters, membership, now, routing } = Context.get(context, NodeState)
     const mailboxes = Context.get(context, Mailboxes)
     const router = Context.get(context, Router)
     const links = Context.get(context, Links)
@@ -255,6 +278,13 @@ export const make: (
       leafSet: Effect.sync(() => ({
         left: LeafSet.left(membership.leafSet),
         right: LeafSet.right(membership.leafSet)
+      })),
+      statistics: Effect.sync(() => ({
+        ...counters,
+        connections: links.count(),
+        custody: routing.custody,
+        unresolved: confirmations.unresolved.size,
+        delivering: routing.delivering
       })),
       leave,
       kill: end
@@ -363,18 +393,26 @@ export const makeIdentity = (
   role: "member" | "client",
   node: Node.Node,
   options: Pick<Options, "cluster" | "credentials">
-): Effect.Effect<Identity> =>
-  Effect.sync(() => {
+): Effect.Effect<Identity, BadOption> =>
+  Effect.suspend(() => {
     const cluster = options.cluster ?? "wendy"
+    if (cluster.length > longestName) {
+      return Effect.fail(
+        new BadOption({
+          option: "cluster",
+          message: `the name of the cluster has ${cluster.length} characters; at most ${longestName} are allowed`
+        })
+      )
+    }
     const credentials = options.credentials ?? Credentials.none
-    return {
+    return Effect.succeed({
       role,
       node,
       cluster,
       credentials: credentials._tag === "None" ? "none" : "passphrase",
       proofKey: Handshake.makeProofKey(credentials, cluster),
       nonce: randomId
-    }
+    })
   })
 
 const makeNode = (fields: ConstructorParameters<typeof Node.Node>[0]): Effect.Effect<Node.Node, BadOption> =>

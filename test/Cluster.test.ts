@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as NodeId from "../src/ring/NodeId.ts"
 import * as Memory from "../src/transport/Memory.ts"
-import { makeHarness, outgoing, passing, text } from "./ClusterHarness.ts"
+import { makeHarness, type Member, outgoing, passing, text } from "./ClusterHarness.ts"
 
 const keys = Array.from({ length: 200 }, (_, index) => NodeId.fromString(`key ${index}`))
 
@@ -21,8 +21,11 @@ describe("Cluster in memory, under TestClock", () => {
         yield* harness.checkCoverage(keys, true)
         const senders = harness.living()
         const receipts = yield* harness.during(
-          Effect.forEach(keys, (key, index) =>
-            senders[index % size]!.cluster.sendConfirmed(outgoing(key, `value ${index}`)), { concurrency: 64 })
+          Effect.forEach(
+            keys,
+            (key, index) => senders[index % size]!.cluster.sendConfirmed(outgoing(key, `value ${index}`)),
+            { concurrency: 64 }
+          )
         )
         receipts.forEach((receipt, index) => {
           const root = harness.closest(keys[index]!)
@@ -75,4 +78,43 @@ describe("Cluster in memory, under TestClock", () => {
         yield* harness.checkCoverage(keys, true)
       }).pipe(Effect.provide(Memory.layerAlone)))
   }
+
+  it.effect("links without traffic are closed, those to neighbours stay, and nobody counts as dead for it", () =>
+    Effect.gen(function*() {
+      const harness = yield* makeHarness(passing)
+      const config = { idleTimeout: 15_000, exchange: 600_000 }
+      for (let count = 0; count < 12; count++) yield* harness.during((yield* harness.join({ config })).cluster.ready)
+      yield* harness.waitUntil("exact leaf sets", harness.isExact)
+      const connections = (member: Member) => Effect.map(member.cluster.statistics, (statistics) => statistics.connections)
+      assert.isAtLeast(yield* connections(harness.members[3]!), 8)
+      yield* harness.waitUntil(
+        "only neighbours are linked",
+        Effect.map(Effect.forEach(harness.members, connections), (counts) => counts.every((count) => count <= 4)),
+        "90 seconds",
+        "1 second"
+      )
+      assert.isTrue(yield* harness.isExact)
+      yield* harness.checkCoverage(keys, true)
+    }).pipe(Effect.provide(Memory.layerAlone)))
+
+  it.effect("Nodes of different Regions reach each other at their global hosts", () =>
+    Effect.gen(function*() {
+      const harness = yield* makeHarness(passing)
+      const one = yield* harness.start({
+        region: "eu",
+        localHost: "10.0.0.1",
+        globalHost: "203.0.113.1",
+        bind: "203.0.113.1"
+      })
+      const two = yield* harness.start({
+        region: "us",
+        localHost: "10.0.0.2",
+        globalHost: "203.0.113.2",
+        bind: "203.0.113.2",
+        join: [`203.0.113.1:${one.cluster.node.port}`]
+      })
+      yield* harness.during(two.cluster.ready)
+      yield* harness.waitUntil("exact leaf sets", harness.isExact)
+      yield* harness.checkCoverage(keys, true)
+    }).pipe(Effect.provide(Memory.layerAlone)))
 })

@@ -81,17 +81,21 @@ export const makeHarness = (pass: (step: Duration.Input) => Effect.Effect<void>)
     ) {
       const limit = (yield* Clock.currentTimeMillis) + Duration.toMillis(within)
       while (!(yield* condition)) {
-        if ((yield* Clock.currentTimeMillis) > limit) assert.fail(`not within ${Duration.format(Duration.fromInputUnsafe(within))}: ${what}`)
+        if ((yield* Clock.currentTimeMillis) > limit) {
+          assert.fail(`not within ${Duration.format(Duration.fromInputUnsafe(within))}: ${what}`)
+        }
         yield* pass(step)
       }
     })
 
     /** Waits for an effect, letting time pass meanwhile. */
-    const during = Effect.fnUntraced(function*<A, E>(effect: Effect.Effect<A, E>, within: Duration.Input = "60 seconds") {
-      const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
-      yield* waitUntil("an effect ends", Effect.sync(() => fiber.pollUnsafe() !== undefined), within)
-      return yield* fiber.pollUnsafe()!
-    })
+    const during = Effect.fnUntraced(
+      function*<A, E>(effect: Effect.Effect<A, E>, within: Duration.Input = "60 seconds") {
+        const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+        yield* waitUntil("an effect ends", Effect.sync(() => fiber.pollUnsafe() !== undefined), within)
+        return yield* fiber.pollUnsafe()!
+      }
+    )
 
     const kill = Effect.fnUntraced(function*(member: Member) {
       member.isLiving = false

@@ -59,6 +59,8 @@ export class Links extends Context.Service<Links, {
   readonly abandon: (node: Node.Node) => void
   /** Closes the links that have been idle for too long. */
   readonly closeIdle: () => void
+  /** Open links, to members and clients. */
+  readonly count: () => number
   /** Says goodbye on every link. */
   readonly closeAll: () => void
 }>()("effect-wendy/actors/Links") {
@@ -135,7 +137,8 @@ const make = Effect.gen(function*() {
       fiber: undefined
     }
     entries.set(entry.id, entry)
-    const better = isBetter(entry)
+    // A client may call itself by any id, a member's too: what is meant for a member must not go to it.
+    const better = entry.isMember && isBetter(entry)
     if (better) use(entry)
     Queue.offerUnsafe(mailboxes.router, {
       _tag: "LinkUp",
@@ -152,7 +155,7 @@ const make = Effect.gen(function*() {
     if (newest.get(entry.node.hex) === entry) newest.delete(entry.node.hex)
     if (isUsed(entry)) {
       used.delete(entry.node.life)
-      for (const other of entries.values()) if (Node.isSameLife(other.node, entry.node)) use(other)
+      for (const other of entries.values()) if (other.isMember && Node.isSameLife(other.node, entry.node)) use(other)
     }
     Queue.offerUnsafe(mailboxes.router, { _tag: "LinkDown", link: entry.id })
     if (entry.isMember && !entry.saidBye && !entry.isEnding && !used.has(entry.node.life)) {
@@ -338,6 +341,7 @@ const make = Effect.gen(function*() {
         if (entry.isMember && entry.usedAt < limit && !(isNeighbour && isUsed(entry))) end(entry)
       }
     },
+    count: () => entries.size,
     closeAll: () => {
       for (const entry of entries.values()) end(entry)
     }

@@ -366,6 +366,20 @@ const make = Effect.gen(function*() {
     }
   }
 
+  let isEnded = false
+  const closed = new NotConfirmed({ reason: "Closed", message: "this Node ended before the receipt came" })
+  // Runs after the loop below has ended: what it had not come to will have no receipt either.
+  yield* Effect.addFinalizer(Effect.fnUntraced(function*() {
+    isEnded = true
+    for (const { context } of confirmations.unresolved.values()) {
+      Deferred.doneUnsafe(context.deferred, Exit.fail(closed))
+    }
+    for (const input of [...backlog, ...(yield* Queue.clear(mailboxes.router))]) {
+      if (input._tag === "SendConfirmed") Deferred.doneUnsafe(input.confirmed.deferred, Exit.fail(closed))
+    }
+    room.openUnsafe()
+  }))
+
   yield* Effect.gen(function*() {
     while (true) {
       const batch = yield* Queue.takeAll(mailboxes.router)
@@ -378,18 +392,6 @@ const make = Effect.gen(function*() {
       else mailboxes.routing.closeUnsafe()
     }
   }).pipe(Effect.forkScoped)
-
-  yield* Effect.addFinalizer(() =>
-    Effect.sync(() => {
-      const closed = new NotConfirmed({ reason: "Closed", message: "this Node ended before the receipt came" })
-      for (const { context } of confirmations.unresolved.values()) {
-        Deferred.doneUnsafe(context.deferred, Exit.fail(closed))
-      }
-      for (const { confirmed } of backlog) {
-        Deferred.doneUnsafe(confirmed.deferred, Exit.fail(closed))
-      }
-    })
-  )
 
   const header = (message: Outgoing, deliveryClass: Envelope.DeliveryClass, counter: number, floor: number) =>
     Envelope.make({
@@ -404,9 +406,9 @@ const make = Effect.gen(function*() {
     }, message.value)
 
   /** Waits until an own message has room, and takes it: between the two nothing else runs. */
-  const enter = (count: number, then: () => void) =>
+  const enter = (count: number, then: () => unknown) =>
     Effect.gen(function*() {
-      while (own >= config.maxOwn) {
+      while (own >= config.maxOwn && !isEnded) {
         room.closeUnsafe()
         yield* room.await
       }
@@ -426,6 +428,7 @@ const make = Effect.gen(function*() {
       Effect.suspend(() => {
         const deferred = Deferred.makeUnsafe<Receipt, NotConfirmed>()
         return enter(1, () => {
+          if (isEnded) return Deferred.doneUnsafe(deferred, Exit.fail(closed))
           Queue.offerUnsafe(mailboxes.router, {
             _tag: "SendConfirmed",
             deadline: now() + deadline,
