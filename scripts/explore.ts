@@ -1,17 +1,23 @@
 /**
- * `npm run explore`: explores the membership core in small rings, prints what was
- * seen, and exits with 1 at the first violation, with its shortest trace.
+ * `npm run explore [-- PART-OF-A-NAME ... --max-states N]`: explores the membership
+ * core in small rings, prints what was seen, and exits with 1 at a violation, with
+ * its shortest trace.
  */
+import { parseArgs } from "node:util"
 import * as Explorer from "../src/simulation/Explorer.ts"
 import { scenarios } from "../src/simulation/explorerScenarios.ts"
 
-const named = process.argv.slice(2)
+const { positionals: named, values } = parseArgs({
+  allowPositionals: true,
+  options: { "max-states": { type: "string" } }
+})
+const maxStates = values["max-states"] === undefined ? undefined : Number(values["max-states"])
 const chosen = named.length === 0
   ? scenarios
   : scenarios.filter(({ name }) => named.some((part) => name.includes(part)))
 let failed = 0
 for (const scenario of chosen) {
-  const report = Explorer.explore(scenario)
+  const report = Explorer.explore(maxStates === undefined ? scenario : { ...scenario, maxStates })
   const extent = report.complete ? "complete" : "bounded"
   console.log(
     `${scenario.name}: ${report.states} states, ${report.transitions} transitions, ${report.runs} runs to the end, ${

@@ -132,8 +132,10 @@ export const make: (
       if (confirmations.unresolved.has(entry.counter)) transmit(entry, Confirmations.copy(confirmations, entry))
     }
 
+    const hasRoom = () => isEnded || (confirmations.unresolved.size < limit && Confirmations.hasRoom(confirmations))
+
     const leaveRoom = (): void => {
-      if (confirmations.unresolved.size < limit && Confirmations.hasRoom(confirmations)) room.openUnsafe()
+      if (hasRoom()) room.openUnsafe()
     }
 
     const onFrame = (current: Session, frame: Frame.Frame): void => {
@@ -262,7 +264,7 @@ export const make: (
       sendConfirmed: Effect.fnUntraced(function*(message, sendOptions) {
         const problem = check(message, config.maxValueSize)
         if (problem !== undefined) return yield* problem
-        while (!isEnded && (confirmations.unresolved.size >= limit || !Confirmations.hasRoom(confirmations))) {
+        while (!hasRoom()) {
           room.closeUnsafe()
           yield* room.await
         }

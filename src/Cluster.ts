@@ -349,8 +349,9 @@ const makeUpcalls = Effect.fnUntraced(function*(
     // One after another, so that an application sees things in order; a callback that fails harms only itself.
     yield* Effect.gen(function*() {
       while (true) {
-        const running = call(yield* Queue.take(pending))
-        if (running !== undefined) yield* Effect.ignoreCause(running, { log: "Warn" })
+        const event = yield* Queue.take(pending)
+        // A callback may throw instead of returning an effect: that too is its own affair.
+        yield* Effect.ignoreCause(Effect.suspend(() => call(event) ?? Effect.void), { log: "Warn" })
       }
     }).pipe(Effect.forkIn(scope))
   }
@@ -361,7 +362,9 @@ const makeUpcalls = Effect.fnUntraced(function*(
       if (application !== undefined) Queue.offerUnsafe(pending, event)
     },
     deliver: (message) => {
-      const running = application?.onDeliver?.(message)
+      const running = application?.onDeliver === undefined
+        ? undefined
+        : Effect.suspend(() => application.onDeliver!(message))
       const isTaken = PubSub.publishUnsafe(deliveries, message)
       const published = isTaken ? undefined : Effect.asVoid(PubSub.publish(deliveries, message))
       if (running === undefined) return published

@@ -124,7 +124,10 @@ const make = Effect.fnUntraced(function*(options: {
     Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Found" })
   }
 
-  /** A seed that answers and is ready, or has not said that it is not, has a ring: it must be joined, however long that takes. */
+  /**
+   * A seed that answers and has not said that it is not ready has a ring: that one must be
+   * joined, however long it takes. Two rings of one cluster would answer for the same keys.
+   */
   const mayFound = () =>
     !hasFounded && foundAfter !== undefined && now() - startedAt >= foundAfter &&
     answered.every((node) => membership.notReady.has(node.hex))

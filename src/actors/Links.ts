@@ -198,18 +198,22 @@ const make = Effect.gen(function*() {
     })
   }
 
+  const onMalformed = (who: string, message: string): void => {
+    state.counters.malformed++
+    upcalls.event({ _tag: "Error", error: "Malformed", message: `${who} sent ${message}: the connection was closed` })
+  }
+
+  /** A frame that is too large is nonsense; an end inside a frame is not, for a crash does that too. */
+  const onConnectionError = (who: string) => (error: ConnectionError) =>
+    Effect.sync(() => {
+      if (error.reason === "FrameTooLarge") onMalformed(who, `a frame that is too large (${error.message})`)
+    })
+
   /** Carries a link until it ends. */
   const carry = (entry: Entry) =>
     entry.link.run(onFrames(entry)).pipe(
-      Effect.catchTag("Malformed", ({ message }) =>
-        Effect.sync(() => {
-          state.counters.malformed++
-          upcalls.event({
-            _tag: "Error",
-            error: "Malformed",
-            message: `${entry.node.hex} sent ${message}: the connection was closed`
-          })
-        })),
+      Effect.catchTag("Malformed", ({ message }) => Effect.sync(() => onMalformed(entry.node.hex, message))),
+      Effect.catchTag("ConnectionError", onConnectionError(entry.node.hex)),
       Effect.ignore,
       Effect.ensuring(Effect.sync(() => close(entry)))
     )
@@ -233,6 +237,7 @@ const make = Effect.gen(function*() {
         })
       ),
       Effect.catchTag("Refused", (error) => Effect.sync(() => onRefused(error, connection.remote.host))),
+      Effect.catchTag("ConnectionError", onConnectionError(connection.remote.host)),
       Effect.ignore
     )
 

@@ -405,10 +405,12 @@ const make = Effect.gen(function*() {
       floor
     }, message.value)
 
+  const hasRoom = () => isEnded || own < config.maxOwn
+
   /** Waits until an own message has room, and takes it: between the two nothing else runs. */
   const enter = (count: number, then: () => unknown) =>
     Effect.gen(function*() {
-      while (own >= config.maxOwn && !isEnded) {
+      while (!hasRoom()) {
         room.closeUnsafe()
         yield* room.await
       }

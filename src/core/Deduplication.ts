@@ -123,7 +123,8 @@ export const takeConfirmed = (
   message: DeliveredId & { readonly floor: number }
 ): Outcome | "new" | "expired" => {
   const origin = originOf(self, message.origin, message.incarnation)
-  raiseFloor(self, origin, message.floor)
+  // An origin has at most so many numbers above its floor (C4), whatever floor it gives.
+  raiseFloor(self, origin, Math.max(message.floor, message.counter - windowSize + 1))
   if (message.counter < origin.floor) return "expired"
   const known = origin.confirmed.get(message.counter)
   if (known !== undefined) return known.outcome
@@ -201,7 +202,7 @@ export const handOver = (self: Deduplication, isTaken: (key: NodeId.NodeId) => b
   const ids: Array<DeliveredId> = []
   for (const origin of self.origins.values()) {
     for (const [counter, { key, outcome }] of origin.confirmed) {
-      if (outcome !== "failed" && isTaken(key)) {
+      if (counter >= origin.floor && outcome !== "failed" && isTaken(key)) {
         ids.push({ key, origin: origin.id, incarnation: origin.incarnation, counter })
       }
     }
@@ -218,6 +219,7 @@ export const handOver = (self: Deduplication, isTaken: (key: NodeId.NodeId) => b
 export const takeOver = (self: Deduplication, ids: ReadonlyArray<DeliveredId>): void => {
   for (const { counter, incarnation, key, origin: id } of ids) {
     const origin = originOf(self, id, incarnation)
+    raiseFloor(self, origin, counter - windowSize + 1)
     if (counter >= origin.floor && !origin.confirmed.has(counter)) remember(self, origin, counter, key, "delivered")
   }
 }

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Option from "effect/Option"
+import { isIPv6 } from "node:net"
 
 /**
  * Where somebody listens: a host (IPv4, IPv6 without brackets, or a name) and a TCP port.
@@ -32,8 +33,8 @@ export const format = (address: Address): string =>
  * @since 0.1.0
  */
 export const parse = (text: string): Option.Option<Address> => {
-  const match = /^(?:\[([0-9a-fA-F:.%]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text)
-  if (match === null) return Option.none()
+  const match = /^(?:\[([^\s[\]]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(text)
+  if (match === null || (match[1] !== undefined && !isIPv6(match[1]))) return Option.none()
   const port = Number(match[3])
   return port >= 1 && port <= 65535 ? Option.some({ host: (match[1] ?? match[2])!, port }) : Option.none()
 }

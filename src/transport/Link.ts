@@ -75,7 +75,10 @@ export interface Malformed {
   readonly message: string
 }
 
-/** What may wait in a lane, in frames, and of control in bytes (windows bound the data): a peer that reads nothing for so long is no peer, and its link ends. */
+/**
+ * What may wait in a lane, in frames, and of control in bytes (windows bound the data):
+ * a peer that reads nothing for so long is no peer, and its link ends.
+ */
 const maxWaiting = 65_536
 const maxControlBytes = 64 * 1024 * 1024
 
