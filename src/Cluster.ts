@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
@@ -69,7 +70,7 @@ export class Cluster extends Context.Service<Cluster, {
   readonly covers: (key: NodeId.NodeId) => Effect.Effect<boolean>
   /** Sends a message towards its key; completes when this Node has taken custody. Waits while the Node is full. */
   readonly send: (message: Outgoing) => Effect.Effect<void, MessageRejected>
-  /** Sends many messages; all or none are taken. */
+  /** Sends many messages, in order; completes when all are taken. A message that cannot be sent stops all before any is taken. */
   readonly sendAll: (messages: ReadonlyArray<Outgoing>) => Effect.Effect<void, MessageRejected>
   /** Sends a message and waits for the receipt of its root; the deadline is 30 s when nothing else is said. */
   readonly sendConfirmed: (
@@ -207,13 +208,19 @@ export const make: (
     const others = seeds.filter((seed) => !isOwn(seed, self, bind))
     const isFirst = seeds.length > 0 && isOwn(seeds[0]!, self, bind)
 
+    let isEnded = false
+    const end = Effect.suspend(() => {
+      isEnded = true
+      return Scope.close(scope, Exit.void)
+    })
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
     const context = yield* Layer.buildWithScope(
       makeActors({
         self,
         identity,
         config,
         seed: yield* Random.nextInt,
-        upcalls: yield* makeUpcalls(options.application, config, events, deliveries, scope),
+        upcalls: yield* makeUpcalls(options.application, config, events, deliveries, scope, () => fork(end)),
         listener,
         seeds: others,
         foundAfter: others.length === 0 ? 0 : isFirst ? config.seedPatience : undefined,
@@ -226,11 +233,6 @@ export const make: (
     const router = Context.get(context, Router)
     const links = Context.get(context, Links)
 
-    let isEnded = false
-    const end = Effect.suspend(() => {
-      isEnded = true
-      return Scope.close(scope, Exit.void)
-    })
     const leave = Effect.gen(function*() {
       if (isEnded) return
       isEnded = true
@@ -326,7 +328,8 @@ const makeUpcalls = Effect.fnUntraced(function*(
   config: ClusterConfig,
   events: PubSub.PubSub<ClusterEvent>,
   deliveries: PubSub.PubSub<Message>,
-  scope: Scope.Scope
+  scope: Scope.Scope,
+  kill: () => void
 ) {
   const pending = yield* Queue.sliding<ClusterEvent>(replay)
 
@@ -356,10 +359,16 @@ const makeUpcalls = Effect.fnUntraced(function*(
     }).pipe(Effect.forkIn(scope))
   }
 
+  const event = (event: ClusterEvent): void => {
+    PubSub.publishUnsafe(events, event)
+    if (application !== undefined) Queue.offerUnsafe(pending, event)
+  }
+
   return Upcalls.of({
-    event: (event) => {
-      PubSub.publishUnsafe(events, event)
-      if (application !== undefined) Queue.offerUnsafe(pending, event)
+    event,
+    defect: (actor, cause) => {
+      event({ _tag: "Error", error: "Defect", message: `${actor} failed, so this Node ends: ${Cause.pretty(cause)}` })
+      kill()
     },
     deliver: (message) => {
       const running = application?.onDeliver === undefined

@@ -85,7 +85,8 @@ describe("Cluster in memory, under TestClock", () => {
       const config = { idleTimeout: 15_000, exchange: 600_000 }
       for (let count = 0; count < 12; count++) yield* harness.during((yield* harness.join({ config })).cluster.ready)
       yield* harness.waitUntil("exact leaf sets", harness.isExact)
-      const connections = (member: Member) => Effect.map(member.cluster.statistics, (statistics) => statistics.connections)
+      const connections = (member: Member) =>
+        Effect.map(member.cluster.statistics, (statistics) => statistics.connections)
       assert.isAtLeast(yield* connections(harness.members[3]!), 8)
       yield* harness.waitUntil(
         "only neighbours are linked",
@@ -116,5 +117,23 @@ describe("Cluster in memory, under TestClock", () => {
       yield* harness.during(two.cluster.ready)
       yield* harness.waitUntil("exact leaf sets", harness.isExact)
       yield* harness.checkCoverage(keys, true)
+    }).pipe(Effect.provide(Memory.layerAlone)))
+
+  it.effect("sendAll takes more messages than may be under way at once, and fails when the Node has ended", () =>
+    Effect.gen(function*() {
+      const harness = yield* makeHarness(passing)
+      const one = yield* harness.join({ config: { maxOwn: 300 } })
+      yield* harness.during(one.cluster.ready)
+      const two = yield* harness.join()
+      yield* harness.during(two.cluster.ready)
+      const many = Array.from({ length: 2000 }, (_, index) => outgoing(`key ${index}`, `value ${index}`))
+      yield* harness.during(one.cluster.sendAll(many))
+      yield* harness.waitUntil(
+        "all are delivered",
+        Effect.sync(() => one.delivered.length + two.delivered.length === many.length)
+      )
+      yield* harness.kill(one)
+      const error = yield* Effect.flip(one.cluster.send(outgoing("key", "late")))
+      assert.strictEqual(error.reason, "Closed")
     }).pipe(Effect.provide(Memory.layerAlone)))
 })

@@ -12,6 +12,7 @@ import * as Routing from "../core/Routing.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
+import { supervise, Upcalls } from "./Upcalls.ts"
 
 /** Timers need not be finer than this, in milliseconds: it bounds how often a busy Node wakes. */
 const grain = 1
@@ -22,10 +23,11 @@ const grain = 1
  * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState> = Layer.effectDiscard(
+export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Upcalls> = Layer.effectDiscard(
   Effect.gen(function*() {
     const links = yield* Links
     const mailboxes = yield* Mailboxes
+    const upcalls = yield* Upcalls
     const { config, confirmations, membership, now, routing } = yield* NodeState
 
     const membershipAlarm = Effect.gen(function*() {
@@ -60,8 +62,8 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState> = L
       }
     })
 
-    yield* Effect.forkScoped(membershipAlarm)
-    yield* Effect.forkScoped(routingAlarm)
-    yield* Effect.forkScoped(idleAlarm)
+    for (const alarm of [membershipAlarm, routingAlarm, idleAlarm]) {
+      yield* Effect.forkScoped(supervise("Heartbeat", upcalls)(alarm))
+    }
   })
 )

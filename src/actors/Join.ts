@@ -20,7 +20,7 @@ import type * as Node from "../ring/Node.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
-import { Upcalls } from "./Upcalls.ts"
+import { supervise, Upcalls } from "./Upcalls.ts"
 
 /**
  * This Node cannot become ready.
@@ -167,7 +167,7 @@ const make = Effect.fnUntraced(function*(options: {
     }
   })
 
-  yield* Effect.forkScoped(watch)
+  yield* Effect.forkScoped(supervise("Join", upcalls)(watch))
   yield* Effect.forkScoped(Effect.catch(untilReady, (error) => Deferred.fail(ready, error)))
   if (options.timeout !== undefined) {
     const { timeout } = options

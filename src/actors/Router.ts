@@ -21,14 +21,14 @@ import * as Membership from "../core/Membership.ts"
 import * as Routing from "../core/Routing.ts"
 import * as Envelope from "../protocol/Envelope.ts"
 import * as Frame from "../protocol/Frame.ts"
-import { lowestPurpose, NotConfirmed, type Outgoing, type Receipt } from "../protocol/Message.ts"
+import { lowestPurpose, MessageRejected, NotConfirmed, type Outgoing, type Receipt } from "../protocol/Message.ts"
 import { nextHop } from "../ring/NextHop.ts"
 import type * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import { Links } from "./Links.ts"
 import { type Confirmed, Mailboxes, type RouterInput } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
-import { Upcalls } from "./Upcalls.ts"
+import { supervise, Upcalls } from "./Upcalls.ts"
 
 /**
  * Sends this Node's own messages.
@@ -38,7 +38,7 @@ import { Upcalls } from "./Upcalls.ts"
  */
 export class Router extends Context.Service<Router, {
   /** Takes custody of acknowledged messages, waiting while the Node is full. Purposes and sizes have been checked. */
-  readonly send: (messages: ReadonlyArray<Outgoing>) => Effect.Effect<void>
+  readonly send: (messages: ReadonlyArray<Outgoing>) => Effect.Effect<void, MessageRejected>
   /** Sends one message and waits for the root's receipt; the deadline is in milliseconds. */
   readonly sendConfirmed: (message: Outgoing, deadline: number) => Effect.Effect<Receipt, NotConfirmed>
   /** Completes when nothing is in custody. */
@@ -53,8 +53,8 @@ export class Router extends Context.Service<Router, {
 /** The purpose of a receipt that has to be routed, because nobody knows the way back. */
 const receiptPurpose = 1
 
-/** Marks own messages that were sent without confirmation. */
-const unconfirmed = Symbol("unconfirmed")
+/** Messages that are taken at once from `sendAll`. */
+const chunk = 256
 
 const make = Effect.gen(function*() {
   const links = yield* Links
@@ -65,13 +65,15 @@ const make = Effect.gen(function*() {
   const fibers = yield* FiberSet.make<void>()
   const fork = yield* FiberSet.runtime(fibers)<never>()
 
-  /** Own messages that no other Node has taken yet, and the gate at which further ones wait. */
+  /** Own messages that no other Node has taken yet, their bytes, and the gate at which further ones wait. */
   let own = 0
+  let ownBytes = 0
   const room = Latch.makeUnsafe(true)
   const drained = Latch.makeUnsafe(true)
   /** Confirmed messages that wait because too many are unresolved. */
   const backlog: Array<Extract<RouterInput, { readonly _tag: "SendConfirmed" }>> = []
   let counter = 0
+  let isEnded = false
   const clients = new Map<string, number>()
   const clientOf = new Map<number, Node.Node>()
   let time = 0
@@ -81,9 +83,12 @@ const make = Effect.gen(function*() {
     nextHop: (key, isExcluded) => nextHop(membership, key, isExcluded)
   }
 
-  const leaveOwn = (count: number): void => {
-    own -= count
-    if (own < config.maxOwn) room.openUnsafe()
+  const hasRoom = () => isEnded || (own < config.maxOwn && ownBytes < config.maxCustodyBytes)
+
+  const leaveOwn = (bytes: number): void => {
+    own--
+    ownBytes -= bytes
+    if (hasRoom()) room.openUnsafe()
   }
 
   const sink: Routing.Sink = {
@@ -97,8 +102,10 @@ const make = Effect.gen(function*() {
     dial: links.dial,
     suspect: (node) => Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Suspect", node }),
     released: (owner) => {
-      leaveOwn(1)
-      if (owner !== unconfirmed) (owner as Confirmations.Unresolved<Confirmed>).inCustody = false
+      if (typeof owner === "number") return leaveOwn(owner)
+      const entry = owner as Confirmations.Unresolved<Confirmed>
+      entry.inCustody = false
+      leaveOwn(entry.frame.length)
     },
     dropped: (frame, reason) => {
       counters.dropped++
@@ -268,6 +275,7 @@ const make = Effect.gen(function*() {
     const { again, expired } = Confirmations.wake(confirmations, time)
     for (const entry of again) {
       own++
+      ownBytes += entry.frame.length
       entry.inCustody = true
       Routing.send(routing, view, time, Confirmations.copy(confirmations, entry), entry, sink)
     }
@@ -351,7 +359,7 @@ const make = Effect.gen(function*() {
       case "OwnershipChanged":
         return Routing.ownershipChanged(routing, view, time, sink)
       case "Send": {
-        for (const frame of input.frames) Routing.send(routing, view, time, frame, unconfirmed, sink)
+        for (const frame of input.frames) Routing.send(routing, view, time, frame, frame.length, sink)
         return
       }
       case "SendConfirmed": {
@@ -366,7 +374,6 @@ const make = Effect.gen(function*() {
     }
   }
 
-  let isEnded = false
   const closed = new NotConfirmed({ reason: "Closed", message: "this Node ended before the receipt came" })
   // Runs after the loop below has ended: what it had not come to will have no receipt either.
   yield* Effect.addFinalizer(Effect.fnUntraced(function*() {
@@ -391,7 +398,7 @@ const make = Effect.gen(function*() {
       if (routing.custody > 0 || confirmations.unresolved.size > 0) mailboxes.routing.openUnsafe()
       else mailboxes.routing.closeUnsafe()
     }
-  }).pipe(Effect.forkScoped)
+  }).pipe(supervise("Router", upcalls), Effect.forkScoped)
 
   const header = (message: Outgoing, deliveryClass: Envelope.DeliveryClass, counter: number, floor: number) =>
     Envelope.make({
@@ -405,31 +412,37 @@ const make = Effect.gen(function*() {
       floor
     }, message.value)
 
-  const hasRoom = () => isEnded || own < config.maxOwn
-
-  /** Waits until an own message has room, and takes it: between the two nothing else runs. */
-  const enter = (count: number, then: () => unknown) =>
+  /** Waits until own messages have room, and takes them: between the two nothing else runs. */
+  const enter = (messages: ReadonlyArray<Outgoing>, then: () => unknown) =>
     Effect.gen(function*() {
       while (!hasRoom()) {
         room.closeUnsafe()
         yield* room.await
       }
-      own += count
+      own += messages.length
+      for (const { value } of messages) ownBytes += Envelope.headerSize + value.length
       then()
     })
 
   return Router.of({
-    send: (messages) =>
-      enter(messages.length, () => {
-        Queue.offerUnsafe(mailboxes.router, {
-          _tag: "Send",
-          frames: messages.map((message) => header(message, "acknowledged", counter++, 0))
+    send: Effect.fnUntraced(function*(messages) {
+      for (let from = 0; from < messages.length; from += chunk) {
+        const part = messages.slice(from, from + chunk)
+        yield* enter(part, () => {
+          Queue.offerUnsafe(mailboxes.router, {
+            _tag: "Send",
+            frames: part.map((message) => header(message, "acknowledged", counter++, 0))
+          })
         })
-      }),
+        if (isEnded) {
+          return yield* new MessageRejected({ reason: "Closed", message: "this Node has ended: nothing can be sent" })
+        }
+      }
+    }),
     sendConfirmed: (message, deadline) =>
       Effect.suspend(() => {
         const deferred = Deferred.makeUnsafe<Receipt, NotConfirmed>()
-        return enter(1, () => {
+        return enter([message], () => {
           if (isEnded) return Deferred.doneUnsafe(deferred, Exit.fail(closed))
           Queue.offerUnsafe(mailboxes.router, {
             _tag: "SendConfirmed",

@@ -18,7 +18,7 @@ import * as NodeId from "../ring/NodeId.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
-import { Upcalls } from "./Upcalls.ts"
+import { supervise, Upcalls } from "./Upcalls.ts"
 
 /**
  * Runs the membership as long as the layer lives.
@@ -92,6 +92,6 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
         }
         Queue.offerUnsafe(mailboxes.heartbeat, undefined)
       }
-    }).pipe(Effect.forkScoped)
+    }).pipe(supervise("StateTables", upcalls), Effect.forkScoped)
   })
 )

@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type { ClusterEvent } from "../protocol/ClusterEvent.ts"
 import type { Message } from "../protocol/Message.ts"
 
@@ -23,4 +24,18 @@ export class Upcalls extends Context.Service<Upcalls, {
   readonly deliver: (message: Message) => Effect.Effect<void, unknown> | undefined
   /** Something happened. Must return at once. */
   readonly event: (event: ClusterEvent) => void
+  /** An actor failed as it never should. A Node without it would be a hole in the ring: the Node must end. */
+  readonly defect: (actor: string, cause: Cause.Cause<unknown>) => void
 }>()("effect-wendy/actors/Upcalls") {}
+
+/**
+ * Reports the failure of an actor's loop, but not its interruption.
+ *
+ * @category supervision
+ * @since 0.1.0
+ */
+export const supervise = (actor: string, upcalls: Upcalls["Service"]) => <A, E, R>(loop: Effect.Effect<A, E, R>) =>
+  Effect.onError(loop, (cause) =>
+    Effect.sync(() => {
+      if (!Cause.hasInterruptsOnly(cause)) upcalls.defect(actor, cause)
+    }))

@@ -186,6 +186,8 @@ export const request = (state: State, now: number, out: Array<Output>): void => 
     return
   }
   state.retryAt = now + state.settings.joinRetry + MembershipState.nextRandom(state) % state.settings.jitter
+  // Whether it lives decides whether this Node may start a ring of its own (L5).
+  if (state.detachedAt !== undefined) Liveness.inquire(state, now, via, false, out)
   send(out, via, { _tag: "JoinRequest", joiner: state.self, attempt: state.attempt, hops: 0, rows: [] })
 }
 

@@ -317,6 +317,8 @@ const detach = (state: State, now: number, out: Array<Output>): void => {
   state.phase = "joining"
   state.detachedAt = now
   state.notReady.clear()
+  // Who seemed dead may only have been out of reach, as this Node was.
+  state.failed.clear()
   sayGoodbye(state, "detached", out)
   for (const leaf of state.leafSet.members) JoinProtocol.addVia(state, leaf)
   for (const side of [state.predecessor, state.successor]) JoinProtocol.addVia(state, side.node)

@@ -131,6 +131,8 @@ export interface State {
   custody: number
   custodyBytes: number
   delivering: number
+  /** Ripe messages are being delivered. */
+  isServing: boolean
 }
 
 /**
@@ -149,7 +151,8 @@ export const make = (settings: Settings): State => ({
   ripe: [],
   custody: 0,
   custodyBytes: 0,
-  delivering: 0
+  delivering: 0,
+  isServing: false
 })
 
 // -----------------------------------------------------------------------------
@@ -244,7 +247,7 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink)
     }
     state.delivering++
     release(state, entry, sink)
-    sink.deliver(entry.isShared ? entry.frame.slice() : entry.frame)
+    sink.deliver(frameFor(entry, entry.hops))
     return
   }
   if (entry.hops >= maxHops) {
@@ -273,17 +276,24 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink)
   transmit(state, now, link, entry, sink)
 }
 
+/** The frame of a message that has made so many hops; a copy where an earlier hop may still read the first. */
+const frameFor = (entry: Entry, hops: number): Uint8Array => {
+  const frame = entry.isShared ? entry.frame.slice() : entry.frame
+  Envelope.setHops(frame, hops)
+  return frame
+}
+
 const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sink): void => {
   if (link.outstanding.length >= state.settings.window) {
     link.waiting.push(entry)
     return
   }
-  const frame = entry.isShared ? entry.frame.slice() : entry.frame
+  const frame = frameFor(entry, entry.hops + 1)
   entry.isShared = true
-  entry.sequence = link.nextSequence++
+  entry.sequence = link.nextSequence
   entry.sentAt = now
+  link.nextSequence = (entry.sequence + 1) >>> 0
   Envelope.setSequence(frame, entry.sequence)
-  Envelope.setHops(frame, entry.hops + 1)
   sink.transmit(link.id, frame)
   if (Envelope.deliveryClass(frame) === "atMostOnce") release(state, entry, sink)
   else link.outstanding.push(entry)
@@ -297,8 +307,14 @@ const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sin
  */
 export const delivered = (state: State, view: View, now: number, sink: Sink): void => {
   state.delivering--
-  const entry = state.ripe.shift()
-  if (entry !== undefined) decide(state, view, now, entry, sink)
+  // Called by a `deliver` below that is done at once: the loop goes on, rather than the stack.
+  if (state.isServing) return
+  state.isServing = true
+  // More than one, for those whose keys another Node has by now take no turn.
+  while (state.ripe.length > 0 && state.delivering < state.settings.maxDelivering) {
+    decide(state, view, now, state.ripe.shift()!, sink)
+  }
+  state.isServing = false
 }
 
 /**
@@ -417,7 +433,7 @@ export const acknowledged = (state: State, now: number, linkId: number, upTo: nu
   if (link === undefined) return
   const { outstanding } = link
   let count = 0
-  while (count < outstanding.length && outstanding[count]!.sequence <= upTo) {
+  while (count < outstanding.length && isUpTo(outstanding[count]!.sequence, upTo)) {
     release(state, outstanding[count]!, sink)
     count++
   }
@@ -426,6 +442,9 @@ export const acknowledged = (state: State, now: number, linkId: number, upTo: nu
   link.outstanding = outstanding.slice(count)
   flush(state, now, link, sink)
 }
+
+/** Numbers of 32 bits go round; those of a window lie close together. */
+const isUpTo = (sequence: number, upTo: number): boolean => ((upTo - sequence) | 0) >= 0
 
 const measure = (link: Link, roundTrip: number): void => {
   if (link.roundTrip === undefined) {
@@ -438,9 +457,11 @@ const measure = (link: Link, roundTrip: number): void => {
 }
 
 const flush = (state: State, now: number, link: Link, sink: Sink): void => {
-  const room = state.settings.window - link.outstanding.length
-  if (room <= 0 || link.waiting.length === 0) return
-  for (const entry of link.waiting.splice(0, room)) transmit(state, now, link, entry, sink)
+  // Again, for what nobody acknowledges takes no place in the window.
+  while (link.waiting.length > 0 && link.outstanding.length < state.settings.window) {
+    const room = state.settings.window - link.outstanding.length
+    for (const entry of link.waiting.splice(0, room)) transmit(state, now, link, entry, sink)
+  }
 }
 
 /**
@@ -481,11 +502,12 @@ const timeout = (state: State, link: Link): number =>
  */
 export const wake = (state: State, view: View, now: number, sink: Sink): void => {
   for (const link of state.links.values()) {
-    const oldest = link.outstanding[0]
-    if (oldest === undefined || link.node === undefined || now < oldest.sentAt + timeout(state, link)) continue
-    const limit = now - timeout(state, link)
-    const late = link.outstanding.filter((entry) => entry.sentAt <= limit)
-    link.outstanding = link.outstanding.filter((entry) => entry.sentAt > limit)
+    const wait = timeout(state, link)
+    // As `wakeAt` adds it up: the same sum the other way round can differ in its last bit, and nothing would be late.
+    const isLate = (entry: Entry) => now >= entry.sentAt + wait
+    if (link.node === undefined || link.outstanding.length === 0 || !isLate(link.outstanding[0]!)) continue
+    const late = link.outstanding.filter(isLate)
+    link.outstanding = link.outstanding.filter((entry) => !isLate(entry))
     sink.suspect(link.node)
     reroute(state, view, now, link.node, late, sink)
     flush(state, now, link, sink)

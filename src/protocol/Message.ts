@@ -61,13 +61,18 @@ export interface Receipt {
 export const lowestPurpose = 16
 
 /**
- * The message cannot be sent, whatever the network does: say something else.
+ * The message cannot be sent, whatever the network does.
+ *
+ * **Details**
+ *
+ * - `ValueTooLarge`, `BadPurpose`: it cannot be sent as it is.
+ * - `Closed`: this Node has ended. Of several messages those before it may have been taken.
  *
  * @category errors
  * @since 0.1.0
  */
 export class MessageRejected extends Schema.TaggedError<MessageRejected>()("MessageRejected", {
-  reason: Schema.Literals(["ValueTooLarge", "BadPurpose"]),
+  reason: Schema.Literals(["ValueTooLarge", "BadPurpose", "Closed"]),
   message: Schema.String
 }) {}
 

@@ -1,0 +1,383 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import type { ClusterConfig } from "../../src/protocol/ClusterConfig.ts"
+import type { ClusterEvent } from "../../src/protocol/ClusterEvent.ts"
+import * as Envelope from "../../src/protocol/Envelope.ts"
+import * as Frame from "../../src/protocol/Frame.ts"
+import * as Handshake from "../../src/protocol/Handshake.ts"
+import * as NodeId from "../../src/ring/NodeId.ts"
+import * as Tcp from "../../src/transport/Tcp.ts"
+import type { Transport } from "../../src/transport/Transport.ts"
+import { makeHarness, type Member, realTime, text } from "../ClusterHarness.ts"
+import {
+  burst,
+  checkBurst,
+  checkWorks,
+  collectEvents,
+  connectRaw,
+  decodeAll,
+  errorsOf,
+  type Harness,
+  helloOf,
+  idOf,
+  keys,
+  makePeer,
+  type Raw,
+  shakeHands,
+  takeFrames,
+  writeFrames
+} from "./Rig.ts"
+
+interface Attacked {
+  readonly harness: Harness
+  readonly victim: Member
+  readonly port: number
+  readonly events: ReadonlyArray<ClusterEvent>
+}
+
+/** Three Nodes over TCP, one of them attacked; after that all is as before. */
+const attack = (
+  title: string,
+  body: (attacked: Attacked) => Effect.Effect<void, unknown, Scope.Scope | Transport>,
+  options: { readonly config?: Partial<ClusterConfig>; readonly region?: string; readonly globalHost?: string } = {}
+) =>
+  it.live(title, () =>
+    Effect.gen(function*() {
+      const harness = yield* makeHarness(realTime)
+      const config: Partial<ClusterConfig> = { handshakeTimeout: 300, ...options.config }
+      for (const digits of ["0", "5", "a"]) {
+        const member = yield* harness.join({ ...options, id: idOf(digits), config })
+        yield* harness.during(member.cluster.ready)
+      }
+      yield* harness.waitUntil("exact leaf sets", harness.isExact, "10 seconds", "5 millis")
+      const victim = harness.members[1]!
+      const events = yield* Effect.forEach(harness.members, ({ cluster }) => collectEvents(cluster))
+      yield* body({ harness, victim, port: victim.cluster.node.port, events: events[1]! })
+      yield* harness.waitUntil("exact leaf sets after the attack", harness.isExact, "10 seconds", "5 millis")
+      yield* checkWorks(harness, "after")
+      yield* harness.checkCoverage(keys, true)
+      for (const [index, seen] of events.entries()) {
+        assert.isFalse(seen.some(({ _tag }) => _tag === "NotReady"), "no Node loses its leases")
+        if (index !== 1) assert.isEmpty(seen.filter(({ _tag }) => _tag === "Error"), "nobody else notices")
+        const exited = seen.filter((event) =>
+          event._tag === "NodeExited" && harness.members.some(({ cluster }) => cluster.node.hex === event.node.hex)
+        )
+        assert.isEmpty(exited, "no true Node is taken for dead")
+      }
+    }).pipe(Effect.provide(Tcp.layer)))
+
+const routed = (
+  header: Partial<Envelope.Header> & Pick<Envelope.Header, "key" | "origin">,
+  word: string,
+  sequence: number
+) => {
+  const frame = Envelope.make({
+    deliveryClass: "confirmed",
+    purpose: 16,
+    via: header.origin,
+    incarnation: 1,
+    counter: sequence,
+    floor: 0,
+    ...header
+  }, new TextEncoder().encode(word))
+  Envelope.setSequence(frame, sequence)
+  return frame
+}
+
+const untilEnded = (harness: Harness, raw: Raw) =>
+  harness.waitUntil("the connection ends", Effect.sync(() => raw.isEnded), "5 seconds", "5 millis")
+
+const wasDelivered = (harness: Harness, word: string) =>
+  harness.members.some(({ delivered }) => delivered.some((message) => text(message) === word))
+
+const probe = (sequence: number, ready = false) => Frame.control({ _tag: "Probe", sequence, ready, wantsLeaves: true })
+
+describe("a Node under attack", () => {
+  attack(
+    "garbage before the handshake ends the connection, and the Node says so",
+    ({ events, harness, port }) =>
+      Effect.gen(function*() {
+        const http = yield* connectRaw(port)
+        http.socket.write("GET / HTTP/1.1\r\nHost: example.org\r\n\r\n")
+        yield* untilEnded(harness, http)
+        const zeros = yield* connectRaw(port)
+        zeros.socket.write(new Uint8Array(100_000))
+        yield* untilEnded(harness, zeros)
+        assert.match(errorsOf(events, "Malformed").join(), /^127\.0\.0\.1 sent a frame that is too large/)
+        assert.match(errorsOf(events, "Refused").join(), /does not speak this protocol/)
+      })
+  )
+
+  attack(
+    "a frame that is no handshake is refused with a reason, at both ends",
+    ({ events, harness, port }) =>
+      Effect.gen(function*() {
+        const raw = yield* connectRaw(port)
+        writeFrames(raw, new TextEncoder().encode("hello there"))
+        yield* untilEnded(harness, raw)
+        assert.deepStrictEqual(raw.frames.map(Handshake.decode), [{ _tag: "Refusal", reason: "malformed" }])
+        assert.match(errorsOf(events, "Refused").join(), /refused 127\.0\.0\.1: .*does not speak this protocol/)
+        // Not a handshake either: what only a link may carry, before there is one.
+        const early = yield* connectRaw(port)
+        writeFrames(early, probe(1))
+        yield* untilEnded(harness, early)
+        assert.deepStrictEqual(early.frames.map(Handshake.decode), [{ _tag: "Refusal", reason: "malformed" }])
+      })
+  )
+
+  attack(
+    "a length of 0xFFFFFFFF ends the connection, and the Node says so",
+    ({ events, harness, port, victim }) =>
+      Effect.gen(function*() {
+        const raw = yield* connectRaw(port)
+        raw.socket.write(Uint8Array.of(0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3))
+        yield* untilEnded(harness, raw)
+        const linked = yield* shakeHands(port, makePeer())
+        linked.socket.write(Uint8Array.of(0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3))
+        yield* untilEnded(harness, linked)
+        const said = errorsOf(events, "Malformed")
+        assert.lengthOf(said, 2)
+        for (const message of said) assert.match(message, /announced a frame of 4294967295 bytes, the limit is/)
+        assert.include(said[1]!, makePeer().hex)
+        assert.strictEqual((yield* victim.cluster.statistics).malformed, 2)
+      })
+  )
+
+  attack(
+    "a truncated frame and then the end, before and after the handshake",
+    ({ harness, port }) =>
+      Effect.gen(function*() {
+        const raw = yield* connectRaw(port)
+        raw.socket.end(Uint8Array.of(0, 0, 1, 0, 6, 1, 2))
+        yield* untilEnded(harness, raw)
+        const linked = yield* shakeHands(port, makePeer())
+        linked.socket.end(Uint8Array.of(0, 0, 1, 0, 2, 0, 0, 0, 1))
+        yield* untilEnded(harness, linked)
+      })
+  )
+
+  attack(
+    "a connection that never says anything, or half of a hello, is closed after the time-out",
+    ({ harness, port }) =>
+      Effect.gen(function*() {
+        const silent = yield* connectRaw(port)
+        const half = yield* connectRaw(port)
+        half.socket.write(Uint8Array.of(0, 0, 0, 200, 6))
+        const onlyHello = yield* connectRaw(port)
+        writeFrames(onlyHello, Handshake.encode(helloOf(makePeer())))
+        yield* untilEnded(harness, silent)
+        yield* untilEnded(harness, half)
+        yield* untilEnded(harness, onlyHello)
+      })
+  )
+
+  attack(
+    "malformed frames after the handshake end the connection, and the Node says so",
+    ({ events, harness, port }) =>
+      Effect.gen(function*() {
+        const envelope = routed({ key: keys[0]!, origin: makePeer().id }, "broken", 0)
+        const badClass = envelope.slice()
+        badClass[5] = 9
+        const badCount = envelope.slice()
+        badCount[56] = 0xFF
+        const frames = [
+          Uint8Array.of(1, 0xFF, 0xFF, 0xFF),
+          Uint8Array.of(99, 1, 2, 3),
+          new Uint8Array(0),
+          envelope.subarray(0, 40),
+          badClass,
+          badCount,
+          Uint8Array.of(3, 1),
+          Uint8Array.of(4, 1),
+          Uint8Array.of(5, 1),
+          Uint8Array.of(7, 1),
+          Handshake.encode(helloOf(makePeer()))
+        ]
+        for (const [index, frame] of frames.entries()) {
+          const raw = yield* shakeHands(port, makePeer({ incarnation: index + 1 }))
+          writeFrames(raw, probe(1), frame)
+          yield* untilEnded(harness, raw)
+          assert.lengthOf(errorsOf(events, "Malformed"), index + 1)
+        }
+        const said = errorsOf(events, "Malformed")
+        assert.match(said[0]!, /a control message that does not match its schema: the connection was closed/)
+        assert.match(said[1]!, /a frame of unknown kind 99/)
+        assert.match(said[2]!, /an empty frame/)
+        for (const index of [3, 4, 5]) assert.match(said[index]!, /a routed frame with a broken header/)
+        for (const message of said) assert.include(message, makePeer().hex)
+        assert.isFalse(wasDelivered(harness, "broken"))
+      })
+  )
+
+  attack(
+    "a client speaks for itself alone: another origin and the overlay's purposes are dropped",
+    (attacked) =>
+      Effect.gen(function*() {
+        const { harness, port, victim } = attacked
+        const me = makePeer({ id: NodeId.fromString("a client"), localHost: "client", globalHost: "client" })
+        const raw = yield* shakeHands(port, me, { role: "client" })
+        const other = harness.members[0]!.cluster.node
+        writeFrames(
+          raw,
+          routed({ key: victim.cluster.node.id, origin: other.id, incarnation: other.incarnation }, "forged", 0),
+          routed({ key: victim.cluster.node.id, origin: me.id, purpose: 1 }, "a receipt", 1),
+          routed({ key: victim.cluster.node.id, origin: me.id, purpose: 15 }, "reserved", 2),
+          routed({ key: victim.cluster.node.id, origin: me.id }, "honest", 3)
+        )
+        const receipts = () => decodeAll(raw).filter((frame) => frame._tag === "Receipt")
+        yield* harness.waitUntil("a receipt", Effect.sync(() => receipts().length > 0), "5 seconds", "5 millis")
+        assert.lengthOf(receipts(), 1)
+        assert.isTrue(wasDelivered(harness, "honest"))
+        for (const word of ["forged", "reserved", "a receipt"]) assert.isFalse(wasDelivered(harness, word))
+      })
+  )
+
+  attack(
+    "a client's control frames, receipts and lists of deliveries are ignored",
+    ({ harness, port, victim }) =>
+      Effect.gen(function*() {
+        const me = makePeer({ id: NodeId.fromString("a client"), localHost: "client", globalHost: "client" })
+        const raw = yield* shakeHands(port, me, { role: "client" })
+        const other = harness.members[0]!.cluster.node
+        writeFrames(
+          raw,
+          Frame.control({ _tag: "Leaving", reason: "left" }),
+          Frame.control({ _tag: "Failed", node: other }),
+          Frame.control({ _tag: "Joined", attempt: 1 }),
+          probe(1, true),
+          Frame.delivered([{ key: me.id, origin: me.id, incarnation: 1, counter: 0 }]),
+          routed({ key: victim.cluster.node.id, origin: me.id }, "honest", 0)
+        )
+        const receipts = () => decodeAll(raw).filter((frame) => frame._tag === "Receipt")
+        yield* harness.waitUntil("a receipt", Effect.sync(() => receipts().length > 0), "5 seconds", "5 millis")
+        assert.isTrue(wasDelivered(harness, "honest"), "the list of deliveries was not believed")
+        assert.isEmpty(decodeAll(raw).filter((frame) => frame._tag === "Control"))
+        for (const { cluster } of harness.members) {
+          const { left } = yield* cluster.leafSet
+          assert.isFalse(left.some((node) => node.hex === me.hex), "a client enters no table")
+        }
+      })
+  )
+
+  for (const incarnation of [1, Number.MAX_SAFE_INTEGER]) {
+    attack(
+      `a client that takes a member's id (incarnation ${incarnation}) gets nothing of the member's`,
+      (attacked) =>
+        Effect.gen(function*() {
+          const { harness, port } = attacked
+          for (const { cluster } of [harness.members[0]!, harness.members[2]!]) {
+            const me = makePeer({ id: cluster.node.id, incarnation, localHost: "client", globalHost: "client" })
+            const raw = yield* shakeHands(port, me, { role: "client" })
+            yield* checkWorks(harness, `beside the client ${me.hex}`)
+            // Two renewals and more pass: the lease of the true member must go on over its own link.
+            yield* Effect.sleep(700)
+            assert.isEmpty(
+              decodeAll(raw).filter((frame) => frame._tag === "Control" || frame._tag === "Routed"),
+              "what is meant for a member must not go to a client"
+            )
+          }
+        }),
+      { config: { renewal: 300, probe: 100, lease: 2000, margin: 100 } }
+    )
+  }
+
+  attack(
+    "a member that never reads is given up, and memory stays bounded",
+    ({ harness, port }) =>
+      Effect.gen(function*() {
+        const raw = yield* shakeHands(port, makePeer())
+        raw.socket.pause()
+        const before = process.memoryUsage()
+        const batch = Array.from({ length: 500 }, (_, index) => probe(index))
+        const all = Fiber.join(yield* Effect.forkChild(checkWorks(harness, "meanwhile")))
+        let written = 0
+        for (; written < 400 && !raw.socket.destroyed && !raw.isEnded; written++) {
+          writeFrames(raw, ...batch)
+          if (raw.socket.writableNeedDrain) {
+            yield* harness.waitUntil(
+              "the Node reads on, or ends the connection",
+              Effect.sync(() => !raw.socket.writableNeedDrain || raw.socket.destroyed),
+              "10 seconds",
+              "2 millis"
+            )
+          }
+        }
+        yield* all
+        const after = process.memoryUsage()
+        const growth = after.heapUsed + after.arrayBuffers - before.heapUsed - before.arrayBuffers
+        assert.isBelow(growth, 250 * 1024 * 1024)
+        // A paused socket does not see its end; what it writes does.
+        yield* harness.waitUntil(
+          "the Node gives the link up",
+          Effect.sync(() => {
+            if (!raw.socket.destroyed) writeFrames(raw, probe(0))
+            return raw.socket.destroyed
+          }),
+          "10 seconds",
+          "5 millis"
+        )
+      }),
+    { region: "r".repeat(64), globalHost: "h".repeat(255) }
+  )
+
+  attack(
+    "a member in the tables that takes messages and neither reads nor answers loses nothing",
+    (attacked) =>
+      Effect.gen(function*() {
+        const { harness, port, victim } = attacked
+        // Just beyond the attacked Node's keys, where it would send the messages for the next ones.
+        const me = makePeer({ id: idOf("7c") })
+        const raw = yield* shakeHands(port, me)
+        writeFrames(raw, Frame.control({ _tag: "Joined", attempt: 1 }))
+        yield* takeFrames(raw, 1)
+        raw.socket.pause()
+        const near = Array.from({ length: 200 }, (_, index) => idOf(`7c${index.toString(16).padStart(4, "0")}`))
+        const receipts = yield* harness.during(
+          Effect.forEach(
+            near,
+            (key, index) =>
+              victim.cluster.sendConfirmed({ key, purpose: 16, value: new TextEncoder().encode(`near ${index}`) }),
+            {
+              concurrency: 50
+            }
+          ),
+          "20 seconds"
+        )
+        checkBurst(harness, "near", receipts)
+      }),
+    {
+      config: {
+        renewal: 300,
+        probe: 100,
+        lease: 2000,
+        margin: 100,
+        shortestTimeout: 200,
+        longestTimeout: 300
+      }
+    }
+  )
+
+  attack(
+    "1,000 half-open connections stay within the bound, and confirmed sends go on",
+    ({ harness, port }) =>
+      Effect.gen(function*() {
+        const sending = yield* Effect.forkChild(burst(harness.members[1]!.cluster, "meanwhile", 2000, 16))
+        const raws = yield* Effect.forEach(Array.from({ length: 1000 }), () => connectRaw(port), { concurrency: 50 })
+        const open = () => raws.filter((raw) => !raw.isEnded).length
+        yield* harness.waitUntil("the bound holds", Effect.sync(() => open() <= 40), "3 seconds", "5 millis")
+        checkBurst(harness, "meanwhile", yield* harness.during(Fiber.join(sending), "20 seconds"))
+        for (const { socket } of raws) socket.destroy()
+        const hasRoom = Effect.scoped(Effect.gen(function*() {
+          const raw = yield* connectRaw(port)
+          writeFrames(raw, Handshake.encode(helloOf(makePeer())))
+          return (yield* takeFrames(raw, 1)).length === 1
+        }))
+        yield* harness.waitUntil("there is room again", hasRoom, "5 seconds", "5 millis")
+        const late = yield* shakeHands(port, makePeer())
+        assert.isFalse(late.isEnded)
+      }),
+    { config: { maxConnections: 40, handshakeTimeout: 10_000 } }
+  )
+})
