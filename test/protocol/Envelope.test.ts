@@ -29,7 +29,7 @@ const fixed: Envelope.Header = {
   key: new NodeId.NodeId(0x01020304, 0x05060708, 0x090a0b0c, 0x0d0e0f10),
   origin: new NodeId.NodeId(0x11121314, 0x15161718, 0x191a1b1c, 0x1d1e1f20),
   via: new NodeId.NodeId(0x21222324, 0x25262728, 0x292a2b2c, 0x2d2e2f30),
-  incarnation: 0x1f_31323334_353637 % 2 ** 53,
+  incarnation: 0x1f313233343536,
   counter: 2 ** 32,
   floor: 255
 }
