@@ -14,6 +14,7 @@ import * as Deduplication from "../core/Deduplication.ts"
 import * as Membership from "../core/Membership.ts"
 import type { Event, Output } from "../core/MembershipState.ts"
 import * as LeafSet from "../ring/LeafSet.ts"
+import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
@@ -34,6 +35,9 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
     const upcalls = yield* Upcalls
     const { membership, self } = state
 
+    const isNeighbour = (node: Node.Node): boolean =>
+      Node.isSameLife(node, membership.predecessor.node) || Node.isSameLife(node, membership.successor.node)
+
     const send = ({ message, to }: Extract<Output, { readonly _tag: "Send" }>): void => {
       // Whoever takes over keys must know what has been delivered of them before it answers for them. Rule C5.
       if (message._tag === "InsertAck" || message._tag === "CommitAck") {
@@ -42,7 +46,9 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
           Deduplication.handOver(state.deduplication, (key) => NodeId.isCloser(key, to.id, self.id))
         )
       }
-      if (message._tag === "Leaving") links.sendDelivered(to, Deduplication.handOver(state.deduplication, () => true))
+      if (message._tag === "Leaving" && isNeighbour(to)) {
+        links.sendDelivered(to, Deduplication.handOver(state.deduplication, () => true))
+      }
       links.sendControl(to, message)
     }
 

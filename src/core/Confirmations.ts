@@ -46,6 +46,8 @@ export interface Unresolved<A> {
  */
 export interface Confirmations<A> {
   next: number
+  /** No number below this is unresolved: where the search for the floor goes on. */
+  lowest: number
   /** By counter, in order. */
   readonly unresolved: Map<number, Unresolved<A>>
   /** Smoothed time between send and receipt, in milliseconds. */
@@ -62,6 +64,7 @@ export interface Confirmations<A> {
  */
 export const make = <A>(): Confirmations<A> => ({
   next: 0,
+  lowest: 0,
   unresolved: new Map(),
   roundTrip: 0,
   dueAt: Number.POSITIVE_INFINITY
@@ -74,8 +77,8 @@ export const make = <A>(): Confirmations<A> => ({
  * @since 0.1.0
  */
 export const floor = <A>(self: Confirmations<A>): number => {
-  for (const counter of self.unresolved.keys()) return counter
-  return self.next
+  while (self.lowest < self.next && !self.unresolved.has(self.lowest)) self.lowest++
+  return self.lowest
 }
 
 /**

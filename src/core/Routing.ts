@@ -81,7 +81,8 @@ interface Entry {
   readonly key: NodeId.NodeId
   /** Hops made when it came here. */
   readonly hops: number
-  readonly since: number
+  /** When it was first held: from then on it has so long to find its root. */
+  heldSince: number | undefined
   /** Of an own message: what `released` is to be told. */
   readonly own: unknown
   /** A copy may still be on its way to a hop that did not answer: this frame must not be written to. */
@@ -160,7 +161,7 @@ export const make = (settings: Settings): State => ({
 // -----------------------------------------------------------------------------
 
 /**
- * Whether an own message may be taken into custody.
+ * Whether a frame from a link may be taken into custody.
  *
  * @category getters
  * @since 0.1.0
@@ -169,7 +170,7 @@ export const hasRoom = (state: State): boolean =>
   state.custody < state.settings.maxCustody && state.custodyBytes < state.settings.maxCustodyBytes
 
 /**
- * Takes an own message into custody; the caller has asked `hasRoom`.
+ * Takes an own message into custody. Its sender bounds how many there are.
  *
  * @category transitions
  * @since 0.1.0
@@ -190,7 +191,7 @@ const take = (state: State, now: number, frame: Uint8Array, own: unknown): Entry
     frame,
     key: Envelope.key(frame),
     hops: Envelope.hops(frame),
-    since: now,
+    heldSince: undefined,
     own,
     isShared: false,
     excluded: undefined,
@@ -258,6 +259,7 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink)
   const { excluded } = entry
   const next = view.nextHop(entry.key, excluded === undefined ? undefined : (node) => excluded.has(node.life))
   if (next === undefined) {
+    entry.heldSince ??= now
     entry.retryAt = now + holdRetry
     state.held.add(entry)
     return
@@ -485,6 +487,9 @@ export const busy = (state: State, now: number, linkId: number, sequence: number
 // time
 // -----------------------------------------------------------------------------
 
+/** When a message that is held is given up. */
+const giveUpAt = (state: State, { heldSince }: Entry): number => heldSince! + state.settings.hold
+
 const timeout = (state: State, link: Link): number =>
   link.roundTrip === undefined
     ? state.settings.longestTimeout
@@ -518,7 +523,7 @@ export const wake = (state: State, view: View, now: number, sink: Sink): void =>
     decide(state, view, now, entry, sink)
   }
   for (const entry of Array.from(state.held)) {
-    if (now >= entry.since + state.settings.hold) {
+    if (now >= giveUpAt(state, entry)) {
       state.held.delete(entry)
       release(state, entry, sink)
       sink.dropped(entry.frame, "heldTooLong")
@@ -543,6 +548,6 @@ export const wakeAt = (state: State): number => {
     if (oldest !== undefined) at = Math.min(at, oldest.sentAt + timeout(state, link))
   }
   for (const entry of state.delayed) at = Math.min(at, entry.retryAt)
-  for (const entry of state.held) at = Math.min(at, entry.retryAt, entry.since + state.settings.hold)
+  for (const entry of state.held) at = Math.min(at, entry.retryAt, giveUpAt(state, entry))
   return at
 }
