@@ -18,6 +18,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { JoinFailed } from "./actors/Join.ts"
+import * as Waiting from "./actors/Waiting.ts"
 import { type BadOption, checkConfig, checkSeed, makeIdentity, randomId } from "./Cluster.ts"
 import * as Confirmations from "./core/Confirmations.ts"
 import type * as Address from "./protocol/Address.ts"
@@ -26,7 +27,7 @@ import type * as Credentials from "./protocol/Credentials.ts"
 import * as Envelope from "./protocol/Envelope.ts"
 import type * as Frame from "./protocol/Frame.ts"
 import type { Refused } from "./protocol/Handshake.ts"
-import { check, type MessageRejected, NotConfirmed, type Outgoing, type Receipt } from "./protocol/Message.ts"
+import { check, type MessageRejected, type NotConfirmed, type Outgoing, type Receipt } from "./protocol/Message.ts"
 import * as Node from "./ring/Node.ts"
 import * as Link from "./transport/Link.ts"
 import { type ConnectionError, type DialError, Transport } from "./transport/Transport.ts"
@@ -70,15 +71,11 @@ export interface Options {
 export const layer = (options: Options): Layer.Layer<Client, BadOption, Transport> =>
   Layer.effect(Client, make(options))
 
-interface Waiting {
-  readonly deferred: Deferred.Deferred<Receipt, NotConfirmed>
-}
-
 /** A link in use: its numbers, and which message each stands for. */
 interface Session {
   readonly link: Link.Link
   next: number
-  readonly sent: Map<number, Confirmations.Unresolved<Waiting>>
+  readonly sent: Map<number, Confirmations.Unresolved<Waiting.Waiting>>
 }
 
 /** Pauses after a round in which no Node could be reached, and after Busy, in milliseconds. */
@@ -112,15 +109,14 @@ export const make: (
     })
     const identity = yield* makeIdentity("client", self, options)
     const connected = yield* Deferred.make<void, JoinFailed>()
-    const confirmations = Confirmations.make<Waiting>()
+    const confirmations = Confirmations.make<Waiting.Waiting>()
     const room = Latch.makeUnsafe(true)
     const limit = Math.min(config.maxOwn, Confirmations.maxUnresolved)
     let session: Session | undefined
     let isEnded = false
-    const closed = new NotConfirmed({ reason: "Closed", message: "this client ended before the receipt came" })
-    let busy: Array<Confirmations.Unresolved<Waiting>> = []
+    let busy: Array<Confirmations.Unresolved<Waiting.Waiting>> = []
 
-    const transmit = (entry: Confirmations.Unresolved<Waiting>, frame: Uint8Array): void => {
+    const transmit = (entry: Confirmations.Unresolved<Waiting.Waiting>, frame: Uint8Array): void => {
       if (session === undefined) return
       const sequence = session.next++
       Envelope.setSequence(frame, sequence)
@@ -128,7 +124,7 @@ export const make: (
       session.link.sendData(frame)
     }
 
-    const transmitAgain = (entry: Confirmations.Unresolved<Waiting>): void => {
+    const transmitAgain = (entry: Confirmations.Unresolved<Waiting.Waiting>): void => {
       if (confirmations.unresolved.has(entry.counter)) transmit(entry, Confirmations.copy(confirmations, entry))
     }
 
@@ -141,20 +137,9 @@ export const make: (
     const onFrame = (current: Session, frame: Frame.Frame): void => {
       switch (frame._tag) {
         case "Receipt": {
-          const { counter, delivered, hops, root } = frame.receipt
-          const entry = Confirmations.resolve(confirmations, now(), counter)
+          const entry = Confirmations.resolve(confirmations, now(), frame.receipt.counter)
           if (entry === undefined) return
-          Deferred.doneUnsafe(
-            entry.context.deferred,
-            delivered
-              ? Exit.succeed({ root, hops, roundTrip: now() - entry.sentAt })
-              : Exit.fail(
-                new NotConfirmed({
-                  reason: "DeliveryFailed",
-                  message: `the application at ${root.hex} failed, or took too long`
-                })
-              )
-          )
+          Waiting.receive(entry, frame.receipt, now())
           return leaveRoom()
         }
         case "Acknowledged": {
@@ -227,18 +212,7 @@ export const make: (
         for (const entry of refused) transmitAgain(entry)
         const { again, expired } = Confirmations.wake(confirmations, now())
         for (const entry of again) transmitAgain(entry)
-        for (const entry of expired) {
-          Deferred.doneUnsafe(
-            entry.context.deferred,
-            Exit.fail(
-              new NotConfirmed({
-                reason: "Deadline",
-                message: `no receipt within ${Math.round(entry.deadline - entry.sentAt)} ms: ` +
-                  "the message may or may not have been delivered"
-              })
-            )
-          )
-        }
+        expired.forEach(Waiting.expire)
         if (expired.length > 0) leaveRoom()
       }
     })
@@ -249,9 +223,7 @@ export const make: (
       Effect.sync(() => {
         isEnded = true
         room.openUnsafe()
-        for (const { context } of confirmations.unresolved.values()) {
-          Deferred.doneUnsafe(context.deferred, Exit.fail(closed))
-        }
+        for (const { context } of confirmations.unresolved.values()) Waiting.close(context)
         Deferred.doneUnsafe(
           connected,
           Exit.fail(new JoinFailed({ reason: "Closed", message: "this client was closed before it was connected" }))
@@ -268,8 +240,11 @@ export const make: (
           room.closeUnsafe()
           yield* room.await
         }
-        if (isEnded) return yield* closed
-        const deferred = Deferred.makeUnsafe<Receipt, NotConfirmed>()
+        const waiting = Waiting.make()
+        if (isEnded) {
+          Waiting.close(waiting)
+          return yield* Deferred.await(waiting.deferred)
+        }
         const deadline = sendOptions?.deadline === undefined
           ? config.confirmDeadline
           : Duration.toMillis(sendOptions.deadline)
@@ -277,7 +252,7 @@ export const make: (
           confirmations,
           now(),
           now() + deadline,
-          { deferred },
+          waiting,
           (counter, floor) =>
             Envelope.make({
               deliveryClass: "confirmed",
@@ -291,7 +266,7 @@ export const make: (
             }, message.value)
         )
         transmit(entry, entry.frame)
-        return yield* Deferred.await(deferred)
+        return yield* Deferred.await(waiting.deferred)
       })
     })
   }

@@ -10,25 +10,14 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type { Input } from "../core/MembershipState.ts"
 import type { Frame } from "../protocol/Frame.ts"
-import type { NotConfirmed, Receipt } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
-
-/**
- * A confirmed message that an application sends.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Confirmed {
-  readonly deferred: Deferred.Deferred<Receipt, NotConfirmed>
-}
+import type { Waiting } from "./Waiting.ts"
 
 /**
  * What comes into the Router's mailbox.
@@ -55,7 +44,7 @@ export type RouterInput =
     readonly _tag: "SendConfirmed"
     readonly make: (counter: number, floor: number) => Uint8Array
     readonly deadline: number
-    readonly confirmed: Confirmed
+    readonly waiting: Waiting
   }
   | {
     readonly _tag: "Finished"

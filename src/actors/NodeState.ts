@@ -18,7 +18,7 @@ import * as Routing from "../core/Routing.ts"
 import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Identity } from "../transport/Link.ts"
-import type { Confirmed } from "./Mailboxes.ts"
+import type { Waiting } from "./Waiting.ts"
 
 /**
  * Counts of what happened at bounds and of what could not be done; they only grow.
@@ -56,7 +56,7 @@ export class NodeState extends Context.Service<NodeState, {
   readonly membership: MembershipState.State
   readonly routing: Routing.State
   readonly deduplication: Deduplication.Deduplication
-  readonly confirmations: Confirmations.Confirmations<Confirmed>
+  readonly confirmations: Confirmations.Confirmations<Waiting>
   readonly counters: Counters
 }>()("effect-wendy/actors/NodeState") {
   static readonly layer = (options: {

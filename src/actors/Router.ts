@@ -21,14 +21,15 @@ import * as Membership from "../core/Membership.ts"
 import * as Routing from "../core/Routing.ts"
 import * as Envelope from "../protocol/Envelope.ts"
 import * as Frame from "../protocol/Frame.ts"
-import { lowestPurpose, MessageRejected, NotConfirmed, type Outgoing, type Receipt } from "../protocol/Message.ts"
+import { lowestPurpose, MessageRejected, type NotConfirmed, type Outgoing, type Receipt } from "../protocol/Message.ts"
 import { nextHop } from "../ring/NextHop.ts"
 import type * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import { Links } from "./Links.ts"
-import { type Confirmed, Mailboxes, type RouterInput } from "./Mailboxes.ts"
+import { Mailboxes, type RouterInput } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
 import { supervise, Upcalls } from "./Upcalls.ts"
+import * as Waiting from "./Waiting.ts"
 
 /**
  * Sends this Node's own messages.
@@ -103,7 +104,7 @@ const make = Effect.gen(function*() {
     suspect: (node) => Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Suspect", node }),
     released: (owner) => {
       if (typeof owner === "number") return leaveOwn(owner)
-      const entry = owner as Confirmations.Unresolved<Confirmed>
+      const entry = owner as Confirmations.Unresolved<Waiting.Waiting>
       entry.inCustody = false
       leaveOwn(entry.frame.length)
     },
@@ -243,17 +244,7 @@ const make = Effect.gen(function*() {
     if (receipt.incarnation !== self.incarnation) return
     const entry = Confirmations.resolve(confirmations, time, receipt.counter)
     if (entry === undefined) return
-    Deferred.doneUnsafe(
-      entry.context.deferred,
-      receipt.delivered
-        ? Exit.succeed({ root: receipt.root, hops: receipt.hops, roundTrip: time - entry.sentAt })
-        : Exit.fail(
-          new NotConfirmed({
-            reason: "DeliveryFailed",
-            message: `the application at ${receipt.root.hex} failed, or took too long`
-          })
-        )
-    )
+    Waiting.receive(entry, receipt, time)
   }
 
   // ---------------------------------------------------------------------------
@@ -261,7 +252,7 @@ const make = Effect.gen(function*() {
   // ---------------------------------------------------------------------------
 
   const begin = (input: Extract<RouterInput, { readonly _tag: "SendConfirmed" }>): void => {
-    const entry = Confirmations.begin(confirmations, time, input.deadline, input.confirmed, input.make)
+    const entry = Confirmations.begin(confirmations, time, input.deadline, input.waiting, input.make)
     entry.inCustody = true
     Routing.send(routing, view, time, entry.frame, entry, sink)
   }
@@ -279,18 +270,7 @@ const make = Effect.gen(function*() {
       entry.inCustody = true
       Routing.send(routing, view, time, Confirmations.copy(confirmations, entry), entry, sink)
     }
-    for (const entry of expired) {
-      Deferred.doneUnsafe(
-        entry.context.deferred,
-        Exit.fail(
-          new NotConfirmed({
-            reason: "Deadline",
-            message: `no receipt within ${Math.round(entry.deadline - entry.sentAt)} ms: ` +
-              "the message may or may not have been delivered"
-          })
-        )
-      )
-    }
+    expired.forEach(Waiting.expire)
   }
 
   // ---------------------------------------------------------------------------
@@ -374,15 +354,12 @@ const make = Effect.gen(function*() {
     }
   }
 
-  const closed = new NotConfirmed({ reason: "Closed", message: "this Node ended before the receipt came" })
   // Runs after the loop below has ended: what it had not come to will have no receipt either.
   yield* Effect.addFinalizer(Effect.fnUntraced(function*() {
     isEnded = true
-    for (const { context } of confirmations.unresolved.values()) {
-      Deferred.doneUnsafe(context.deferred, Exit.fail(closed))
-    }
+    for (const { context } of confirmations.unresolved.values()) Waiting.close(context)
     for (const input of [...backlog, ...(yield* Queue.clear(mailboxes.router))]) {
-      if (input._tag === "SendConfirmed") Deferred.doneUnsafe(input.confirmed.deferred, Exit.fail(closed))
+      if (input._tag === "SendConfirmed") Waiting.close(input.waiting)
     }
     room.openUnsafe()
   }))
@@ -441,16 +418,16 @@ const make = Effect.gen(function*() {
     }),
     sendConfirmed: (message, deadline) =>
       Effect.suspend(() => {
-        const deferred = Deferred.makeUnsafe<Receipt, NotConfirmed>()
+        const waiting = Waiting.make()
         return enter([message], () => {
-          if (isEnded) return Deferred.doneUnsafe(deferred, Exit.fail(closed))
+          if (isEnded) return Waiting.close(waiting)
           Queue.offerUnsafe(mailboxes.router, {
             _tag: "SendConfirmed",
             deadline: now() + deadline,
-            confirmed: { deferred },
+            waiting,
             make: (counter, floor) => header(message, "confirmed", counter, floor)
           })
-        }).pipe(Effect.andThen(Deferred.await(deferred)))
+        }).pipe(Effect.andThen(Deferred.await(waiting.deferred)))
       }),
     drained: drained.await
   })
