@@ -8,12 +8,10 @@
  *
  * @since 0.1.0
  */
-import * as SchemaBinary from "effect/encoding/SchemaBinary"
-import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
 import * as NodeId from "../ring/NodeId.ts"
 import { ControlMessage } from "./ControlMessage.ts"
 import * as Envelope from "./Envelope.ts"
+import * as SchemaFrame from "./SchemaFrame.ts"
 
 /**
  * The outcome of a confirmed message, on its way back.
@@ -82,9 +80,7 @@ const deliveredSize = 48
  */
 export const maxDelivered = 4096
 
-const codec = SchemaBinary.toCodec(ControlMessage)
-const encodeControl = Schema.encodeUnknownSync(codec)
-const decodeControl = Schema.decodeUnknownExit(codec)
+const controlFrame = SchemaFrame.make(controlKind, ControlMessage)
 
 /**
  * Encodes a control message.
@@ -92,13 +88,7 @@ const decodeControl = Schema.decodeUnknownExit(codec)
  * @category encoding
  * @since 0.1.0
  */
-export const control = (message: ControlMessage): Uint8Array => {
-  const body = encodeControl(message)
-  const frame = new Uint8Array(1 + body.length)
-  frame[0] = controlKind
-  frame.set(body, 1)
-  return frame
-}
+export const control: (message: ControlMessage) => Uint8Array = controlFrame.encode
 
 const numbered = (kind: number, sequence: number): Uint8Array => {
   const frame = new Uint8Array(5)
@@ -196,10 +186,10 @@ export const decode = (frame: Uint8Array): Frame => {
     case byeKind:
       return frame.length === 1 ? { _tag: "Bye" } : malformed("a farewell of the wrong length")
     case controlKind: {
-      const exit = decodeControl(frame.subarray(1))
-      return Exit.isSuccess(exit)
-        ? { _tag: "Control", message: exit.value }
-        : malformed("a control message that does not match its schema")
+      const message = controlFrame.decode(frame)
+      return message === undefined
+        ? malformed("a control message that does not match its schema")
+        : { _tag: "Control", message }
     }
     default:
       return malformed(frame.length === 0 ? "an empty frame" : `a frame of unknown kind ${frame[0]}`)

@@ -16,14 +16,13 @@
  *
  * @since 0.1.0
  */
-import * as SchemaBinary from "effect/encoding/SchemaBinary"
-import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { createHmac, scryptSync, timingSafeEqual } from "node:crypto"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import type { Credentials } from "./Credentials.ts"
+import * as SchemaFrame from "./SchemaFrame.ts"
 
 /**
  * The protocol versions that this program speaks.
@@ -100,9 +99,7 @@ export type Message = typeof Message.Type
 /** The first byte of every frame of the handshake. */
 const kind = 6
 
-const codec = SchemaBinary.toCodec(Message)
-const encodeMessage = Schema.encodeUnknownSync(codec)
-const decodeMessage = Schema.decodeUnknownExit(codec)
+const frame = SchemaFrame.make(kind, Message)
 
 /**
  * Encodes a frame of the handshake.
@@ -110,13 +107,7 @@ const decodeMessage = Schema.decodeUnknownExit(codec)
  * @category encoding
  * @since 0.1.0
  */
-export const encode = (message: Message): Uint8Array => {
-  const body = encodeMessage(message)
-  const frame = new Uint8Array(1 + body.length)
-  frame[0] = kind
-  frame.set(body, 1)
-  return frame
-}
+export const encode: (message: Message) => Uint8Array = frame.encode
 
 /**
  * Decodes a frame of the handshake; `undefined` when it is none.
@@ -124,11 +115,7 @@ export const encode = (message: Message): Uint8Array => {
  * @category decoding
  * @since 0.1.0
  */
-export const decode = (frame: Uint8Array): Message | undefined => {
-  if (frame[0] !== kind) return undefined
-  const exit = decodeMessage(frame.subarray(1))
-  return Exit.isSuccess(exit) ? exit.value : undefined
-}
+export const decode: (frame: Uint8Array) => Message | undefined = frame.decode
 
 /**
  * What decides whether two ends fit, apart from the proof.

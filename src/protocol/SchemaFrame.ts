@@ -1,0 +1,46 @@
+/**
+ * SchemaFrame: a kind of frame whose body is a Schema value in Effect's binary encoding.
+ *
+ * @since 0.1.0
+ */
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+
+/**
+ * A kind of frame.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SchemaFrame<A> {
+  readonly encode: (value: A) => Uint8Array
+  /** `undefined` when the frame is of another kind, or its body does not match the schema. */
+  readonly decode: (frame: Uint8Array) => A | undefined
+}
+
+/**
+ * A kind of frame, by its first byte and the schema of its body.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <A, I>(kind: number, schema: Schema.Codec<A, I>): SchemaFrame<A> => {
+  const codec = SchemaBinary.toCodec(schema)
+  const encodeBody = Schema.encodeSync(codec)
+  const decodeBody = Schema.decodeExit(codec)
+  return {
+    encode: (value) => {
+      const body = encodeBody(value)
+      const frame = new Uint8Array(1 + body.length)
+      frame[0] = kind
+      frame.set(body, 1)
+      return frame
+    },
+    decode: (frame) => {
+      if (frame[0] !== kind) return undefined
+      const exit = decodeBody(frame.slice(1))
+      return Exit.isSuccess(exit) ? exit.value : undefined
+    }
+  }
+}
