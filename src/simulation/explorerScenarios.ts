@@ -22,6 +22,32 @@ const one = (scenario: Partial<Scenario> & Pick<Scenario, "name" | "nodes" | "ri
  */
 export const scenarios: ReadonlyArray<Scenario> = [
   one({ name: "1 ring, 1 join", nodes: ["1", "9"], ring: [0], joins: [[1, 0]], prompt: [] }),
+  one({
+    name: "2 ring, join, every order",
+    nodes: ["1", "6", "b"],
+    ring: [0, 2],
+    joins: [[1, 0, 2]],
+    prompt: [],
+    horizon: 60
+  }),
+  one({
+    name: "2 ring, join, crash, every order",
+    nodes: ["1", "6", "b"],
+    ring: [0, 2],
+    joins: [[1, 0, 2]],
+    faults: { crash: 1 },
+    prompt: [],
+    horizon: 30
+  }),
+  one({
+    name: "2 ring, 2 joins, every order",
+    nodes: ["1", "4", "8", "c"],
+    ring: [0, 3],
+    joins: [[1, 0, 3], [2, 3, 0]],
+    prompt: [],
+    horizon: 30,
+    maxStates: 300_000
+  }),
   one({ name: "1 ring, 2 joins", nodes: ["1", "6", "b"], ring: [0], joins: [[1, 0], [2, 0]] }),
   one({
     name: "2 ring, 2 joins in one gap (Lu's hole)",

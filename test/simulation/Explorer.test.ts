@@ -2,13 +2,26 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Explorer from "../../src/simulation/Explorer.ts"
 import { scenarios } from "../../src/simulation/explorerScenarios.ts"
 
-/** What takes longer than a few seconds is left to `npm run explore`. */
-const isQuick = (scenario: Explorer.Scenario) =>
-  /^(1 ring|2 ring, (2 joins in|crash|vanish|join, (crash|leave|vanish|lose|repeat)))|^3 ring, (crash|vanish|leave)$/
-    .test(scenario.name)
+/** What takes longer than a second or two is left to `npm run explore`. */
+const quick = new Set([
+  "1 ring, 1 join",
+  "1 ring, 2 joins",
+  "2 ring, join, every order",
+  "2 ring, 2 joins in one gap (Lu's hole)",
+  "2 ring, crash",
+  "2 ring, vanish",
+  "3 ring, crash",
+  "3 ring, vanish",
+  "3 ring, leave",
+  "2 ring, join, crash",
+  "2 ring, join, vanish",
+  "2 ring, join, leave",
+  "2 ring, join, lose",
+  "2 ring, join, repeat"
+])
 
 describe("Explorer", () => {
-  for (const scenario of scenarios.filter(isQuick)) {
+  for (const scenario of scenarios.filter(({ name }) => quick.has(name))) {
     it(scenario.name, () => {
       const report = Explorer.explore(scenario)
       assert.strictEqual(report.violation, undefined, report.violation?.trace.join("\n"))
