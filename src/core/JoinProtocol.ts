@@ -180,6 +180,7 @@ export const request = (state: State, now: number, out: Array<Output>): void => 
   state.attempt++
   state.attemptAt = now
   state.grant = undefined
+  if (state.vias.length === 0) { for (const leaf of state.leafSet.members) addVia(state, leaf) }
   const via = state.vias[state.nextVia++ % Math.max(1, state.vias.length)]
   if (via === undefined) {
     state.retryAt = Number.POSITIVE_INFINITY
@@ -380,7 +381,7 @@ export const onNack = (state: State, now: number, message: Message<"Nack">, out:
  */
 export const onGone = (state: State, now: number, node: Node.Node, out: Array<Output>): void => {
   const index = state.vias.findIndex((via) => Node.isSameLife(via, node))
-  if (index >= 0 && state.vias.length > 1) state.vias.splice(index, 1)
+  if (index >= 0 && (state.vias.length > 1 || state.leafSet.members.length > 0)) state.vias.splice(index, 1)
   state.notReady.delete(node.hex)
   const { grant } = state
   if (grant === undefined) return

@@ -58,7 +58,7 @@ export const compare = (
 
 const isEnded = (state: State, now: number, node: Node.Node): boolean => {
   const ended = state.failed.get(node.hex)
-  return ended !== undefined && ended.node.incarnation >= node.incarnation && now < ended.at + 4 * state.settings.lease
+  return ended !== undefined && ended.incarnation >= node.incarnation && now < ended.at + 4 * state.settings.lease
 }
 
 /**
@@ -179,9 +179,10 @@ export const admit = (
   if (NodeId.equals(node.id, state.self.id)) return
   const ended = state.failed.get(node.hex)
   if (ended !== undefined) {
-    if (ended.node.incarnation > node.incarnation) return
+    if (ended.incarnation > node.incarnation) return
     state.failed.delete(node.hex)
   }
+  state.lost.delete(node.hex)
   const before = known(state, node.id)
   if (before !== undefined && before.incarnation > node.incarnation) return
   const proximity = roundTrip === undefined
@@ -218,19 +219,18 @@ export const expel = (
 ): void => {
   const before = known(state, node.id)
   const ended = state.failed.get(node.hex)
-  if (ended === undefined || ended.node.incarnation <= node.incarnation) {
+  if (ended === undefined || ended.incarnation <= node.incarnation) {
     state.failed.delete(node.hex)
-    state.failed.set(node.hex, { node, at: now })
-    if (state.failed.size > MembershipState.maxFailed) {
-      for (const oldest of state.failed.keys()) {
-        state.failed.delete(oldest)
-        break
-      }
-    }
+    state.failed.set(node.hex, { incarnation: node.incarnation, at: now })
+    bound(state.failed)
   }
   const inquiry = state.inquiries.get(node.hex)
   if (inquiry !== undefined && inquiry.node.incarnation <= node.incarnation) state.inquiries.delete(node.hex)
   if (before === undefined || before.incarnation > node.incarnation) return
+  if (reason === "failed") {
+    state.lost.set(node.hex, node)
+    bound(state.lost)
+  }
   const wasLeaf = LeafSet.remove(state.leafSet, node.id)
   const row = NodeId.commonPrefix(state.self.id, node.id)
   const wasEntry = RoutingTable.remove(state.routingTable, node.id)
@@ -257,12 +257,18 @@ export const expel = (
  * @since 0.1.0
  */
 export const inquireLost = (state: State, now: number, out: Array<Output>): void => {
-  for (const [hex, lost] of state.failed) {
+  for (const [hex, node] of state.lost) {
     // To the end of the line: no answer leaves it there.
-    state.failed.delete(hex)
-    state.failed.set(hex, lost)
-    return inquire(state, now, lost.node, true, out)
+    state.lost.delete(hex)
+    state.lost.set(hex, node)
+    return inquire(state, now, node, true, out)
   }
+}
+
+/** Forgets the oldest when there are too many. */
+const bound = (memory: Map<string, unknown>): void => {
+  if (memory.size <= MembershipState.maxFailed) return
+  for (const oldest of memory.keys()) return void memory.delete(oldest)
 }
 
 /** The leaf farthest away on a side, the shorter way round: with a hole in it, the set alone cannot tell its sides apart. */

@@ -5,7 +5,7 @@
  * to be done; `wakeAt` says when it wants to be called again if nothing happens.
  * No socket, no clock, no chance inside: call order is `step`, carry out the
  * outputs in order, read `wakeAt`. The parts are `Ownership` (leases and
- * neighbours), `JoinProtocol` and `Liveness` (tables).
+ * neighbours), `JoinProtocol`, `Liveness` (tables) and `Merge`.
  *
  * @since 0.1.0
  */
@@ -18,6 +18,7 @@ import * as JoinProtocol from "./JoinProtocol.ts"
 import * as Liveness from "./Liveness.ts"
 import * as MembershipState from "./MembershipState.ts"
 import type { Input, Output, State } from "./MembershipState.ts"
+import * as Merge from "./Merge.ts"
 import * as Ownership from "./Ownership.ts"
 
 /** How long a Node that leaves waits for its neighbours to close the gap, in milliseconds. Rule V2. */
@@ -144,7 +145,8 @@ const exchange = (state: State, now: number, out: Array<Output>): void => {
   const { members } = state.leafSet
   const leaf = members[state.exchanges++ % Math.max(1, members.length)]
   if (leaf !== undefined) Liveness.inquire(state, now, leaf, true, out)
-  else if (Ownership.isAlone(state)) Liveness.inquireLost(state, now, out)
+  Liveness.inquireLost(state, now, out)
+  Merge.look(state, out)
 }
 
 /** Whether this Node has any dealings with another. */
@@ -245,7 +247,6 @@ const receive = (
     case "Probe": {
       // A ready Node looks for one that it lost, and finds a ring of one. Rule S1.
       if (message.ready && Ownership.isAlone(state)) {
-        state.failed.delete(from.hex)
         Liveness.inquire(state, now, from, true, out)
       } else onReadiness(state, now, from, message.ready, undefined, out)
       return void send({
@@ -262,10 +263,7 @@ const receive = (
       if (message.ready && Ownership.isAlone(state)) {
         // Two rings meet, and this one is a single Node: it gives way, of two single ones the one with the larger id. Rule S1.
         const givesWay = message.leaves.length > 0 || NodeId.compare(from.id, state.self.id) < 0
-        if (isAnswer && inquiry.wantsLeaves && givesWay) {
-          JoinProtocol.addVia(state, from)
-          detach(state, now, out)
-        }
+        if (isAnswer && inquiry.wantsLeaves && givesWay) giveWay(state, now, from, out)
         return
       }
       onReadiness(state, now, from, message.ready, isAnswer ? now - inquiry.askedAt : undefined, out)
@@ -274,6 +272,14 @@ const receive = (
       }
       if (isAnswer && inquiry.wantsLeaves && message.ready) Liveness.compare(state, now, from, message.leaves, out)
       return
+    }
+    case "Meet": {
+      if (Merge.onMeet(state, from, message, out)) giveWay(state, now, from, out)
+      return
+    }
+    case "Met": {
+      if (Merge.onMet(state, from, message)) giveWay(state, now, from, out)
+      return learn(message.neighbour)
     }
     case "Failed": {
       const there = Liveness.known(state, message.node.id)
@@ -312,21 +318,34 @@ const onReadiness = (
 // going
 // -----------------------------------------------------------------------------
 
-/** Both leases are gone: this Node answers for nothing, says so, and joins again. Rule L4. */
+/** Both leases are gone: this Node answers for nothing, says so, and joins again through whom it knew. Rule L4. */
 const detach = (state: State, now: number, out: Array<Output>): void => {
+  for (const leaf of state.leafSet.members) JoinProtocol.addVia(state, leaf)
+  for (const side of [state.predecessor, state.successor]) JoinProtocol.addVia(state, side.node)
+  // Among the lost may be some that only lost their place, as this Node does now.
+  for (const node of state.lost.values()) JoinProtocol.addVia(state, node)
+  stepDown(state, now, out)
+}
+
+const stepDown = (state: State, now: number, out: Array<Output>): void => {
   state.phase = "joining"
   state.detachedAt = now
   state.notReady.clear()
   // Who seemed dead may only have been out of reach, as this Node was.
   state.failed.clear()
   sayGoodbye(state, "detached", out)
-  for (const leaf of state.leafSet.members) JoinProtocol.addVia(state, leaf)
-  for (const side of [state.predecessor, state.successor]) JoinProtocol.addVia(state, side.node)
   state.predecessor = MembershipState.aloneSide(state.self)
   state.successor = MembershipState.aloneSide(state.self)
   state.pairings = { predecessor: undefined, successor: undefined }
   out.push({ _tag: "Emit", event: { _tag: "Detached" } }, { _tag: "Emit", event: { _tag: "OwnershipChanged" } })
   JoinProtocol.request(state, now, out)
+}
+
+/** Gives its place up in favour of a Node of another ring, and joins through that. Rules S1, S2. */
+const giveWay = (state: State, now: number, to: Node.Node, out: Array<Output>): void => {
+  state.vias.length = 0
+  JoinProtocol.addVia(state, to)
+  stepDown(state, now, out)
 }
 
 /** Tells everybody near that this Node answers for nothing any more, and turns joiners away. */

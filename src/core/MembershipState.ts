@@ -170,7 +170,9 @@ export interface State extends Tables {
   /** Questions under way, by id. At most `maxInquiries`. */
   readonly inquiries: Map<string, Inquiry>
   /** Lives that have ended, by id, and when: rumours about them, or about earlier ones, are ignored for four leases. At most `maxFailed`. */
-  readonly failed: Map<string, { readonly node: Node.Node; readonly at: number }>
+  readonly failed: Map<string, { readonly incarnation: number; readonly at: number }>
+  /** Nodes that were in the tables and went without leaving, by id: they are asked in turn whether they are there again. At most `maxFailed`. */
+  readonly lost: Map<string, Node.Node>
   sequence: number
   exchangeAt: number
   /** Counts exchanges: the leaves take turns. */
@@ -251,7 +253,7 @@ export const maxWaiting = 64
 export const maxInquiries = 256
 
 /**
- * Ended lives that are remembered. The oldest is forgotten first.
+ * Ended lives, and lost Nodes, that are remembered. The oldest is forgotten first.
  *
  * @category constants
  * @since 0.1.0
@@ -324,6 +326,7 @@ export const make = (self: Node.Node, settings: Settings, seed: number): State =
   notReady: new Map(),
   inquiries: new Map(),
   failed: new Map(),
+  lost: new Map(),
   sequence: 0,
   exchangeAt: Number.POSITIVE_INFINITY,
   exchanges: 0,
@@ -357,6 +360,7 @@ export const clone = (state: State): State => ({
   notReady: new Map(state.notReady),
   inquiries: new Map(Array.from(state.inquiries, ([hex, inquiry]) => [hex, { ...inquiry }])),
   failed: new Map(state.failed),
+  lost: new Map(state.lost),
   leaveAcks: new Set(state.leaveAcks)
 })
 

@@ -97,12 +97,22 @@ const ask = (state: State, now: number, which: Neighbour, out: Array<Output>): v
   })
 }
 
-/** The nearest leaf on a side. */
-const nearestLeaf = (state: State, which: Neighbour): Node.Node | undefined =>
+/**
+ * The nearest leaf on a side.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const nearestLeaf = (state: State, which: Neighbour): Node.Node | undefined =>
   which === "successor" ? state.leafSet.members[0] : state.leafSet.members.at(-1)
 
-/** Whether `x` lies between this Node and `y` on a side. */
-const isNearer = (state: State, which: Neighbour, x: NodeId.NodeId, y: NodeId.NodeId): boolean =>
+/**
+ * Whether `x` lies between this Node and `y` on a side.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isNearer = (state: State, which: Neighbour, x: NodeId.NodeId, y: NodeId.NodeId): boolean =>
   which === "successor"
     ? NodeId.isBetween(state.self.id, x, y)
     : NodeId.isBetween(y, x, state.self.id)
@@ -111,8 +121,11 @@ const isNearer = (state: State, which: Neighbour, x: NodeId.NodeId, y: NodeId.No
 const seek = (state: State, now: number, which: Neighbour, out: Array<Output>): void => {
   const side = state[which]
   side.nextAskAt = now + state.settings.probe
-  // Who was lost without proof may come back: it is asked as long as nobody has taken its place.
-  if (!side.proven) {
+  const candidate = nearestLeaf(state, which)
+  // Who was lost without proof may come back, and one that lost its place may be ready again elsewhere: it is
+  // asked as long as nobody has taken its place here.
+  const isBack = candidate !== undefined && Node.isSameLife(candidate, side.node)
+  if (!side.proven || isBack) {
     side.unanswered = 0
     ask(state, now, which, out)
   }
@@ -120,9 +133,8 @@ const seek = (state: State, now: number, which: Neighbour, out: Array<Output>): 
     side.nextAskAt = Math.min(side.nextAskAt, clearedAt(state, side))
     return
   }
-  const candidate = nearestLeaf(state, which)
   if (candidate === undefined) return beAlone(state, now, out)
-  if (Node.isSameLife(candidate, side.node)) return
+  if (isBack) return
   const known = state.pairings[which]
   const again = known !== undefined && Node.isSameLife(known.node, candidate)
   const pairing = again

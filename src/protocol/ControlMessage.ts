@@ -241,6 +241,23 @@ export const RowRequest = Schema.TaggedStruct("RowRequest", {
 export const RowReply = Schema.TaggedStruct("RowReply", { nodes: Nodes })
 
 /**
+ * "You are ready, and stand where I hold nobody to be, between me and my
+ * neighbour: who is yours on my side?" Rule S2.
+ *
+ * @category merge
+ * @since 0.1.0
+ */
+export const Meet = Schema.TaggedStruct("Meet", { as: Neighbour })
+
+/**
+ * Answer to `Meet`: whom the answerer holds to be its neighbour on that side.
+ *
+ * @category merge
+ * @since 0.1.0
+ */
+export const Met = Schema.TaggedStruct("Met", { as: Neighbour, neighbour: Node.Node })
+
+/**
  * Any control message.
  *
  * @category models
@@ -267,7 +284,9 @@ export const ControlMessage = Schema.Union([
   ProbeAck,
   Failed,
   RowRequest,
-  RowReply
+  RowReply,
+  Meet,
+  Met
 ])
 
 /**

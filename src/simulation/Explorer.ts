@@ -596,8 +596,8 @@ const fingerprint = (world: World, size: number): string => {
           } ${it.unanswered} ${it.saidReady} ${it.wantsLeaves}`
       )
         .sort().join(),
-      Array.from(state.failed.values(), (it) => `${short(it.node)} ${Math.min(now - it.at, 4 * settings.lease)}`)
-        .join(),
+      Array.from(state.failed, ([hex, it]) => `${hex} ${Math.min(now - it.at, 4 * settings.lease)}`).join(),
+      Array.from(state.lost.keys()).join(),
       state.phase === "ready" ? ahead(state.exchangeAt) : "",
       state.exchanges % Math.max(1, state.leafSet.members.length),
       ahead(state.leaveUntil),

@@ -549,3 +549,38 @@ describe("applications", () => {
       })
   )
 })
+
+describe("a network that is cut in two", () => {
+  onMachines(
+    "each half is a ring of its own, and one ring again when it heals",
+    (harness, network) =>
+      Effect.gen(function*() {
+        yield* startMachines(harness, 6)
+        const isIn = (member: Member) => harness.members.indexOf(member) % 3 !== 0
+        const halves = [harness.members.filter(isIn), harness.members.filter((member) => !isIn(member))]
+        const pairs = halves[0]!.flatMap((one) => halves[1]!.map((other) => [hostOf(one), hostOf(other)] as const))
+        for (const [one, other] of pairs) yield* network.cut(one, other)
+
+        const coverers = (half: ReadonlyArray<Member>, key: NodeId.NodeId) =>
+          Effect.map(
+            Effect.forEach(half, ({ cluster }) => cluster.covers(key)),
+            (covers) => covers.filter(Boolean).length
+          )
+        const isWhole = (half: ReadonlyArray<Member>) =>
+          Effect.map(
+            Effect.forEach(keys, (key) => coverers(half, key)),
+            (counts) => counts.every((count) => count === 1)
+          )
+        for (const half of halves) {
+          yield* harness.waitUntil("each half answers for all keys", isWhole(half), "2 minutes")
+        }
+
+        for (const [one, other] of pairs) {
+          yield* network.heal(one, other)
+        }
+        yield* harness.waitUntil("one ring with exact leaf sets", harness.isExact, "4 minutes", "100 millis")
+        yield* harness.checkCoverage(keys, true)
+        yield* checkWorks(harness, "after the cut")
+      })
+  )
+})

@@ -156,6 +156,51 @@ describe("Membership: leases", () => {
   })
 })
 
+describe("Membership: merging", () => {
+  const names = ["1", "3", "5", "7", "9", "b", "d", "f"]
+
+  const isOneRing = (ring: ReturnType<typeof makeRing>, all: ReadonlyArray<string>): boolean =>
+    all.every((name, index) => {
+      const [predecessor, successor] = ring.neighbours(name)
+      return ring.state(name).phase === "ready" && successor === all[(index + 1) % all.length] &&
+        predecessor === all[(index + all.length - 1) % all.length]
+    })
+
+  const cutAndHeal = (all: ReadonlyArray<string>, part: ReadonlySet<string>) => {
+    const ring = makeRing(...all)
+    const isIn = new Map(all.map((name) => [ring.node(name).hex, part.has(name)]))
+    const heal = ring.lose(({ from, to }) => isIn.get(from.hex) !== isIn.get(to.hex))
+    ring.pass(30 * lease)
+    const inside = all.filter((name) => part.has(name))
+    const outside = all.filter((name) => !part.has(name))
+    const views = () => all.map((name) => `${name}: ${ring.neighbours(name).join(" ")}`).join("; ")
+    assert.isTrue(isOneRing(ring, inside), `one part is a ring: ${views()}`)
+    assert.isTrue(isOneRing(ring, outside), `the other part is a ring: ${views()}`)
+    heal()
+    ring.pass(100 * lease)
+    assert.isTrue(isOneRing(ring, all), views())
+    for (const name of all) assert.lengthOf(ring.leaves(name), Math.min(all.length - 1, 2 * settings.leafSetSide))
+  }
+
+  it("S2: two halves that were cut off from each other are one ring again", () => {
+    cutAndHeal(["1", "5", "9", "d"], new Set(["1", "5"]))
+    cutAndHeal(names, new Set(["3", "5", "7", "9"]))
+  })
+
+  it("S2: so are two rings that interleave", () => {
+    cutAndHeal(["1", "5", "9", "d"], new Set(["1", "9"]))
+    cutAndHeal(names, new Set(["1", "5", "9", "d"]))
+    cutAndHeal(names, new Set(["1", "5", "7", "d"]))
+    cutAndHeal(names, new Set(["3", "f"]))
+  })
+
+  it("S2: however eight Nodes are cut in two", () => {
+    for (let mask = 1; mask < 128; mask++) {
+      cutAndHeal(names, new Set(names.filter((_, index) => (mask & (1 << index)) !== 0)))
+    }
+  })
+})
+
 describe("Membership: failure of a neighbour", () => {
   it("F1, F3: with proof that one Node died, its neighbours close the gap at once", () => {
     const ring = makeRing("1", "5", "9", "d")

@@ -96,7 +96,9 @@ export const controls: { readonly [Tag in ControlMessage["_tag"]]: Arbitrary.Arb
   ProbeAck: tagged("ProbeAck", { sequence: count, ready: Oracle.boolean, leaves: nodes }),
   Failed: tagged("Failed", { node }),
   RowRequest: tagged("RowRequest", { row: Oracle.int(0, 31) }),
-  RowReply: tagged("RowReply", { nodes })
+  RowReply: tagged("RowReply", { nodes }),
+  Meet: tagged("Meet", { as }),
+  Met: tagged("Met", { as, neighbour: node })
 }
 
 export const control: Arbitrary.Arbitrary<ControlMessage> = Arbitrary.flatMap(
