@@ -52,6 +52,22 @@ describe("Membership: coverage and the join", () => {
     assert.deepStrictEqual(ring.neighbours("9"), ["5", "1"])
   })
 
+  it("J4: a successor that has lost its predecessor refuses", () => {
+    const ring = makeRing("1", "5", "9")
+    ring.lose(({ message }) => message._tag === "Renew")
+    ring.crash("5")
+    ring.settle()
+    const joiner = makeNode("7")
+    ring.add("7")
+    ring.step("9", {
+      _tag: "Received",
+      from: joiner,
+      message: { _tag: "Insert", attempt: 1, predecessor: ring.node("5").id }
+    })
+    assert.isTrue(ring.log.some(({ message, to }) => message._tag === "Nack" && to.hex === joiner.hex))
+    assert.notInclude(ring.neighbours("9"), "7")
+  })
+
   it("J4, J6: both neighbours shrink before the joiner grows, and grow again when it gives up", () => {
     const ring = makeRing("1", "9")
     const stop = ring.lose(({ message }) => message._tag === "CommitAck")
