@@ -253,17 +253,7 @@ export const make: (
           now(),
           now() + deadline,
           waiting,
-          (counter, floor) =>
-            Envelope.make({
-              deliveryClass: "confirmed",
-              purpose: message.purpose,
-              key: message.key,
-              origin: self.id,
-              via: self.id,
-              incarnation: self.incarnation,
-              counter,
-              floor
-            }, message.value)
+          (counter, floor) => Envelope.fromSender(self, message, "confirmed", counter, floor)
         )
         transmit(entry, entry.frame)
         return yield* Deferred.await(waiting.deferred)

@@ -222,17 +222,8 @@ const make = Effect.gen(function*() {
     if (link !== undefined) return links.transmit(link, bytes)
     const known = Liveness.known(membership, receipt.via)
     if (known !== undefined) links.dial(known)
-    const header: Envelope.Header = {
-      deliveryClass: "atMostOnce",
-      purpose: receiptPurpose,
-      key: receipt.via,
-      origin: self.id,
-      via: self.id,
-      incarnation: self.incarnation,
-      counter: 0,
-      floor: 0
-    }
-    Routing.send(routing, view, time, Envelope.make(header, bytes), undefined, sink)
+    const message = { key: receipt.via, purpose: receiptPurpose, value: bytes }
+    Routing.send(routing, view, time, Envelope.fromSender(self, message, "atMostOnce", 0, 0), undefined, sink)
   }
 
   const onReceipt = (receipt: Frame.ReceiptFrame): void => {
@@ -377,18 +368,6 @@ const make = Effect.gen(function*() {
     }
   }).pipe(supervise("Router", upcalls), Effect.forkScoped)
 
-  const header = (message: Outgoing, deliveryClass: Envelope.DeliveryClass, counter: number, floor: number) =>
-    Envelope.make({
-      deliveryClass,
-      purpose: message.purpose,
-      key: message.key,
-      origin: self.id,
-      via: self.id,
-      incarnation: self.incarnation,
-      counter,
-      floor
-    }, message.value)
-
   /** Waits until own messages have room, and takes them: between the two nothing else runs. */
   const enter = (messages: ReadonlyArray<Outgoing>, then: () => unknown) =>
     Effect.gen(function*() {
@@ -408,7 +387,7 @@ const make = Effect.gen(function*() {
         yield* enter(part, () => {
           Queue.offerUnsafe(mailboxes.router, {
             _tag: "Send",
-            frames: part.map((message) => header(message, "acknowledged", counter++, 0))
+            frames: part.map((message) => Envelope.fromSender(self, message, "acknowledged", counter++, 0))
           })
         })
         if (isEnded) {
@@ -425,7 +404,7 @@ const make = Effect.gen(function*() {
             _tag: "SendConfirmed",
             deadline: now() + deadline,
             waiting,
-            make: (counter, floor) => header(message, "confirmed", counter, floor)
+            make: (counter, floor) => Envelope.fromSender(self, message, "confirmed", counter, floor)
           })
         }).pipe(Effect.andThen(Deferred.await(waiting.deferred)))
       }),

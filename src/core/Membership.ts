@@ -261,9 +261,8 @@ const receive = (
       const isAnswer = inquiry !== undefined && inquiry.sequence === message.sequence
       if (isAnswer) state.inquiries.delete(from.hex)
       if (message.ready && Ownership.isAlone(state)) {
-        // Two rings meet, and this one is a single Node: it gives way, of two single ones the one with the larger id. Rule S1.
-        const givesWay = message.leaves.length > 0 || NodeId.compare(from.id, state.self.id) < 0
-        if (isAnswer && inquiry.wantsLeaves && givesWay) giveWay(state, now, from, out)
+        const isKnown = isAnswer && inquiry.wantsLeaves
+        if (isKnown && Merge.isOutranked(state, from, message.leaves)) giveWay(state, now, from, out)
         return
       }
       onReadiness(state, now, from, message.ready, isAnswer ? now - inquiry.askedAt : undefined, out)

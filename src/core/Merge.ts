@@ -46,6 +46,16 @@ export const look = (state: State, out: Array<Output>): void => {
 }
 
 /**
+ * Whether a ring of one gives way to a ready Node that answered with these
+ * leaves: always to a larger ring, and of two single Nodes the one with the larger id. Rule S1.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isOutranked = (state: State, by: Node.Node, leaves: ReadonlyArray<Node.Node>): boolean =>
+  leaves.length > 0 || NodeId.compare(by.id, state.self.id) < 0
+
+/**
  * A Node found this one in its gap. Returns whether this one gives way.
  *
  * @category transitions

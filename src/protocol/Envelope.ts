@@ -14,7 +14,9 @@
  *
  * @since 0.1.0
  */
+import type * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
+import type { Outgoing } from "./Message.ts"
 
 /**
  * What a sender is promised.
@@ -89,6 +91,30 @@ export const make = (header: Header, value: Uint8Array): Uint8Array<ArrayBuffer>
   frame.set(value, headerSize)
   return frame
 }
+
+/**
+ * Makes the frame of a sender's own message.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromSender = (
+  sender: Node.Node,
+  { key, purpose, value }: Outgoing,
+  deliveryClass: DeliveryClass,
+  counter: number,
+  floor: number
+): Uint8Array<ArrayBuffer> =>
+  make({
+    deliveryClass,
+    purpose,
+    key,
+    origin: sender.id,
+    via: sender.id,
+    incarnation: sender.incarnation,
+    counter,
+    floor
+  }, value)
 
 /**
  * Whether a frame is a well-formed envelope: complete, of a known class, with whole numbers.
