@@ -27,7 +27,7 @@ import type * as Credentials from "./protocol/Credentials.ts"
 import * as Envelope from "./protocol/Envelope.ts"
 import type * as Frame from "./protocol/Frame.ts"
 import type { Refused } from "./protocol/Handshake.ts"
-import { check, type MessageRejected, type NotConfirmed, type Outgoing, type Receipt } from "./protocol/Message.ts"
+import { encode, type MessageRejected, type NotConfirmed, type Outgoing, type Receipt } from "./protocol/Message.ts"
 import * as Node from "./ring/Node.ts"
 import * as Link from "./transport/Link.ts"
 import { type ConnectionError, type DialError, Transport } from "./transport/Transport.ts"
@@ -137,7 +137,7 @@ export const make: (
     const onFrame = (current: Session, frame: Frame.Frame): void => {
       switch (frame._tag) {
         case "Receipt": {
-          const entry = Confirmations.resolve(confirmations, now(), frame.receipt.counter)
+          const entry = Confirmations.resolve(confirmations, now(), frame.receipt.counter, frame.receipt.incarnation)
           if (entry === undefined) return
           Waiting.receive(entry, frame.receipt, now())
           return leaveRoom()
@@ -234,8 +234,7 @@ export const make: (
     return Client.of({
       connected: Deferred.await(connected),
       sendConfirmed: Effect.fnUntraced(function*(message, sendOptions) {
-        const problem = check(message, config.maxValueSize)
-        if (problem !== undefined) return yield* problem
+        const raw = yield* Effect.fromResult(encode(message, config.maxValueSize))
         while (!hasRoom()) {
           room.closeUnsafe()
           yield* room.await
@@ -253,7 +252,7 @@ export const make: (
           now(),
           now() + deadline,
           waiting,
-          (counter, floor) => Envelope.fromSender(self, message, "confirmed", counter, floor)
+          (counter, floor) => Envelope.fromSender(self, raw, "confirmed", counter, floor)
         )
         transmit(entry, entry.frame)
         return yield* Deferred.await(waiting.deferred)

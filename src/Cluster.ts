@@ -3,17 +3,16 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as SecureRandom from "effect/crypto/SecureRandom"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
@@ -30,21 +29,28 @@ import { Router } from "./actors/Router.ts"
 import * as StateTables from "./actors/StateTables.ts"
 import { Upcalls } from "./actors/Upcalls.ts"
 import type * as Application from "./Application.ts"
+import * as Applications from "./Applications.ts"
+import * as Liveness from "./core/Liveness.ts"
 import * as Membership from "./core/Membership.ts"
 import * as Address from "./protocol/Address.ts"
-import { ClusterConfig, defaults } from "./protocol/ClusterConfig.ts"
+import { check as checkSettings, type ClusterConfig, defaults } from "./protocol/ClusterConfig.ts"
 import type { ClusterEvent } from "./protocol/ClusterEvent.ts"
 import * as Credentials from "./protocol/Credentials.ts"
 import * as Handshake from "./protocol/Handshake.ts"
 import {
-  check,
+  type Definition,
+  type DeliveryClass,
+  encode,
   type Message,
-  type MessageRejected,
+  MessageRejected,
   type NotConfirmed,
   type Outgoing,
+  type PurposeTaken,
+  type Raw,
   type Receipt
 } from "./protocol/Message.ts"
 import * as LeafSet from "./ring/LeafSet.ts"
+import { nextHop } from "./ring/NextHop.ts"
 import * as Node from "./ring/Node.ts"
 import * as NodeId from "./ring/NodeId.ts"
 import type { Identity } from "./transport/Link.ts"
@@ -60,7 +66,7 @@ export type { ClusterEvent } from "./protocol/ClusterEvent.ts"
  * @since 0.1.0
  */
 export class Cluster extends Context.Service<Cluster, {
-  /** This Node, with the port that is really bound. */
+  /** This Node, with the port that is really bound. Its incarnation may rise while it joins (rule J8). */
   readonly node: Node.Node
   /** Completes when this Node is ready: it has joined, and answers for its part of the ring. */
   readonly ready: Effect.Effect<void, JoinFailed>
@@ -68,23 +74,50 @@ export class Cluster extends Context.Service<Cluster, {
   readonly isReady: Effect.Effect<boolean>
   /** Whether it is the root of a key now. */
   readonly covers: (key: NodeId.NodeId) => Effect.Effect<boolean>
+  /** The Node to which a message for a key would go next from here; none when this Node is its root, or knows nobody closer. Sends nothing. */
+  readonly route: (key: NodeId.NodeId) => Effect.Effect<Option.Option<Node.Node>>
   /** Sends a message towards its key; completes when this Node has taken custody. Waits while the Node is full. */
-  readonly send: (message: Outgoing) => Effect.Effect<void, MessageRejected>
+  readonly send: (message: Outgoing, options?: SendOptions) => Effect.Effect<void, MessageRejected>
   /** Sends many messages, in order; completes when all are taken. A message that cannot be sent stops all before any is taken. */
-  readonly sendAll: (messages: ReadonlyArray<Outgoing>) => Effect.Effect<void, MessageRejected>
+  readonly sendAll: (
+    messages: ReadonlyArray<Outgoing>,
+    options?: SendOptions
+  ) => Effect.Effect<void, MessageRejected>
   /** Sends a message and waits for the receipt of its root; the deadline is 30 s when nothing else is said. */
   readonly sendConfirmed: (
     message: Outgoing,
     options?: { readonly deadline?: Duration.Input | undefined }
   ) => Effect.Effect<Receipt, MessageRejected | NotConfirmed>
-  /** The messages delivered at this Node from the moment of subscription on. A consumer that lags holds up deliveries, up to the Node's bounds. */
-  readonly deliveries: Stream.Stream<Message>
+  /**
+   * Sends a message to a Node, whoever is the root of its key, and waits for its receipt. Meant is this life of the Node:
+   * one that has started again is `Unreachable` under its old incarnation.
+   */
+  readonly sendDirect: (
+    node: Node.Node,
+    message: Outgoing,
+    options?: { readonly deadline?: Duration.Input | undefined }
+  ) => Effect.Effect<Receipt, MessageRejected | NotConfirmed>
+  /**
+   * The messages delivered at this Node from the moment of subscription on: all, as bytes, or those of a
+   * definition, decoded. A consumer that lags holds up deliveries, up to the Node's bounds.
+   */
+  readonly deliveries: {
+    (): Stream.Stream<Message>
+    <A>(definition: Definition<A>): Stream.Stream<Message<A>, PurposeTaken>
+  }
+  /** Registers an application as long as the scope is open. It hears of what happens from then on. */
+  readonly register: <A = Uint8Array, R = never>(
+    application: Application.Application<A, R>
+  ) => Effect.Effect<void, PurposeTaken, R | Scope.Scope>
   /** What happens at this Node, in order: the newest 1,024 events so far, and then what comes. */
   readonly events: Stream.Stream<ClusterEvent>
+  /** The leaf set; each side nearest first. */
   readonly leafSet: Effect.Effect<{
     readonly left: ReadonlyArray<Node.Node>
     readonly right: ReadonlyArray<Node.Node>
   }>
+  /** Every Node in this Node's tables: leaf set, routing table and neighborhood set. */
+  readonly nodes: Effect.Effect<ReadonlyArray<KnownNode>>
   /** How much is under way, and what happened at the bounds. */
   readonly statistics: Effect.Effect<Statistics>
   /** Leaves: stops to answer, hands over, and waits (at most 1 s) until the neighbours have closed the gap. Closing the scope does so too. */
@@ -119,8 +152,32 @@ export interface Options {
   readonly cluster?: string | undefined
   /** Default: none. */
   readonly credentials?: Credentials.Credentials | undefined
-  readonly application?: Application.Application | undefined
+  /** Registered from the start, so that it misses nothing. See `register` for further ones. */
+  readonly application?: Application.Any | undefined
   readonly config?: Partial<ClusterConfig> | undefined
+}
+
+/**
+ * How to send a message that nobody waits for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SendOptions {
+  /** Default `acknowledged`. */
+  readonly delivery?: Exclude<DeliveryClass, "confirmed"> | undefined
+}
+
+/**
+ * A Node in this Node's tables.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface KnownNode {
+  readonly node: Node.Node
+  /** Smoothed round trip in milliseconds, times 5 across Regions; `Infinity` while it is not measured. */
+  readonly proximity: number
 }
 
 /**
@@ -154,9 +211,6 @@ export class BadOption extends Schema.TaggedError<BadOption>()("BadOption", {
 /** Of a cluster, in characters: what the handshake carries. */
 const longestName = 64
 
-/** Events that a late subscriber still sees. */
-const replay = 1024
-
 /** How long a leaving Node waits for its neighbours, and then for what it still holds, in milliseconds. */
 const leavePatience = 800
 const drainPatience = 150
@@ -169,6 +223,38 @@ const drainPatience = 150
  */
 export const layer = (options: Options): Layer.Layer<Cluster, ListenError | BadOption, Transport> =>
   Layer.effect(Cluster, make(options))
+
+/**
+ * Registers an application with the Node of this context as long as the layer lives.
+ *
+ * **When to use**
+ *
+ * To embed what a larger service does with its messages: its handlers may use any service of the context.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Effect, Layer, Schema } from "effect"
+ * import { Cluster, Message, TcpTransport } from "effect-wendy"
+ *
+ * const Chat = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+ *
+ * const ChatLive = Cluster.layerApplication({
+ *   message: Chat,
+ *   onDeliver: (message) => Effect.log(message.value.text)
+ * }).pipe(
+ *   Layer.provideMerge(Cluster.layer({ port: 7001 })),
+ *   Layer.provide(TcpTransport.layer)
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerApplication = <A = Uint8Array, R = never>(
+  application: Application.Application<A, R>
+): Layer.Layer<never, PurposeTaken, Cluster | Exclude<R, Scope.Scope>> =>
+  Layer.effectDiscard(Effect.flatMap(Cluster, (cluster) => cluster.register(application)))
 
 /**
  * Runs a Node as long as the scope is open.
@@ -194,7 +280,7 @@ export const make: (
       maxConnections: config.maxConnections
     }).pipe(Effect.provideService(Scope.Scope, scope))
 
-    const self = yield* makeNode({
+    const initial = yield* makeNode({
       id: options.id ?? (yield* randomId),
       localHost,
       globalHost: options.globalHost ?? localHost,
@@ -202,25 +288,39 @@ export const make: (
       region: options.region ?? "",
       incarnation: yield* Clock.currentTimeMillis
     })
-    const events = yield* PubSub.sliding<ClusterEvent>({ capacity: replay * 8, replay })
-    const deliveries = yield* PubSub.bounded<Message>(config.maxDelivering)
-    const identity = yield* makeIdentity("member", self, options)
-    const others = seeds.filter((seed) => !isOwn(seed, self, bind))
-    const isFirst = seeds.length > 0 && isOwn(seeds[0]!, self, bind)
+    const identity = yield* makeIdentity("member", initial, options)
+    const others = seeds.filter((seed) => !isOwn(seed, initial, bind))
+    const isFirst = seeds.length > 0 && isOwn(seeds[0]!, initial, bind)
 
     let isEnded = false
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const ended = yield* Deferred.make<void>()
+    // In a fiber of its own, for whoever asks for the end may be a callback, whose fiber it ends.
+    const closeScope = Effect.suspend(() => {
+      fork(Effect.ensuring(Scope.close(scope, Exit.void), Deferred.succeed(ended, undefined)))
+      return Deferred.await(ended)
+    })
     const end = Effect.suspend(() => {
       isEnded = true
-      return Scope.close(scope, Exit.void)
+      return closeScope
     })
-    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const applications = yield* Applications.make({ config, end: () => fork(end) }).pipe(
+      Effect.provideService(Scope.Scope, scope)
+    )
+    if (options.application !== undefined) {
+      yield* applications.register(options.application).pipe(
+        // The first to be registered takes no other's purpose.
+        Effect.orDie,
+        Effect.provideService(Scope.Scope, scope)
+      )
+    }
     const context = yield* Layer.buildWithScope(
       makeActors({
-        self,
+        self: initial,
         identity,
         config,
         seed: yield* Random.nextInt,
-        upcalls: yield* makeUpcalls(options.application, config, events, deliveries, scope, () => fork(end)),
+        upcalls: applications.upcalls,
         listener,
         seeds: others,
         foundAfter: others.length === 0 ? 0 : isFirst ? config.seedPatience : undefined,
@@ -233,11 +333,9 @@ export const make: (
     const router = Context.get(context, Router)
     const links = Context.get(context, Links)
 
-    const leave = Effect.gen(function*() {
-      if (isEnded) return
-      isEnded = true
+    const leaving = Effect.gen(function*() {
       const left = yield* Effect.forkChild(
-        Stream.fromPubSub(events).pipe(
+        applications.events.pipe(
           Stream.filter((event) => event._tag === "Left"),
           Stream.take(1),
           Stream.runDrain
@@ -248,39 +346,88 @@ export const make: (
       yield* Effect.timeoutOption(Fiber.join(left), leavePatience)
       yield* Effect.timeoutOption(router.drained, drainPatience)
       links.closeAll()
-      yield* Scope.close(scope, Exit.void)
-    }).pipe(Effect.uninterruptible)
+      yield* closeScope
+    })
+    const leave = Effect.suspend(() => {
+      if (!isEnded) {
+        isEnded = true
+        fork(leaving)
+      }
+      return Deferred.await(ended)
+    })
     yield* Scope.addFinalizer(outer, leave)
 
-    const checked = (messages: ReadonlyArray<Outgoing>) => {
+    const covers = (key: NodeId.NodeId) => !isEnded && Membership.covers(membership, key, now())
+
+    /** The bytes of messages that may all be sent; else none is. */
+    const encodeAll = (messages: ReadonlyArray<Outgoing>): Effect.Effect<ReadonlyArray<Raw>, MessageRejected> => {
+      const encoded: Array<Raw> = []
       for (const message of messages) {
-        const problem = check(message, config.maxValueSize)
-        if (problem !== undefined) return Effect.fail(problem)
+        if ("definition" in message) {
+          const bound = applications.bind(message.definition)
+          if (Result.isFailure(bound)) {
+            return Effect.fail(new MessageRejected({ reason: "PurposeTaken", message: bound.failure.message }))
+          }
+        }
+        const raw = encode(message, config.maxValueSize)
+        if (Result.isFailure(raw)) return Effect.fail(raw.failure)
+        encoded.push(raw.success)
       }
-      return Effect.void
+      return Effect.succeed(encoded)
     }
 
+    const sendConfirmed = (message: Outgoing, deadline: Duration.Input | undefined, target?: Node.Node) =>
+      Effect.flatMap(encodeAll([message]), ([raw]) =>
+        router.sendConfirmed(
+          raw!,
+          deadline === undefined ? config.confirmDeadline : Duration.toMillis(deadline),
+          target
+        ))
+
+    const deliveries = <A>(definition?: Definition<A>) =>
+      definition === undefined
+        ? applications.deliveries
+        : Stream.unwrap(Effect.map(
+          Effect.suspend(() => Effect.fromResult(applications.bind(definition))),
+          () =>
+            Stream.filterMap(applications.deliveries, (message) =>
+              message.purpose === definition.purpose
+                ? Result.map(definition.decode(message.value), (value) => ({ ...message, value }))
+                : Result.fail(undefined))
+        ))
+
     return Cluster.of({
-      node: self,
+      get node() {
+        return membership.self
+      },
       ready: Context.get(context, Join).ready,
-      isReady: Effect.sync(() => Membership.isReady(membership, now())),
-      covers: (key) => Effect.sync(() => Membership.covers(membership, key, now())),
-      send: (message) => Effect.andThen(checked([message]), router.send([message])),
-      sendAll: (messages) => Effect.andThen(checked(messages), router.send(messages)),
-      sendConfirmed: (message, sendOptions) =>
-        Effect.andThen(
-          checked([message]),
-          router.sendConfirmed(
-            message,
-            sendOptions?.deadline === undefined ? config.confirmDeadline : Duration.toMillis(sendOptions.deadline)
-          )
+      isReady: Effect.sync(() => !isEnded && Membership.isReady(membership, now())),
+      covers: (key) => Effect.sync(() => covers(key)),
+      route: (key) =>
+        Effect.sync(() =>
+          covers(key)
+            ? Option.none()
+            : Option.fromUndefinedOr(nextHop(membership, key))
         ),
-      deliveries: Stream.fromPubSub(deliveries),
-      events: Stream.fromPubSub(events),
+      send: (message, sendOptions) =>
+        Effect.flatMap(encodeAll([message]), (raw) => router.send(raw, sendOptions?.delivery ?? "acknowledged")),
+      sendAll: (messages, sendOptions) =>
+        Effect.flatMap(encodeAll(messages), (raw) => router.send(raw, sendOptions?.delivery ?? "acknowledged")),
+      sendConfirmed: (message, sendOptions) => sendConfirmed(message, sendOptions?.deadline),
+      sendDirect: (node, message, sendOptions) => sendConfirmed(message, sendOptions?.deadline, node),
+      deliveries: deliveries as Cluster["Service"]["deliveries"],
+      register: applications.register,
+      events: applications.events,
       leafSet: Effect.sync(() => ({
         left: LeafSet.left(membership.leafSet),
         right: LeafSet.right(membership.leafSet)
       })),
+      nodes: Effect.sync(() =>
+        Array.from(membership.announced.values(), (node) => ({
+          node,
+          proximity: Liveness.proximityOf(membership, node)
+        }))
+      ),
       statistics: Effect.sync(() => ({
         ...counters,
         connections: links.count(),
@@ -315,73 +462,21 @@ const makeActors = (options: {
     Layer.provideMerge(Links.layer),
     Layer.provideMerge(Layer.mergeAll(
       Mailboxes.layer,
-      NodeState.layer(options),
+      NodeState.layer({
+        ...options,
+        onSlept: (milliseconds) =>
+          options.upcalls.event({
+            _tag: "Error",
+            error: "Slept",
+            message: `this machine slept for ${Math.round(milliseconds)} ms, or its clock was set forward: ` +
+              "what this Node answered for may be another's by now"
+          })
+      }),
       Layer.succeed(Upcalls, options.upcalls)
     )),
     // Every Node of a process has actors of its own.
     Layer.fresh
   )
-
-/** Calls the application, and feeds the streams. */
-const makeUpcalls = Effect.fnUntraced(function*(
-  application: Application.Application | undefined,
-  config: ClusterConfig,
-  events: PubSub.PubSub<ClusterEvent>,
-  deliveries: PubSub.PubSub<Message>,
-  scope: Scope.Scope,
-  kill: () => void
-) {
-  const pending = yield* Queue.sliding<ClusterEvent>(replay)
-
-  const call = (event: ClusterEvent): Effect.Effect<void> | undefined => {
-    switch (event._tag) {
-      case "NewLeaves":
-        return application?.onNewLeaves?.(event.left, event.right)
-      case "NodeJoined":
-        return application?.onNodeJoin?.(event.node)
-      case "NodeExited":
-        return application?.onNodeExit?.(event.node, event.reason)
-      case "Error":
-        return application?.onError?.(event)
-      default:
-        return undefined
-    }
-  }
-
-  if (application !== undefined) {
-    // One after another, so that an application sees things in order; a callback that fails harms only itself.
-    yield* Effect.gen(function*() {
-      while (true) {
-        const event = yield* Queue.take(pending)
-        // A callback may throw instead of returning an effect: that too is its own affair.
-        yield* Effect.ignoreCause(Effect.suspend(() => call(event) ?? Effect.void), { log: "Warn" })
-      }
-    }).pipe(Effect.forkIn(scope))
-  }
-
-  const event = (event: ClusterEvent): void => {
-    PubSub.publishUnsafe(events, event)
-    if (application !== undefined) Queue.offerUnsafe(pending, event)
-  }
-
-  return Upcalls.of({
-    event,
-    defect: (actor, cause) => {
-      event({ _tag: "Error", error: "Defect", message: `${actor} failed, so this Node ends: ${Cause.pretty(cause)}` })
-      kill()
-    },
-    deliver: (message) => {
-      const running = application?.onDeliver === undefined
-        ? undefined
-        : Effect.suspend(() => application.onDeliver!(message))
-      const isTaken = PubSub.publishUnsafe(deliveries, message)
-      const published = isTaken ? undefined : Effect.asVoid(PubSub.publish(deliveries, message))
-      if (running === undefined) return published
-      const bounded = Effect.timeout(running, config.deliverTimeout)
-      return published === undefined ? bounded : Effect.andThen(bounded, published)
-    }
-  })
-})
 
 /**
  * @internal
@@ -401,31 +496,40 @@ export const randomId = Effect.serviceOption(SecureRandom.SecureRandom).pipe(
  * @category constructors
  * @since 0.1.0
  */
-export const makeIdentity = (
+export const makeIdentity = Effect.fnUntraced(function*(
   role: "member" | "client",
   node: Node.Node,
-  options: Pick<Options, "cluster" | "credentials">
-): Effect.Effect<Identity, BadOption> =>
-  Effect.suspend(() => {
-    const cluster = options.cluster ?? "wendy"
-    if (cluster.length > longestName) {
-      return Effect.fail(
-        new BadOption({
-          option: "cluster",
-          message: `the name of the cluster has ${cluster.length} characters; at most ${longestName} are allowed`
-        })
-      )
-    }
-    const credentials = options.credentials ?? Credentials.none
-    return Effect.succeed({
-      role,
-      node,
-      cluster,
-      credentials: credentials._tag === "None" ? "none" : "passphrase",
-      proofKey: Handshake.makeProofKey(credentials, cluster),
-      nonce: randomId
+  options: Pick<Options, "cluster" | "credentials" | "config">
+): Effect.fn.Return<Identity, BadOption> {
+  const cluster = options.cluster ?? "wendy"
+  if (cluster.length > longestName) {
+    return yield* new BadOption({
+      option: "cluster",
+      message: `the name of the cluster has ${cluster.length} characters; at most ${longestName} are allowed`
     })
-  })
+  }
+  const common = { role, node, cluster, lease: options.config?.lease ?? defaults.lease, nonce: randomId }
+  const credentials = options.credentials ?? Credentials.none
+  if (credentials._tag !== "Custom") {
+    return {
+      ...common,
+      credentials: credentials._tag === "None" ? "none" : "passphrase",
+      proofKey: Handshake.makeProofKey(credentials, cluster)
+    }
+  }
+  // The one place that asks whether custom credentials may travel as the transport carries them.
+  if (!credentials.allowClear) {
+    return yield* new BadOption({
+      option: "credentials",
+      message: "these credentials would travel in clear, and whoever listens could record and replay them: " +
+        "use Credentials.passphrase, or allow it on a network that you trust with allowClear: true"
+    })
+  }
+  yield* Effect.logWarning("the credentials travel in clear: whoever listens can record and replay them")
+  // Half of the handshake, so that there is time left to tell the other end.
+  const patience = (options.config?.handshakeTimeout ?? defaults.handshakeTimeout) / 2
+  return { ...common, credentials: "custom", custom: credentials, patience }
+})
 
 const makeNode = (fields: ConstructorParameters<typeof Node.Node>[0]): Effect.Effect<Node.Node, BadOption> =>
   Effect.try({
@@ -437,10 +541,11 @@ const makeNode = (fields: ConstructorParameters<typeof Node.Node>[0]): Effect.Ef
  * @internal
  */
 export const checkConfig = (config: Partial<ClusterConfig> | undefined): Effect.Effect<ClusterConfig, BadOption> => {
-  const result = Schema.decodeUnknownResult(ClusterConfig)({ ...defaults, ...config })
-  return Result.isSuccess(result)
-    ? Effect.succeed(result.success)
-    : Effect.fail(new BadOption({ option: "config", message: String(result.failure.message) }))
+  const result = checkSettings(config ?? {})
+  if (Result.isSuccess(result)) return Effect.succeed(result.success)
+  const { message, problems } = result.failure
+  const field = problems.length === 1 ? problems[0].field : undefined
+  return Effect.fail(new BadOption({ option: field === undefined ? "config" : `config.${field}`, message }))
 }
 
 /**

@@ -23,6 +23,7 @@ import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import * as Link from "../transport/Link.ts"
 import { type Connection, ConnectionError, type DialError, Transport } from "../transport/Transport.ts"
+import * as Inspection from "./Inspection.ts"
 import { Mailboxes, offerFromPeer } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
 import { Upcalls } from "./Upcalls.ts"
@@ -90,6 +91,10 @@ interface Pending {
 
 /** Control frames that wait for a connection to be opened; further ones are lost and asked for again. */
 const maxQueued = 256
+
+/** Frames that are not for the Router. */
+const isApart = ({ _tag }: Frame.Frame): boolean =>
+  _tag === "Control" || _tag === "Bye" || _tag === "Query" || _tag === "Answer"
 
 const make = Effect.gen(function*() {
   const mailboxes = yield* Mailboxes
@@ -168,11 +173,18 @@ const make = Effect.gen(function*() {
     Effect.fnUntraced(function*(frames: ReadonlyArray<Frame.Frame>) {
       entry.usedAt = state.now()
       let data = frames
-      if (frames.some((frame) => frame._tag === "Control" || frame._tag === "Bye")) {
+      if (frames.some(isApart)) {
         const rest: Array<Frame.Frame> = []
         for (const frame of frames) {
           if (frame._tag === "Bye") {
             entry.saidBye = true
+          } else if (frame._tag === "Query") {
+            entry.link.sendControl(Frame.answer(Inspection.answer(state, frame.query)))
+            // An answer costs far more than its question: others have their turn, and an overfull link ends here.
+            yield* Effect.yieldNow
+          } else if (frame._tag === "Answer") {
+            // Nodes ask no questions of this kind: nobody waits for it.
+            continue
           } else if (frame._tag !== "Control") {
             rest.push(frame)
           } else if (entry.isMember) {
@@ -354,7 +366,8 @@ const make = Effect.gen(function*() {
 })
 
 /**
- * Whether what a dial met proves that no process, or not the one that was meant, listens there. Rule F1.
+ * Whether what a dial met proves that no process, or not the one that was meant, listens there. Rule F1. Credentials may be
+ * refused for a moment by the very life that was meant, and a full Node is a living one: neither proves anything.
  *
  * @category getters
  * @since 0.1.0
@@ -362,4 +375,4 @@ const make = Effect.gen(function*() {
 export const isProofOfDeath = (error: ConnectError): boolean =>
   error._tag === "DialError"
     ? error.reason === "Refused"
-    : error._tag === "Refused" && error.reason !== "full"
+    : error._tag === "Refused" && error.reason !== "full" && error.reason !== "credentials"

@@ -15,7 +15,8 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type { Input } from "../core/MembershipState.ts"
-import type { Frame } from "../protocol/Frame.ts"
+import type { Forwarding, Token } from "../core/Routing.ts"
+import type { Frame, Outcome } from "../protocol/Frame.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Waiting } from "./Waiting.ts"
 
@@ -38,8 +39,10 @@ export type RouterInput =
   | { readonly _tag: "LinkDown"; readonly link: number }
   | { readonly _tag: "DialFailed"; readonly node: Node.Node }
   | { readonly _tag: "OwnershipChanged" }
-  /** Acknowledged messages of this Node: makers of their frames. */
+  /** Messages of this Node that nobody waits for. */
   | { readonly _tag: "Send"; readonly frames: ReadonlyArray<Uint8Array> }
+  /** An application has said what becomes of a message that passes through. */
+  | { readonly _tag: "Forwarded"; readonly token: Token; readonly forwarding: Forwarding }
   | {
     readonly _tag: "SendConfirmed"
     readonly make: (counter: number, floor: number) => Uint8Array
@@ -49,7 +52,7 @@ export type RouterInput =
   | {
     readonly _tag: "Finished"
     readonly frame: Uint8Array
-    readonly delivered: boolean
+    readonly outcome: Outcome
   }
   | { readonly _tag: "Woken" }
 

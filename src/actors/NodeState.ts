@@ -7,7 +7,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -18,6 +17,7 @@ import * as Routing from "../core/Routing.ts"
 import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Identity } from "../transport/Link.ts"
+import * as NodeClock from "./NodeClock.ts"
 import type { Waiting } from "./Waiting.ts"
 
 /**
@@ -48,10 +48,11 @@ export interface Counters {
  * @since 0.1.0
  */
 export class NodeState extends Context.Service<NodeState, {
+  /** This Node as it is now: its incarnation may rise while it joins (rule J8). */
   readonly self: Node.Node
   readonly config: ClusterConfig
   readonly identity: Identity
-  /** Milliseconds on the monotonic clock. */
+  /** Milliseconds of this Node's clock; see `NodeClock`. */
   readonly now: () => number
   readonly membership: MembershipState.State
   readonly routing: Routing.State
@@ -64,18 +65,33 @@ export class NodeState extends Context.Service<NodeState, {
     readonly config: ClusterConfig
     readonly identity: Identity
     readonly seed: number
+    /** This machine slept for so many milliseconds. */
+    readonly onSlept: (milliseconds: number) => void
   }): Layer.Layer<NodeState> =>
     Layer.effect(
       NodeState,
       Effect.gen(function*() {
-        const clock = yield* Clock.Clock
-        const { config, identity, seed, self } = options
+        const { config, identity, seed } = options
+        const membership = MembershipState.make(options.self, { ...config, jitter: config.joinJitter }, seed)
+        const clock = yield* NodeClock.make(config.margin)
+        const { onSlept } = options
         return NodeState.of({
-          self,
+          get self() {
+            return membership.self
+          },
           config,
-          identity,
-          now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000,
-          membership: MembershipState.make(self, { ...config, jitter: config.joinJitter }, seed),
+          identity: {
+            ...identity,
+            get node() {
+              return membership.self
+            }
+          },
+          now: () => {
+            const slept = NodeClock.noticeSleep(clock)
+            if (slept > 0) onSlept(slept)
+            return NodeClock.now(clock)
+          },
+          membership,
           routing: Routing.make(config),
           deduplication: Deduplication.make(),
           confirmations: Confirmations.make(),

@@ -9,8 +9,6 @@
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as FiberSet from "effect/FiberSet"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -21,9 +19,17 @@ import * as Membership from "../core/Membership.ts"
 import * as Routing from "../core/Routing.ts"
 import * as Envelope from "../protocol/Envelope.ts"
 import * as Frame from "../protocol/Frame.ts"
-import { lowestPurpose, MessageRejected, type NotConfirmed, type Outgoing, type Receipt } from "../protocol/Message.ts"
+import {
+  type DeliveryClass,
+  lowestPurpose,
+  type Message,
+  MessageRejected,
+  type NotConfirmed,
+  type Raw,
+  type Receipt
+} from "../protocol/Message.ts"
 import { nextHop } from "../ring/NextHop.ts"
-import type * as Node from "../ring/Node.ts"
+import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes, type RouterInput } from "./Mailboxes.ts"
@@ -38,10 +44,17 @@ import * as Waiting from "./Waiting.ts"
  * @since 0.1.0
  */
 export class Router extends Context.Service<Router, {
-  /** Takes custody of acknowledged messages, waiting while the Node is full. Purposes and sizes have been checked. */
-  readonly send: (messages: ReadonlyArray<Outgoing>) => Effect.Effect<void, MessageRejected>
-  /** Sends one message and waits for the root's receipt; the deadline is in milliseconds. */
-  readonly sendConfirmed: (message: Outgoing, deadline: number) => Effect.Effect<Receipt, NotConfirmed>
+  /** Takes messages, waiting while the Node is full. Purposes and sizes have been checked. */
+  readonly send: (
+    messages: ReadonlyArray<Raw>,
+    deliveryClass: Exclude<DeliveryClass, "confirmed">
+  ) => Effect.Effect<void, MessageRejected>
+  /** Sends one message, to its root or to `target`, and waits for the receipt; the deadline is in milliseconds. */
+  readonly sendConfirmed: (
+    message: Raw,
+    deadline: number,
+    target?: Node.Node
+  ) => Effect.Effect<Receipt, NotConfirmed>
   /** Completes when nothing is in custody. */
   readonly drained: Effect.Effect<void>
 }>()("effect-wendy/actors/Router") {
@@ -62,9 +75,7 @@ const make = Effect.gen(function*() {
   const mailboxes = yield* Mailboxes
   const state = yield* NodeState
   const upcalls = yield* Upcalls
-  const { config, confirmations, counters, deduplication, membership, now, routing, self } = state
-  const fibers = yield* FiberSet.make<void>()
-  const fork = yield* FiberSet.runtime(fibers)<never>()
+  const { config, confirmations, counters, deduplication, membership, now, routing } = state
 
   /** Own messages that no other Node has taken yet, their bytes, and the gate at which further ones wait. */
   let own = 0
@@ -108,8 +119,27 @@ const make = Effect.gen(function*() {
       entry.inCustody = false
       leaveOwn(entry.frame.length)
     },
+    forward: (frame, next, token) => {
+      if (Envelope.purpose(frame) < lowestPurpose) return "forward"
+      const answer = (forward: Raw | "forward" | "drop") =>
+        typeof forward === "string" ? forward : Envelope.withContents(frame, forward)
+      const forward = upcalls.forward(
+        messageOf(frame),
+        next,
+        (forward) => Queue.offerUnsafe(mailboxes.router, { _tag: "Forwarded", token, forwarding: answer(forward) })
+      )
+      return forward === undefined ? "wait" : answer(forward)
+    },
+    unreachable: (frame, target) => {
+      const entry = Confirmations.resolve(confirmations, time, Envelope.counter(frame), Envelope.incarnation(frame))
+      if (entry !== undefined) Waiting.unreachable(entry, target)
+    },
     dropped: (frame, reason) => {
       counters.dropped++
+      if (reason === "byApplication") {
+        if (Envelope.deliveryClass(frame) === "confirmed") sendReceipt(frame, "dropped")
+        return
+      }
       upcalls.event({
         _tag: "Error",
         error: reason === "heldTooLong" ? "HeldTooLong" : "TooManyHops",
@@ -146,7 +176,7 @@ const make = Effect.gen(function*() {
         if (outcome === "new") return upcall(frame)
         if (outcome === "expired") counters.expired++
         else counters.duplicates++
-        if (outcome === "delivered" || outcome === "failed") sendReceipt(frame, outcome === "delivered")
+        if (outcome !== "expired" && outcome !== "running") sendReceipt(frame, outcome)
         return finished()
       }
       case "acknowledged": {
@@ -166,35 +196,33 @@ const make = Effect.gen(function*() {
     }
   }
 
+  const messageOf = (frame: Uint8Array): Message => ({
+    key: Envelope.key(frame),
+    purpose: Envelope.purpose(frame),
+    value: Envelope.value(frame),
+    from: Envelope.via(frame),
+    hops: Envelope.hops(frame),
+    isDirect: Envelope.isDirect(frame)
+  })
+
   const upcall = (frame: Uint8Array): void => {
-    const running = upcalls.deliver({
-      key: Envelope.key(frame),
-      purpose: Envelope.purpose(frame),
-      value: Envelope.value(frame),
-      from: Envelope.via(frame),
-      hops: Envelope.hops(frame)
-    })
-    if (running === undefined) return afterUpcall(frame, true)
-    fork(
-      Effect.exit(running).pipe(
-        Effect.flatMap((exit) =>
-          Queue.offer(mailboxes.router, { _tag: "Finished", frame, delivered: Exit.isSuccess(exit) })
-        ),
-        Effect.asVoid
-      )
+    const outcome = upcalls.deliver(
+      messageOf(frame),
+      (outcome) => Queue.offerUnsafe(mailboxes.router, { _tag: "Finished", frame, outcome })
     )
+    if (outcome !== undefined) afterUpcall(frame, outcome)
   }
 
-  const afterUpcall = (frame: Uint8Array, delivered: boolean): void => {
+  const afterUpcall = (frame: Uint8Array, outcome: Frame.Outcome): void => {
     if (Envelope.deliveryClass(frame) === "confirmed") {
       Deduplication.finishConfirmed(
         deduplication,
         Envelope.origin(frame),
         Envelope.incarnation(frame),
         Envelope.counter(frame),
-        delivered ? "delivered" : "failed"
+        outcome
       )
-      sendReceipt(frame, delivered)
+      sendReceipt(frame, outcome)
     }
     finished()
   }
@@ -203,37 +231,36 @@ const make = Effect.gen(function*() {
   // receipts
   // ---------------------------------------------------------------------------
 
-  const sendReceipt = (frame: Uint8Array, delivered: boolean): void =>
+  const sendReceipt = (frame: Uint8Array, outcome: Frame.Outcome): void =>
     passReceipt({
       origin: Envelope.origin(frame),
       via: Envelope.via(frame),
       incarnation: Envelope.incarnation(frame),
       counter: Envelope.counter(frame),
-      root: self.id,
+      root: state.self.id,
       hops: Envelope.hops(frame),
-      delivered
+      outcome
     })
 
   /** To the Node that sent the message or accepted it: over an open link, to a known address, or routed to its id. Rule C3. */
   const passReceipt = (receipt: Frame.ReceiptFrame): void => {
-    if (NodeId.equals(receipt.via, self.id)) return onReceipt(receipt)
+    if (NodeId.equals(receipt.via, state.self.id)) return onReceipt(receipt)
     const bytes = Frame.receipt(receipt)
     const link = links.linkTo(receipt.via)
     if (link !== undefined) return links.transmit(link, bytes)
     const known = Liveness.known(membership, receipt.via)
     if (known !== undefined) links.dial(known)
     const message = { key: receipt.via, purpose: receiptPurpose, value: bytes }
-    Routing.send(routing, view, time, Envelope.fromSender(self, message, "atMostOnce", 0, 0), undefined, sink)
+    Routing.send(routing, view, time, Envelope.fromSender(state.self, message, "atMostOnce", 0, 0), undefined, sink)
   }
 
   const onReceipt = (receipt: Frame.ReceiptFrame): void => {
-    if (!NodeId.equals(receipt.origin, self.id)) {
+    if (!NodeId.equals(receipt.origin, state.self.id)) {
       const link = clients.get(receipt.origin.hex)
       if (link !== undefined) links.transmit(link, Frame.receipt(receipt))
       return
     }
-    if (receipt.incarnation !== self.incarnation) return
-    const entry = Confirmations.resolve(confirmations, time, receipt.counter)
+    const entry = Confirmations.resolve(confirmations, time, receipt.counter, receipt.incarnation)
     if (entry === undefined) return
     Waiting.receive(entry, receipt, time)
   }
@@ -244,8 +271,17 @@ const make = Effect.gen(function*() {
 
   const begin = (input: Extract<RouterInput, { readonly _tag: "SendConfirmed" }>): void => {
     const entry = Confirmations.begin(confirmations, time, input.deadline, input.waiting, input.make)
+    launch(entry, entry.frame)
+  }
+
+  const launch = (entry: Confirmations.Unresolved<Waiting.Waiting>, frame: Uint8Array): void => {
+    const { target } = entry.context
     entry.inCustody = true
-    Routing.send(routing, view, time, entry.frame, entry, sink)
+    if (target === undefined || Node.isSameLife(target, state.self)) {
+      Routing.send(routing, view, time, frame, entry, sink)
+    } else {
+      Routing.sendDirect(routing, view, time, frame, entry, target, sink)
+    }
   }
 
   const serveBacklog = (): void => {
@@ -258,8 +294,7 @@ const make = Effect.gen(function*() {
     for (const entry of again) {
       own++
       ownBytes += entry.frame.length
-      entry.inCustody = true
-      Routing.send(routing, view, time, Confirmations.copy(confirmations, entry), entry, sink)
+      launch(entry, Confirmations.copy(confirmations, entry))
     }
     expired.forEach(Waiting.expire)
   }
@@ -276,8 +311,8 @@ const make = Effect.gen(function*() {
           if (client !== undefined) {
             // A client speaks for itself alone; its receipts come back through this Node.
             if (!NodeId.equals(Envelope.origin(frame.frame), client.id)) break
-            if (Envelope.purpose(frame.frame) < lowestPurpose) break
-            Envelope.setVia(frame.frame, self.id)
+            if (Envelope.purpose(frame.frame) < lowestPurpose || Envelope.isDirect(frame.frame)) break
+            Envelope.setVia(frame.frame, state.self.id)
             Envelope.setHops(frame.frame, 0)
           }
           Routing.receive(routing, view, time, link, frame.frame, sink)
@@ -339,7 +374,9 @@ const make = Effect.gen(function*() {
         return
       }
       case "Finished":
-        return afterUpcall(input.frame, input.delivered)
+        return afterUpcall(input.frame, input.outcome)
+      case "Forwarded":
+        return Routing.forwarded(routing, view, time, input.token, input.forwarding, sink)
       case "Woken":
         return wake()
     }
@@ -369,7 +406,7 @@ const make = Effect.gen(function*() {
   }).pipe(supervise("Router", upcalls), Effect.forkScoped)
 
   /** Waits until own messages have room, and takes them: between the two nothing else runs. */
-  const enter = (messages: ReadonlyArray<Outgoing>, then: () => unknown) =>
+  const enter = (messages: ReadonlyArray<Raw>, then: () => unknown) =>
     Effect.gen(function*() {
       while (!hasRoom()) {
         room.closeUnsafe()
@@ -381,13 +418,13 @@ const make = Effect.gen(function*() {
     })
 
   return Router.of({
-    send: Effect.fnUntraced(function*(messages) {
+    send: Effect.fnUntraced(function*(messages, deliveryClass) {
       for (let from = 0; from < messages.length; from += chunk) {
         const part = messages.slice(from, from + chunk)
         yield* enter(part, () => {
           Queue.offerUnsafe(mailboxes.router, {
             _tag: "Send",
-            frames: part.map((message) => Envelope.fromSender(self, message, "acknowledged", counter++, 0))
+            frames: part.map((message) => Envelope.fromSender(state.self, message, deliveryClass, counter++, 0))
           })
         })
         if (isEnded) {
@@ -395,16 +432,17 @@ const make = Effect.gen(function*() {
         }
       }
     }),
-    sendConfirmed: (message, deadline) =>
+    sendConfirmed: (message, deadline, target) =>
       Effect.suspend(() => {
-        const waiting = Waiting.make()
+        const waiting = Waiting.make(target)
         return enter([message], () => {
           if (isEnded) return Waiting.close(waiting)
           Queue.offerUnsafe(mailboxes.router, {
             _tag: "SendConfirmed",
             deadline: now() + deadline,
             waiting,
-            make: (counter, floor) => Envelope.fromSender(self, message, "confirmed", counter, floor)
+            make: (counter, floor) =>
+              Envelope.fromSender(state.self, message, "confirmed", counter, floor, target !== undefined)
           })
         }).pipe(Effect.andThen(Deferred.await(waiting.deferred)))
       }),

@@ -33,7 +33,7 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
     const mailboxes = yield* Mailboxes
     const state = yield* NodeState
     const upcalls = yield* Upcalls
-    const { membership, self } = state
+    const { membership } = state
 
     const isNeighbour = (node: Node.Node): boolean =>
       Node.isSameLife(node, membership.predecessor.node) || Node.isSameLife(node, membership.successor.node)
@@ -43,7 +43,7 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
       if (message._tag === "InsertAck" || message._tag === "CommitAck") {
         links.sendDelivered(
           to,
-          Deduplication.handOver(state.deduplication, (key) => NodeId.isCloser(key, to.id, self.id))
+          Deduplication.handOver(state.deduplication, (key) => NodeId.isCloser(key, to.id, membership.self.id))
         )
       }
       if (message._tag === "Leaving" && isNeighbour(to)) {
@@ -80,7 +80,11 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
           if (event.reason === "failed") links.abandon(event.node)
           return upcalls.event(event)
         }
+        case "IncarnationRaised":
+          // Every handshake so far named the earlier life.
+          return links.closeAll()
         case "NodeJoined":
+        case "Heartbeat":
         case "Left":
           return upcalls.event(event)
       }

@@ -7,7 +7,9 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { ClusterEvent } from "../protocol/ClusterEvent.ts"
-import type { Message } from "../protocol/Message.ts"
+import type { Outcome } from "../protocol/Frame.ts"
+import type { Message, Raw } from "../protocol/Message.ts"
+import type * as Node from "../ring/Node.ts"
 
 /**
  * What the actors tell the floor above.
@@ -17,11 +19,19 @@ import type { Message } from "../protocol/Message.ts"
  */
 export class Upcalls extends Context.Service<Upcalls, {
   /**
-   * A message has reached its root. `undefined` when nothing more is to be done,
-   * else an effect that ends when the application is done with it, and fails when
-   * the application did.
+   * A message has reached its root. The outcome when the applications are done with
+   * it at once, else `undefined`, and `done` is called with it later, once.
    */
-  readonly deliver: (message: Message) => Effect.Effect<void, unknown> | undefined
+  readonly deliver: (message: Message, done: (outcome: Outcome) => void) => Outcome | undefined
+  /**
+   * A message is about to be sent on from here. As `deliver`; answers with a
+   * message that goes on in its place, or whether it goes on at all.
+   */
+  readonly forward: (
+    message: Message,
+    next: Node.Node,
+    done: (forward: Raw | "forward" | "drop") => void
+  ) => Raw | "forward" | "drop" | undefined
   /** Something happened. Must return at once. */
   readonly event: (event: ClusterEvent) => void
   /** An actor failed as it never should. A Node without it would be a hole in the ring: the Node must end. */

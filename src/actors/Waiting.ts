@@ -6,8 +6,10 @@
 import * as Deferred from "effect/Deferred"
 import * as Exit from "effect/Exit"
 import type { Unresolved } from "../core/Confirmations.ts"
-import type { ReceiptFrame } from "../protocol/Frame.ts"
+import type { Outcome, ReceiptFrame } from "../protocol/Frame.ts"
 import { NotConfirmed, type Receipt } from "../protocol/Message.ts"
+import type * as Node from "../ring/Node.ts"
+import type * as NodeId from "../ring/NodeId.ts"
 
 /**
  * Somebody who waits for a receipt.
@@ -17,6 +19,8 @@ import { NotConfirmed, type Receipt } from "../protocol/Message.ts"
  */
 export interface Waiting {
   readonly deferred: Deferred.Deferred<Receipt, NotConfirmed>
+  /** Of a direct message: where it goes. */
+  readonly target: Node.Node | undefined
 }
 
 /**
@@ -25,7 +29,11 @@ export interface Waiting {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): Waiting => ({ deferred: Deferred.makeUnsafe() })
+export const make = (target?: Node.Node): Waiting => ({ deferred: Deferred.makeUnsafe(), target })
+
+const fail = ({ deferred }: Waiting, reason: NotConfirmed["reason"], message: string): void => {
+  Deferred.doneUnsafe(deferred, Exit.fail(new NotConfirmed({ reason, message })))
+}
 
 /**
  * The receipt came, for better or worse.
@@ -33,19 +41,44 @@ export const make = (): Waiting => ({ deferred: Deferred.makeUnsafe() })
  * @category outcomes
  * @since 0.1.0
  */
-export const receive = (entry: Unresolved<Waiting>, { delivered, hops, root }: ReceiptFrame, now: number): void => {
-  Deferred.doneUnsafe(
-    entry.context.deferred,
-    delivered
-      ? Exit.succeed({ root, hops, roundTrip: now - entry.sentAt })
-      : Exit.fail(
-        new NotConfirmed({
-          reason: "DeliveryFailed",
-          message: `the application at ${root.hex} failed, or took too long`
-        })
-      )
-  )
+export const receive = (entry: Unresolved<Waiting>, { hops, outcome, root }: ReceiptFrame, now: number): void => {
+  if (outcome === "delivered") {
+    const receipt: Receipt = { root, hops, roundTrip: now - entry.sentAt }
+    Deferred.doneUnsafe(entry.context.deferred, Exit.succeed(receipt))
+  } else {
+    fail(entry.context, ...explain(outcome, root))
+  }
 }
+
+const explain = (
+  outcome: Exclude<Outcome, "delivered">,
+  root: NodeId.NodeId
+): readonly [NotConfirmed["reason"], string] => {
+  switch (outcome) {
+    case "failed":
+      return ["DeliveryFailed", `the application at ${root.hex} failed, or took too long`]
+    case "undecodable":
+      return [
+        "BadValue",
+        `the value does not fit the definition that ${root.hex} has of this message: use the same on both ends`
+      ]
+    case "dropped":
+      return ["Dropped", `an application at ${root.hex} did not let the message pass`]
+  }
+}
+
+/**
+ * The Node to which a direct message was to go cannot be reached.
+ *
+ * @category outcomes
+ * @since 0.1.0
+ */
+export const unreachable = (entry: Unresolved<Waiting>, target: Node.Node): void =>
+  fail(
+    entry.context,
+    "Unreachable",
+    `${target.hex} cannot be reached, or this life of it has ended: take the Node as the cluster knows it now`
+  )
 
 /**
  * The deadline passed.
@@ -53,18 +86,13 @@ export const receive = (entry: Unresolved<Waiting>, { delivered, hops, root }: R
  * @category outcomes
  * @since 0.1.0
  */
-export const expire = (entry: Unresolved<Waiting>): void => {
-  Deferred.doneUnsafe(
-    entry.context.deferred,
-    Exit.fail(
-      new NotConfirmed({
-        reason: "Deadline",
-        message: `no receipt within ${Math.round(entry.deadline - entry.sentAt)} ms: ` +
-          "the message may or may not have been delivered"
-      })
-    )
+export const expire = (entry: Unresolved<Waiting>): void =>
+  fail(
+    entry.context,
+    "Deadline",
+    `no receipt within ${Math.round(entry.deadline - entry.sentAt)} ms: ` +
+      "the message may or may not have been delivered"
   )
-}
 
 /**
  * Whoever sent it has ended.
@@ -72,14 +100,9 @@ export const expire = (entry: Unresolved<Waiting>): void => {
  * @category outcomes
  * @since 0.1.0
  */
-export const close = ({ deferred }: Waiting): void => {
-  Deferred.doneUnsafe(
-    deferred,
-    Exit.fail(
-      new NotConfirmed({
-        reason: "Closed",
-        message: "the sender ended before the receipt came: the message may or may not have been delivered"
-      })
-    )
+export const close = (waiting: Waiting): void =>
+  fail(
+    waiting,
+    "Closed",
+    "the sender ended before the receipt came: the message may or may not have been delivered"
   )
-}

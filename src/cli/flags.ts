@@ -10,8 +10,10 @@ import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Address from "../protocol/Address.ts"
+import { type ClusterConfig, type Preset, presets } from "../protocol/ClusterConfig.ts"
 import * as Credentials from "../protocol/Credentials.ts"
-import { usage } from "./ProgramError.ts"
+import * as Settings from "../Settings.ts"
+import { type ProgramError, usage } from "./ProgramError.ts"
 
 /**
  * A switch that is off unless it is given.
@@ -67,22 +69,14 @@ export const int = (
     )
   )
 
-const units = { ms: "millis", s: "seconds", m: "minutes", h: "hours" } as const
-
 /**
  * Reads a length of time: `500ms`, `30s`, `2m`, `1h`, or as Effect writes it, `30 seconds`.
  *
  * @category conversions
  * @since 0.1.0
  */
-export const parseDuration = (text: string): Option.Option<Duration.Duration> => {
-  const short = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/.exec(text)
-  const input = short === null ? text : `${short[1]} ${units[short[2] as keyof typeof units]}`
-  return Option.filter(
-    Duration.fromInput(input as Duration.Input),
-    (duration) => Duration.isFinite(duration) && Duration.isGreaterThan(duration, Duration.zero)
-  )
-}
+export const parseDuration = (text: string): Option.Option<Duration.Duration> =>
+  Settings.parseTime(text).pipe(Option.filter((millis) => millis > 0), Option.map(Duration.millis))
 
 /**
  * A length of time with its unit.
@@ -136,3 +130,46 @@ export const credentials = Effect.fnUntraced(function*(file: Option.Option<strin
   }
   return Credentials.passphrase(Redacted.make(passphrase))
 })
+
+/**
+ * The numbers of a Node: a preset, a file, single ones.
+ *
+ * @category flags
+ * @since 0.1.0
+ */
+export const settingFlags = {
+  preset: Flag.Literals("preset", Object.keys(presets) as ReadonlyArray<Preset>).pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("The settings to start from (lan); the same for all Nodes of a cluster"),
+    Flag.optional
+  ),
+  config: Flag.String("config").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("A JSON file with settings, such as {\"lease\": \"10s\", \"maxValueSize\": \"64KiB\"}"),
+    Flag.optional
+  ),
+  set: Flag.String("set").pipe(
+    Flag.withMetavar("FIELD=VALUE"),
+    Flag.withDescription(
+      "One setting, such as lease=10s; may be given several times. Counts before WENDY_LEASE, that before --config"
+    ),
+    Flag.atLeast(0)
+  )
+}
+
+/**
+ * Puts the settings together that flags, file and environment give.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const settings = (flags: {
+  readonly preset: Option.Option<Preset>
+  readonly config: Option.Option<string>
+  readonly set: ReadonlyArray<string>
+}): Effect.Effect<ClusterConfig, ProgramError, FileSystem.FileSystem> =>
+  Settings.load({
+    preset: Option.getOrUndefined(flags.preset),
+    file: Option.getOrUndefined(flags.config),
+    set: flags.set
+  }).pipe(Effect.mapError(({ message }) => usage(message)))

@@ -22,6 +22,8 @@ import { demo } from "./demo.ts"
 import { node } from "./node.ts"
 import * as Output from "./Output.ts"
 import { ExitCode, type NotDone, type ProgramError } from "./ProgramError.ts"
+import { ring } from "./ring.ts"
+import { route } from "./route.ts"
 import { send } from "./send.ts"
 
 /**
@@ -47,12 +49,14 @@ const wendy = Command.make("wendy").pipe(
   Command.withDescription(
     "An overlay of servers that find each other and bring each message to the live Node closest to its key."
   ),
-  Command.withSubcommands([demo, node, send]),
+  Command.withSubcommands([demo, node, send, route, ring]),
   Command.withExamples([
     { command: "wendy demo", description: "See it work: Nodes, messages, kills and joins on this machine" },
     { command: "wendy node --port 7001", description: "Start a ring" },
     { command: "wendy node --join 127.0.0.1:7001", description: "Join it" },
-    { command: "wendy send --to 127.0.0.1:7001 --key room:42 hello", description: "Send a message" }
+    { command: "wendy send --to 127.0.0.1:7001 --key room:42 hello", description: "Send a message" },
+    { command: "wendy route --to 127.0.0.1:7001 room:42", description: "Show the way of a key" },
+    { command: "wendy ring --to 127.0.0.1:7001", description: "Show every Node, and whether all agree" }
   ])
 )
 

@@ -14,9 +14,10 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Net from "node:net"
 import * as Cluster from "../Cluster.ts"
+import type { Preset } from "../protocol/ClusterConfig.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import * as Tcp from "../transport/Tcp.ts"
-import { addresses, credentials, duration, int, json, membership } from "./flags.ts"
+import { addresses, credentials, duration, int, json, membership, settingFlags, settings } from "./flags.ts"
 import * as Lines from "./node/lines.ts"
 import { Output } from "./Output.ts"
 import { fromCluster, usage } from "./ProgramError.ts"
@@ -67,6 +68,7 @@ export const node = Command.make(
       Flag.optional
     ),
     ...membership,
+    ...settingFlags,
     joinTimeout: duration("join-timeout", "Give up joining after this long; without it, try for ever").pipe(
       Flag.optional
     ),
@@ -104,6 +106,9 @@ interface Flags {
   readonly bind: Option.Option<string>
   readonly cluster: string
   readonly passphraseFile: Option.Option<string>
+  readonly preset: Option.Option<Preset>
+  readonly config: Option.Option<string>
+  readonly set: ReadonlyArray<string>
   readonly joinTimeout: Option.Option<Cluster.Options["joinTimeout"] & {}>
   readonly json: boolean
 }
@@ -134,6 +139,7 @@ const run = Effect.fnUntraced(
       join: flags.join,
       cluster: flags.cluster,
       credentials: secret,
+      config: yield* settings(flags),
       application: {
         onDeliver: (message) => Effect.andThen(readyIsSaid.await, output.write(lines.deliver(message)))
       },

@@ -16,10 +16,11 @@ import * as Result from "effect/Result"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as Client from "../Client.ts"
-import { lowestPurpose, type Outgoing } from "../protocol/Message.ts"
+import type { Preset } from "../protocol/ClusterConfig.ts"
+import { lowestPurpose, type Raw } from "../protocol/Message.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import * as Tcp from "../transport/Tcp.ts"
-import { addresses, credentials, duration, int, json, membership, toggle } from "./flags.ts"
+import { addresses, credentials, duration, int, json, membership, settingFlags, settings, toggle } from "./flags.ts"
 import { Output } from "./Output.ts"
 import { ExitCode, fromCluster, NotDone, notDone, type ProgramError, usage } from "./ProgramError.ts"
 import * as Lines from "./send/lines.ts"
@@ -55,14 +56,15 @@ export const send = Command.make(
     purpose: int("purpose", "What the value is, for the application", { minimum: lowestPurpose, maximum: 255 }).pipe(
       Flag.withDefault(lowestPurpose)
     ),
-    deadline: duration("deadline", "Give up on a message after this long (30s)").pipe(
-      Flag.withDefault(Duration.seconds(30))
+    deadline: duration("deadline", "Give up on a message after this long (the setting confirmDeadline, 30s)").pipe(
+      Flag.optional
     ),
     concurrency: int("concurrency", "How many messages may be under way at once (1024)", {
       minimum: 1,
       maximum: 65_536
     }).pipe(Flag.withDefault(1024)),
     ...membership,
+    ...settingFlags,
     json
   },
   (flags) => run(flags)
@@ -96,10 +98,13 @@ interface Flags {
   readonly keyField: Option.Option<number>
   readonly base64: boolean
   readonly purpose: number
-  readonly deadline: Duration.Duration
+  readonly deadline: Option.Option<Duration.Duration>
   readonly concurrency: number
   readonly cluster: string
   readonly passphraseFile: Option.Option<string>
+  readonly preset: Option.Option<Preset>
+  readonly config: Option.Option<string>
+  readonly set: ReadonlyArray<string>
   readonly json: boolean
 }
 
@@ -120,21 +125,24 @@ const describeMisuse = (flags: Flags): string | undefined => {
 /** A line of the input: a message, or what is wrong with the line. */
 interface Input {
   readonly line: number
-  readonly message: Result.Result<Outgoing, string>
+  readonly message: Result.Result<Raw, string>
 }
 
 const run = Effect.fnUntraced(function*(flags: Flags) {
   const misuse = describeMisuse(flags)
   if (misuse !== undefined) return yield* usage(misuse)
   const inputs = flags.stdin ? fromStdin(flags) : Stream.succeed(yield* fromArguments(flags))
+  const config = yield* settings(flags)
+  const deadline = Option.getOrElse(flags.deadline, () => Duration.millis(config.confirmDeadline))
   const client = Client.layer({
     to: flags.to,
     cluster: flags.cluster,
-    credentials: yield* credentials(flags.passphraseFile)
+    credentials: yield* credentials(flags.passphraseFile),
+    config
   })
   // until the last receipt is in, to be stopped is not to be done
   process.exitCode = ExitCode.notDone
-  yield* sendAll(inputs, flags).pipe(Effect.provide(client), Effect.catchTag("BadOption", fromCluster))
+  yield* sendAll(inputs, { ...flags, deadline }).pipe(Effect.provide(client), Effect.catchTag("BadOption", fromCluster))
 }, Effect.provide(Tcp.layer))
 
 const fromArguments = (flags: Flags): Effect.Effect<Input, ProgramError> =>
@@ -164,7 +172,10 @@ const fromStdin = (flags: Flags): Stream.Stream<Input, ProgramError, Stdio.Stdio
   )
 }
 
-const sendAll = Effect.fnUntraced(function*(inputs: Stream.Stream<Input, ProgramError, Stdio.Stdio>, flags: Flags) {
+const sendAll = Effect.fnUntraced(function*(
+  inputs: Stream.Stream<Input, ProgramError, Stdio.Stdio>,
+  flags: Omit<Flags, "deadline"> & { readonly deadline: Duration.Duration }
+) {
   const client = yield* Client.Client
   const output = yield* Output
   const { canColor } = yield* TerminalCapabilities

@@ -122,14 +122,20 @@ const retryAfter = <A>(self: Confirmations<A>, retries: number): number =>
   Math.max(shortestRetry, 4 * self.roundTrip) * 2 ** Math.min(retries, 2)
 
 /**
- * A receipt came. Returns the message, or `undefined` when it has had its outcome.
+ * A receipt came. Returns the message, or `undefined` when it has had its
+ * outcome, or was sent by an earlier life whose numbers were the same.
  *
  * @category transitions
  * @since 0.1.0
  */
-export const resolve = <A>(self: Confirmations<A>, now: number, counter: number): Unresolved<A> | undefined => {
+export const resolve = <A>(
+  self: Confirmations<A>,
+  now: number,
+  counter: number,
+  incarnation: number
+): Unresolved<A> | undefined => {
   const entry = self.unresolved.get(counter)
-  if (entry === undefined) return undefined
+  if (entry === undefined || Envelope.incarnation(entry.frame) !== incarnation) return undefined
   self.unresolved.delete(counter)
   self.roundTrip += (now - entry.sentAt - self.roundTrip) / 8
   return entry

@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import type { DeliveredId } from "../protocol/Frame.ts"
+import type { DeliveredId, Outcome } from "../protocol/Frame.ts"
 import type * as NodeId from "../ring/NodeId.ts"
 
 /**
@@ -41,11 +41,11 @@ export const maxDelivered = 524_288
  * @category models
  * @since 0.1.0
  */
-export type Outcome = "running" | "delivered" | "failed"
+export type Progress = "running" | Outcome
 
 interface Delivery {
   readonly key: NodeId.NodeId
-  outcome: Outcome
+  progress: Progress
 }
 
 interface Origin {
@@ -124,13 +124,13 @@ const raiseFloor = (self: Deduplication, origin: Origin, floor: number): void =>
 export const takeConfirmed = (
   self: Deduplication,
   message: DeliveredId & { readonly floor: number }
-): Outcome | "new" | "expired" => {
+): Progress | "new" | "expired" => {
   const origin = originOf(self, message.origin, message.incarnation)
   // An origin has at most so many numbers above its floor (C4), whatever floor it gives.
   raiseFloor(self, origin, Math.max(message.floor, message.counter - windowSize + 1))
   if (message.counter < origin.floor) return "expired"
   const known = origin.confirmed.get(message.counter)
-  if (known !== undefined) return known.outcome
+  if (known !== undefined) return known.progress
   remember(self, origin, message.counter, message.key, "running")
   return "new"
 }
@@ -140,10 +140,10 @@ const remember = (
   origin: Origin,
   counter: number,
   key: NodeId.NodeId,
-  outcome: Outcome
+  progress: Progress
 ): void => {
   while (self.delivered >= maxDelivered && self.origins.size > 1) forgetOldest(self)
-  origin.confirmed.set(counter, { key, outcome })
+  origin.confirmed.set(counter, { key, progress })
   self.delivered++
 }
 
@@ -161,7 +161,7 @@ export const finishConfirmed = (
   outcome: Outcome
 ): void => {
   const delivery = self.origins.get(`${origin.hex}${incarnation}`)?.confirmed.get(counter)
-  if (delivery !== undefined) delivery.outcome = outcome
+  if (delivery !== undefined) delivery.progress = outcome
 }
 
 /**
@@ -195,6 +195,9 @@ const clearBit = (bits: Int32Array, index: number): void => {
   bits[index >>> 5]! &= ~(1 << (index & 31))
 }
 
+/** What did not get to the application may be tried again at the Node that takes over. */
+const isHandedOver = (progress: Progress): boolean => progress === "running" || progress === "delivered"
+
 /**
  * The confirmed messages delivered here whose keys another Node takes over, and whose origins may still send copies.
  *
@@ -204,8 +207,8 @@ const clearBit = (bits: Int32Array, index: number): void => {
 export const handOver = (self: Deduplication, isTaken: (key: NodeId.NodeId) => boolean): Array<DeliveredId> => {
   const ids: Array<DeliveredId> = []
   for (const origin of self.origins.values()) {
-    for (const [counter, { key, outcome }] of origin.confirmed) {
-      if (counter >= origin.floor && outcome !== "failed" && isTaken(key)) {
+    for (const [counter, { key, progress }] of origin.confirmed) {
+      if (counter >= origin.floor && isHandedOver(progress) && isTaken(key)) {
         ids.push({ key, origin: origin.id, incarnation: origin.incarnation, counter })
       }
     }

@@ -32,8 +32,12 @@ const send = (out: Array<Output>, to: Node.Node, message: ControlMessage): void 
   out.push({ _tag: "Send", to, message })
 }
 
-const retry = (out: Array<Output>, request: Message<"JoinRequest">, reason: Message<"JoinRetry">["reason"]): void =>
-  send(out, request.joiner, { _tag: "JoinRetry", attempt: request.attempt, reason })
+const retry = (
+  out: Array<Output>,
+  request: Message<"JoinRequest">,
+  reason: Message<"JoinRetry">["reason"],
+  incarnation?: number
+): void => send(out, request.joiner, { _tag: "JoinRetry", attempt: request.attempt, reason, incarnation })
 
 // -----------------------------------------------------------------------------
 // the Nodes on the way, and the gap owner
@@ -55,6 +59,10 @@ export const onJoinRequest = (
   if (Node.isSameLife(joiner, state.self)) return
   if (state.phase !== "ready") return retry(out, request, "notReady")
   if (NodeId.equals(joiner.id, state.self.id)) return retry(out, request, "idInUse")
+  const ended = state.failed.get(joiner.hex)
+  if (ended !== undefined && ended.incarnation > joiner.incarnation) {
+    return retry(out, request, "stale", ended.incarnation)
+  }
   if (request.hops >= maxHops) return
   const { predecessor, successor } = state
   if (NodeId.isBetween(state.self.id, joiner.id, successor.node.id)) return onOwnGap(state, now, request, out)
@@ -293,8 +301,8 @@ const becomeReady = (
   state.predecessor = side(grant.predecessor)
   state.successor = side(grant.successor)
   beReady(state, now, out)
-  Liveness.admit(state, grant.predecessor, undefined, out)
-  Liveness.admit(state, grant.successor, undefined, out)
+  Liveness.admit(state, now, grant.predecessor, undefined, out)
+  Liveness.admit(state, now, grant.successor, undefined, out)
   for (const node of state.leafSet.members) send(out, node, { _tag: "Joined", attempt: state.attempt })
 }
 
@@ -320,6 +328,7 @@ const beReady = (state: State, now: number, out: Array<Output>): void => {
   state.pairings = { predecessor: undefined, successor: undefined }
   state.retryAt = Number.POSITIVE_INFINITY
   state.exchangeAt = now + state.settings.exchange
+  state.tableExchangeAt = now + state.settings.tableExchange
   out.push({ _tag: "Emit", event: { _tag: "Ready" } }, { _tag: "Emit", event: { _tag: "OwnershipChanged" } })
 }
 
@@ -356,10 +365,22 @@ export const onJoinRetry = (
   out: Array<Output>
 ): void => {
   if (state.phase !== "joining" || message.attempt !== state.attempt || state.grant !== undefined) return
+  if (message.reason === "stale") return raise(state, now, message.incarnation ?? 0, out)
   if (message.reason === "idInUse") out.push({ _tag: "Emit", event: { _tag: "JoinRefused", reason: "idInUse" } })
   if (message.reason === "notReady") state.notReady.set(from.hex, from)
   else state.notReady.clear()
   state.retryAt = now + 1 + MembershipState.nextRandom(state) % state.settings.jitter
+}
+
+/**
+ * Somebody remembers a later life of this id than this one: the clock that gave this life its number was set
+ * back. This is the life after that one, then. Rule J8.
+ */
+const raise = (state: State, now: number, incarnation: number, out: Array<Output>): void => {
+  if (incarnation < state.self.incarnation || incarnation >= Number.MAX_SAFE_INTEGER) return
+  state.self = new Node.Node({ ...state.self, incarnation: incarnation + 1 })
+  out.push({ _tag: "Emit", event: { _tag: "IncarnationRaised" } })
+  request(state, now, out)
 }
 
 /**

@@ -9,9 +9,10 @@
  *
  * @since 0.1.0
  */
+import type { ExitReason } from "../protocol/ClusterEvent.ts"
 import * as LeafSet from "../ring/LeafSet.ts"
 import * as NeighborhoodSet from "../ring/NeighborhoodSet.ts"
-import type * as Node from "../ring/Node.ts"
+import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import * as RoutingTable from "../ring/RoutingTable.ts"
 import * as MembershipState from "./MembershipState.ts"
@@ -80,6 +81,28 @@ export const learn = (state: State, now: number, node: Node.Node, out: Array<Out
     state.neighborhoodSet.members.length < state.neighborhoodSet.size
   ))
   if (isWanted) inquire(state, now, node, false, out)
+}
+
+/** Of the Nodes that an exchange names, so many may be asked that no table needs: they may be nearer than those that it has. */
+const maxCandidates = 4
+
+/**
+ * Hears of Nodes for a row, or for the neighborhood set: learns those that are
+ * missing, and measures some, drawn by chance, that may be nearer than those
+ * that are there. Rule D6.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const consider = (state: State, now: number, nodes: ReadonlyArray<Node.Node>, out: Array<Output>): void => {
+  for (const node of nodes) learn(state, now, node, out)
+  const candidates = nodes.filter((node) =>
+    !NodeId.equals(node.id, state.self.id) && !isEnded(state, now, node) && known(state, node.id) === undefined
+  )
+  for (let count = Math.min(maxCandidates, candidates.length); count > 0; count--) {
+    const [candidate] = candidates.splice(MembershipState.nextRandom(state) % candidates.length, 1)
+    inquire(state, now, candidate!, false, out)
+  }
 }
 
 /**
@@ -172,6 +195,7 @@ export const wakeAt = (state: State): number => {
  */
 export const admit = (
   state: State,
+  now: number,
   node: Node.Node,
   roundTrip: number | undefined,
   out: Array<Output>
@@ -179,27 +203,76 @@ export const admit = (
   if (NodeId.equals(node.id, state.self.id)) return
   const ended = state.failed.get(node.hex)
   if (ended !== undefined) {
-    if (ended.incarnation > node.incarnation) return
+    // For a while: a Node whose clock was set back, and that nobody told of it (J8), must not stay out for ever.
+    if (ended.incarnation > node.incarnation && now < ended.at + 4 * state.settings.lease) return
     state.failed.delete(node.hex)
   }
   state.lost.delete(node.hex)
   const before = known(state, node.id)
   if (before !== undefined && before.incarnation > node.incarnation) return
-  const proximity = roundTrip === undefined
-    ? Number.POSITIVE_INFINITY
-    : roundTrip * (node.region === state.self.region ? 1 : 5)
+  const proximity = roundTrip === undefined ? Number.POSITIVE_INFINITY : smoothed(state, node, roundTrip)
   const isLeaf = LeafSet.insert(state.leafSet, node)
-  RoutingTable.insert(state.routingTable, node, proximity)
-  NeighborhoodSet.insert(state.neighborhoodSet, node, proximity)
-  if (before === undefined && known(state, node.id) !== undefined) {
-    out.push({ _tag: "Emit", event: { _tag: "NodeJoined", node } })
-  }
+  const isEntry = RoutingTable.insert(state.routingTable, node, proximity)
+  const isNear = NeighborhoodSet.insert(state.neighborhoodSet, node, proximity)
+  if (isLeaf || isEntry || isNear) announce(state, node, out)
   if (isLeaf) {
     out.push({ _tag: "Emit", event: { _tag: "LeavesChanged" } }, {
       _tag: "Emit",
       event: { _tag: "OwnershipChanged" }
     })
   }
+}
+
+/** How much farther a Node of another Region counts (Wendy). */
+const regionFactor = 5
+
+/** What a round trip counts at least, in milliseconds: where the network costs nothing, the Region still does. */
+const shortestRoundTrip = 0.05
+
+/**
+ * The proximity of a Node after another measurement. Queues and dials only ever add to a round trip: a
+ * shorter one counts at once, a longer one by an eighth.
+ */
+const smoothed = (state: State, node: Node.Node, roundTrip: number): number => {
+  const measured = Math.max(roundTrip, shortestRoundTrip) * (node.region === state.self.region ? 1 : regionFactor)
+  const before = proximityOf(state, node)
+  return measured < before || before === Number.POSITIVE_INFINITY ? measured : before + (measured - before) / 8
+}
+
+/**
+ * The proximity of a Node in the tables: its smoothed round trip in
+ * milliseconds, times 5 across Regions; `Infinity` while it is not measured.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const proximityOf = (state: State, node: Node.Node): number => {
+  const near = state.neighborhoodSet.members.find((entry) => NodeId.equals(entry.node.id, node.id))
+  const row = NodeId.commonPrefix(state.self.id, node.id)
+  const entry = row === NodeId.digits
+    ? undefined
+    : state.routingTable.rows[row]?.[NodeId.digit(node.id, row)]
+  for (const there of [near, entry]) {
+    if (there !== undefined && Node.isSameLife(there.node, node)) return there.proximity
+  }
+  return Number.POSITIVE_INFINITY
+}
+
+/** Says who has joined, and who has lost the last place that it had. */
+const announce = (state: State, node: Node.Node, out: Array<Output>): void => {
+  for (const [hex, announced] of state.announced) {
+    const there = known(state, announced.id)
+    if (there === undefined) exit(state, announced, "forgotten", out)
+    else if (Node.isSameLife(there, announced)) state.announced.set(hex, there)
+    else exit(state, announced, "failed", out)
+  }
+  if (state.announced.has(node.hex) || known(state, node.id) === undefined) return
+  state.announced.set(node.hex, node)
+  out.push({ _tag: "Emit", event: { _tag: "NodeJoined", node } })
+}
+
+const exit = (state: State, node: Node.Node, reason: ExitReason, out: Array<Output>): void => {
+  if (state.announced.delete(node.hex)) out.push({ _tag: "Emit", event: { _tag: "NodeExited", node, reason } })
 }
 
 /**
@@ -235,7 +308,7 @@ export const expel = (
   const row = NodeId.commonPrefix(state.self.id, node.id)
   const wasEntry = RoutingTable.remove(state.routingTable, node.id)
   NeighborhoodSet.remove(state.neighborhoodSet, node.id)
-  out.push({ _tag: "Emit", event: { _tag: "NodeExited", node: before, reason } })
+  exit(state, before, reason, out)
   if (wasLeaf) {
     out.push({ _tag: "Emit", event: { _tag: "LeavesChanged" } }, {
       _tag: "Emit",
@@ -247,6 +320,24 @@ export const expel = (
   if (wasEntry) {
     const peer = RoutingTable.row(state.routingTable, row)[0]
     if (peer !== undefined) out.push({ _tag: "Send", to: peer, message: { _tag: "RowRequest", row } })
+  }
+}
+
+/**
+ * Asks those in the tables, in turn, whether they live: each once in
+ * `tableExchange`. Measures how near they are, too. Rule D6.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const inquireInTurn = (state: State, now: number, out: Array<Output>): void => {
+  const { exchange, tableExchange } = state.settings
+  const count = Math.ceil(state.announced.size * exchange / tableExchange)
+  for (const [hex, node] of Array.from(state.announced).slice(0, count)) {
+    // To the end of the line.
+    state.announced.delete(hex)
+    state.announced.set(hex, node)
+    inquire(state, now, node, false, out)
   }
 }
 

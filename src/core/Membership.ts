@@ -24,6 +24,9 @@ import * as Ownership from "./Ownership.ts"
 /** How long a Node that leaves waits for its neighbours to close the gap, in milliseconds. Rule V2. */
 const leavePatience = 700
 
+/** Members of the neighborhood set in one message. */
+const maxNear = 256
+
 /**
  * Takes one input at a time.
  *
@@ -86,6 +89,7 @@ export const wakeAt = (state: State): number => {
         at,
         Ownership.wakeAt(state),
         state.exchangeAt,
+        state.tableExchangeAt,
         state.busy === undefined ? Number.POSITIVE_INFINITY : state.busy.until
       )
     case "joining":
@@ -121,6 +125,7 @@ const wake = (state: State, now: number, out: Array<Output>): void => {
       for (const node of Ownership.wake(state, now, out)) fail(state, now, node, out)
       if (state.busy !== undefined && now >= state.busy.until) state.busy = undefined
       if (now >= state.exchangeAt) exchange(state, now, out)
+      if (now >= state.tableExchangeAt) exchangeTables(state, now, out)
       break
     }
     case "joining": {
@@ -145,8 +150,26 @@ const exchange = (state: State, now: number, out: Array<Output>): void => {
   const { members } = state.leafSet
   const leaf = members[state.exchanges++ % Math.max(1, members.length)]
   if (leaf !== undefined) Liveness.inquire(state, now, leaf, true, out)
+  Liveness.inquireInTurn(state, now, out)
   Liveness.inquireLost(state, now, out)
   Merge.look(state, out)
+}
+
+/** A row meets the same row of one of its Nodes, and the neighborhood set that of one of its members, in turn. Rule D6. */
+const exchangeTables = (state: State, now: number, out: Array<Output>): void => {
+  state.tableExchangeAt = now + state.settings.tableExchange
+  const turn = state.tableExchanges++
+  const rows = Array.from(state.routingTable.rows.keys()).filter((row) =>
+    RoutingTable.row(state.routingTable, row).length > 0
+  )
+  const row = rows[turn % Math.max(1, rows.length)]
+  if (row !== undefined) {
+    const entries = RoutingTable.row(state.routingTable, row)
+    const peer = entries[MembershipState.nextRandom(state) % entries.length]!
+    out.push({ _tag: "Send", to: peer, message: { _tag: "RowRequest", row } })
+  }
+  const near = state.neighborhoodSet.members[turn % Math.max(1, state.neighborhoodSet.members.length)]
+  if (near !== undefined) out.push({ _tag: "Send", to: near.node, message: { _tag: "NeighborhoodRequest" } })
 }
 
 /** Whether this Node has any dealings with another. */
@@ -210,13 +233,16 @@ const receive = (
       return Ownership.onRelease(state, now, from, message.attempt, out)
     case "Joined": {
       Ownership.onJoined(state, from)
-      Liveness.admit(state, from, undefined, out)
+      Liveness.admit(state, now, from, undefined, out)
       return void send({ _tag: "JoinedAck", leaves: state.leafSet.members.slice() })
     }
     case "JoinedAck":
       return Liveness.compare(state, now, from, message.leaves, out)
     case "Renew": {
-      if (state.phase === "ready") Liveness.admit(state, from, undefined, out)
+      if (state.phase === "ready") {
+        Liveness.admit(state, now, from, undefined, out)
+        out.push({ _tag: "Emit", event: { _tag: "Heartbeat", from } })
+      }
       return Ownership.onRenew(
         state,
         now,
@@ -265,7 +291,14 @@ const receive = (
         if (isKnown && Merge.isOutranked(state, from, message.leaves)) giveWay(state, now, from, out)
         return
       }
-      onReadiness(state, now, from, message.ready, isAnswer ? now - inquiry.askedAt : undefined, out)
+      onReadiness(
+        state,
+        now,
+        from,
+        message.ready,
+        isAnswer && inquiry.unanswered === 1 ? now - inquiry.askedAt : undefined,
+        out
+      )
       if (isAnswer && message.ready && !inquiry.saidReady && state.phase === "ready") {
         send({ _tag: "Joined", attempt: state.attempt })
       }
@@ -289,8 +322,14 @@ const receive = (
     }
     case "RowRequest":
       return void send({ _tag: "RowReply", nodes: RoutingTable.row(state.routingTable, message.row) })
+    case "NeighborhoodRequest":
+      return void send({
+        _tag: "NeighborhoodReply",
+        nodes: state.neighborhoodSet.members.slice(0, maxNear).map(({ node }) => node)
+      })
     case "RowReply":
-      return message.nodes.forEach(learn)
+    case "NeighborhoodReply":
+      return Liveness.consider(state, now, message.nodes, out)
   }
 }
 
@@ -304,7 +343,7 @@ const onReadiness = (
   out: Array<Output>
 ): void => {
   if (ready) {
-    Liveness.admit(state, from, roundTrip, out)
+    Liveness.admit(state, now, from, roundTrip, out)
     return
   }
   const there = Liveness.known(state, from.id)

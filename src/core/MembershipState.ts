@@ -9,6 +9,7 @@
  *
  * @since 0.1.0
  */
+import type { ExitReason } from "../protocol/ClusterEvent.ts"
 import type { ControlMessage, Neighbour } from "../protocol/ControlMessage.ts"
 import * as LeafSet from "../ring/LeafSet.ts"
 import * as NeighborhoodSet from "../ring/NeighborhoodSet.ts"
@@ -42,6 +43,8 @@ export interface Settings {
   readonly jitter: number
   /** Time between exchanges of leaf sets with one leaf after another. */
   readonly exchange: number
+  /** Time between exchanges of routing-table rows and neighborhood sets. */
+  readonly tableExchange: number
 }
 
 /**
@@ -145,7 +148,8 @@ export interface Inquiry {
  * @since 0.1.0
  */
 export interface State extends Tables {
-  readonly self: Node.Node
+  /** Replaced by a later life of the same id when somebody knows a higher incarnation (rule J8). */
+  self: Node.Node
   readonly settings: Settings
   phase: Phase
   /** Meaningless unless ready. */
@@ -173,10 +177,15 @@ export interface State extends Tables {
   readonly failed: Map<string, { readonly incarnation: number; readonly at: number }>
   /** Nodes that were in the tables and went without leaving, by id: they are asked in turn whether they are there again. At most `maxFailed`. */
   readonly lost: Map<string, Node.Node>
+  /** Nodes that were said to have joined and not yet to have exited, by id: those in the tables. */
+  readonly announced: Map<string, Node.Node>
   sequence: number
   exchangeAt: number
   /** Counts exchanges: the leaves take turns. */
   exchanges: number
+  /** When rows and neighborhood sets are next exchanged, and whose turn it is. */
+  tableExchangeAt: number
+  tableExchanges: number
   leaveUntil: number
   /** Who has still to say that the gap is closed. */
   readonly leaveAcks: Set<string>
@@ -232,8 +241,11 @@ export type Event =
   /** The keys that this Node covers, or its tables, have changed: whoever holds a message decides again. */
   | { readonly _tag: "OwnershipChanged" }
   | { readonly _tag: "NodeJoined"; readonly node: Node.Node }
-  | { readonly _tag: "NodeExited"; readonly node: Node.Node; readonly reason: "left" | "failed" }
+  | { readonly _tag: "NodeExited"; readonly node: Node.Node; readonly reason: ExitReason }
   | { readonly _tag: "LeavesChanged" }
+  | { readonly _tag: "Heartbeat"; readonly from: Node.Node }
+  /** This Node is a later life of its id from now on: connections must say so. */
+  | { readonly _tag: "IncarnationRaised" }
   | { readonly _tag: "JoinRefused"; readonly reason: "idInUse" }
 
 /**
@@ -327,9 +339,12 @@ export const make = (self: Node.Node, settings: Settings, seed: number): State =
   inquiries: new Map(),
   failed: new Map(),
   lost: new Map(),
+  announced: new Map(),
   sequence: 0,
   exchangeAt: Number.POSITIVE_INFINITY,
   exchanges: 0,
+  tableExchangeAt: Number.POSITIVE_INFINITY,
+  tableExchanges: 0,
   leaveUntil: Number.POSITIVE_INFINITY,
   leaveAcks: new Set(),
   random: (seed | 0) === 0 ? 1 : seed | 0
@@ -361,6 +376,7 @@ export const clone = (state: State): State => ({
   inquiries: new Map(Array.from(state.inquiries, ([hex, inquiry]) => [hex, { ...inquiry }])),
   failed: new Map(state.failed),
   lost: new Map(state.lost),
+  announced: new Map(state.announced),
   leaveAcks: new Set(state.leaveAcks)
 })
 

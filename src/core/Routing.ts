@@ -43,10 +43,33 @@ export interface Sink {
   readonly dial: (node: Node.Node) => void
   /** This Node did not acknowledge in time, or its link broke. */
   readonly suspect: (node: Node.Node) => void
+  /**
+   * A message is about to be sent on from here for the first time: what do the applications say?
+   * With `wait` the driver calls `forwarded` later, with the same token.
+   */
+  readonly forward: (frame: Uint8Array, next: Node.Node, token: Token) => Forwarding | "wait"
   /** An own message has left this Node's custody. */
   readonly released: (own: unknown) => void
-  readonly dropped: (frame: Uint8Array, reason: "heldTooLong" | "tooManyHops") => void
+  readonly dropped: (frame: Uint8Array, reason: "heldTooLong" | "tooManyHops" | "byApplication") => void
+  /** The Node to which a direct message was sent cannot be reached. */
+  readonly unreachable: (frame: Uint8Array, target: Node.Node) => void
 }
+
+/**
+ * What becomes of a message that passes through: it goes on as it is, or is dropped, or this frame goes on in its place.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Forwarding = "forward" | "drop" | Uint8Array
+
+/**
+ * A message in custody, as the driver holds it while it asks the applications.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Token = Entry
 
 /**
  * The bounds, in messages, bytes and milliseconds.
@@ -85,6 +108,10 @@ interface Entry {
   heldSince: number | undefined
   /** Of an own message: what `released` is to be told. */
   readonly own: unknown
+  /** Of an own direct message: where it goes. */
+  readonly target: Node.Node | undefined
+  /** The applications have been asked whether it may be sent on. */
+  isAsked: boolean
   /** A copy may still be on its way to a hop that did not answer: this frame must not be written to. */
   isShared: boolean
   /** Hops that failed for this message, by life. */
@@ -182,17 +209,39 @@ export const send = (
   frame: Uint8Array,
   own: unknown,
   sink: Sink
-): void => decide(state, view, now, take(state, now, frame, own), sink)
+): void => decide(state, view, now, take(state, frame, own, undefined), sink)
 
-const take = (state: State, now: number, frame: Uint8Array, own: unknown): Entry => {
+/**
+ * Takes an own direct message into custody: it goes to `target`, whatever its key. Rule M8.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const sendDirect = (
+  state: State,
+  view: View,
+  now: number,
+  frame: Uint8Array,
+  own: unknown,
+  target: Node.Node,
+  sink: Sink
+): void => decide(state, view, now, take(state, frame, own, target), sink)
+
+const take = (state: State, frame: Uint8Array, own: unknown, target: Node.Node | undefined): Entry => {
   state.custody++
   state.custodyBytes += frame.length
+  return makeEntry(frame, own, target)
+}
+
+const makeEntry = (frame: Uint8Array, own: unknown, target: Node.Node | undefined): Entry => {
   return {
     frame,
     key: Envelope.key(frame),
     hops: Envelope.hops(frame),
     heldSince: undefined,
     own,
+    target,
+    isAsked: false,
     isShared: false,
     excluded: undefined,
     sequence: 0,
@@ -223,7 +272,7 @@ export const receive = (state: State, view: View, now: number, linkId: number, f
     return
   }
   link.toAcknowledge = sequence
-  decide(state, view, now, take(state, now, frame, undefined), sink)
+  decide(state, view, now, take(state, frame, undefined, undefined), sink)
 }
 
 /**
@@ -239,9 +288,10 @@ export const acknowledge = (state: State, linkId: number, sink: Sink): void => {
   link.toAcknowledge = -1
 }
 
-/** Rules M1, M2: deliver, send on, or hold. */
+/** Rules M1, M2, M8: deliver, send on, or hold. */
 const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink): void => {
-  if (view.covers(entry.key)) {
+  if (entry.target !== undefined) return sendOn(state, now, entry, entry.target, sink)
+  if (Envelope.isDirect(entry.frame) || view.covers(entry.key)) {
     if (state.delivering >= state.settings.maxDelivering) {
       state.ripe.push(entry)
       return
@@ -264,6 +314,43 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink)
     state.held.add(entry)
     return
   }
+  if (!entry.isAsked) {
+    entry.isAsked = true
+    const forwarding = sink.forward(entry.frame, next, entry)
+    if (forwarding === "wait") return
+    if (forwarding !== "forward") return forwarded(state, view, now, entry, forwarding, sink)
+  }
+  sendOn(state, now, entry, next, sink)
+}
+
+/**
+ * The applications have said what becomes of a message. Rule M9.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const forwarded = (
+  state: State,
+  view: View,
+  now: number,
+  token: Token,
+  forwarding: Forwarding,
+  sink: Sink
+): void => {
+  if (forwarding === "forward") return decide(state, view, now, token, sink)
+  if (forwarding === "drop") {
+    release(state, token, sink)
+    sink.dropped(token.frame, "byApplication")
+    return
+  }
+  state.custodyBytes += forwarding.length - token.frame.length
+  const changed = makeEntry(forwarding, token.own, undefined)
+  changed.isAsked = true
+  changed.excluded = token.excluded
+  decide(state, view, now, changed, sink)
+}
+
+const sendOn = (state: State, now: number, entry: Entry, next: Node.Node, sink: Sink): void => {
   const link = state.linkTo.get(next.life)
   if (link === undefined) {
     const queue = state.dialling.get(next.life)
@@ -406,7 +493,16 @@ export const dialFailed = (state: State, view: View, now: number, node: Node.Nod
   const queue = state.dialling.get(node.life)
   if (queue === undefined) return
   state.dialling.delete(node.life)
-  reroute(state, view, now, node, queue, sink)
+  const routed: Array<Entry> = []
+  for (const entry of queue) {
+    if (entry.target === undefined) {
+      routed.push(entry)
+    } else {
+      release(state, entry, sink)
+      sink.unreachable(entry.frame, entry.target)
+    }
+  }
+  reroute(state, view, now, node, routed, sink)
 }
 
 const reroute = (
@@ -418,6 +514,11 @@ const reroute = (
   sink: Sink
 ): void => {
   for (const entry of entries) {
+    // There is no other way for it: over a new link if that comes about, else its sender is told.
+    if (entry.target !== undefined) {
+      decide(state, view, now, entry, sink)
+      continue
+    }
     entry.excluded ??= new Set()
     entry.excluded.add(node.life)
     decide(state, view, now, entry, sink)
@@ -514,7 +615,9 @@ export const wake = (state: State, view: View, now: number, sink: Sink): void =>
     const late = link.outstanding.filter(isLate)
     link.outstanding = link.outstanding.filter((entry) => !isLate(entry))
     sink.suspect(link.node)
-    reroute(state, view, now, link.node, late, sink)
+    // A direct message has no other way: its sender sends it again until its deadline.
+    for (const entry of late) if (entry.target !== undefined) release(state, entry, sink)
+    reroute(state, view, now, link.node, late.filter((entry) => entry.target === undefined), sink)
     flush(state, now, link, sink)
   }
   for (const entry of Array.from(state.delayed)) {

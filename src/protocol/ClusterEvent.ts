@@ -6,14 +6,61 @@
 import type * as Node from "../ring/Node.ts"
 
 /**
+ * Something went wrong that this Node survives.
+ *
+ * **Details**
+ *
+ * - `Refused`: a connection was refused, by this end or the other.
+ * - `Malformed`: a peer sent what no well-behaved program sends; its connection was closed.
+ * - `HeldTooLong`, `TooManyHops`: a message was given up.
+ * - `BadValue`: a message arrived whose value does not fit its definition here; it was not delivered.
+ * - `CallbackFailed`, `CallbackLate`: an application's callback failed, or did not return in time and was interrupted.
+ * - `EventsMissed`: an application is so slow that its oldest events were dropped.
+ * - `Slept`: this machine slept, or its clock was set forward: the Node's leases may have run out meanwhile.
+ * - `Defect`: an actor failed as it never should. This one the Node does not survive: it ends.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ClusterError {
+  readonly _tag: "Error"
+  readonly error:
+    | "Refused"
+    | "Malformed"
+    | "HeldTooLong"
+    | "TooManyHops"
+    | "BadValue"
+    | "CallbackFailed"
+    | "CallbackLate"
+    | "EventsMissed"
+    | "Slept"
+    | "Defect"
+  readonly message: string
+}
+
+/**
+ * Why a Node is gone from this Node's tables.
+ *
+ * - `left`: it said so itself.
+ * - `failed`: its process has ended, it does not answer, or it lost its place in the ring.
+ * - `forgotten`: it may well live, but has no place in the tables any more, for nearer ones do.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ExitReason = "left" | "failed" | "forgotten"
+
+/**
  * Something that happened at a Node.
  *
  * **Details**
  *
  * - `Ready`, `NotReady`: it answers for its part of the ring, or (having lost its leases) for nothing and joins again.
  * - `Left`: it has left.
- * - `NodeJoined`, `NodeExited`: a Node entered, or left, this Node's tables.
+ * - `NodeJoined`, `NodeExited`: a Node entered, or left, this Node's tables. They come in pairs: an earlier life exits
+ *   before a later one joins. When this Node itself leaves or ends, nobody exits.
  * - `NewLeaves`: the leaf set; each side nearest first.
+ * - `Heartbeat`: a neighbour asked this Node for its lease, which it does every `renewal`.
  * - `JoinRetrying`: no seed let this Node in yet; it goes on trying.
  * - `Error`: something went wrong that this Node survives.
  *
@@ -25,7 +72,8 @@ export type ClusterEvent =
   | { readonly _tag: "NotReady" }
   | { readonly _tag: "Left" }
   | { readonly _tag: "NodeJoined"; readonly node: Node.Node }
-  | { readonly _tag: "NodeExited"; readonly node: Node.Node; readonly reason: "left" | "failed" }
+  | { readonly _tag: "NodeExited"; readonly node: Node.Node; readonly reason: ExitReason }
   | { readonly _tag: "NewLeaves"; readonly left: ReadonlyArray<Node.Node>; readonly right: ReadonlyArray<Node.Node> }
+  | { readonly _tag: "Heartbeat"; readonly from: Node.Node }
   | { readonly _tag: "JoinRetrying"; readonly attempt: number; readonly message: string }
-  | { readonly _tag: "Error"; readonly error: string; readonly message: string }
+  | ClusterError

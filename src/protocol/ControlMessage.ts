@@ -49,14 +49,16 @@ export const JoinRequest = Schema.TaggedStruct("JoinRequest", {
 })
 
 /**
- * "Not now": the gap owner is busy, or whoever was asked is not ready. Rule J2.
+ * "Not now": the gap owner is busy (J2), or whoever was asked is not ready; or a living Node has
+ * the id (J7), or a life of it that has ended had this higher `incarnation` (J8).
  *
  * @category join
  * @since 0.1.0
  */
 export const JoinRetry = Schema.TaggedStruct("JoinRetry", {
   attempt: Count,
-  reason: Schema.Literals(["busy", "notReady", "idInUse"])
+  reason: Schema.Literals(["busy", "notReady", "idInUse", "stale"]),
+  incarnation: Schema.UndefinedOr(Count)
 })
 
 /**
@@ -241,6 +243,22 @@ export const RowRequest = Schema.TaggedStruct("RowRequest", {
 export const RowReply = Schema.TaggedStruct("RowReply", { nodes: Nodes })
 
 /**
+ * "Which Nodes are near to you?"
+ *
+ * @category repair
+ * @since 0.1.0
+ */
+export const NeighborhoodRequest = Schema.TaggedStruct("NeighborhoodRequest", {})
+
+/**
+ * Answer to `NeighborhoodRequest`.
+ *
+ * @category repair
+ * @since 0.1.0
+ */
+export const NeighborhoodReply = Schema.TaggedStruct("NeighborhoodReply", { nodes: Nodes })
+
+/**
  * "You are ready, and stand where I hold nobody to be, between me and my
  * neighbour: who is yours on my side?" Rule S2.
  *
@@ -285,6 +303,8 @@ export const ControlMessage = Schema.Union([
   Failed,
   RowRequest,
   RowReply,
+  NeighborhoodRequest,
+  NeighborhoodReply,
   Meet,
   Met
 ])

@@ -7,7 +7,7 @@
  *
  * ```text
  *  0 kind (Frame.routed)      1 sequence on this link (u32)
- *  5 class                    6 hops             7 purpose
+ *  5 class, direct            6 hops             7 purpose
  *  8 key (16)                24 origin (16)     40 via (16)
  * 56 incarnation (u64)       64 counter (u64)   72 floor (u64)      80 value
  * ```
@@ -16,22 +16,12 @@
  */
 import type * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import type { Outgoing } from "./Message.ts"
-
-/**
- * What a sender is promised.
- *
- * - `atMostOnce`: nobody keeps a copy.
- * - `acknowledged`: each Node keeps it until the next has taken it; a Node that
- *   dies takes with it what it holds.
- * - `confirmed`: the sender keeps it until the root's receipt.
- *
- * @category models
- * @since 0.1.0
- */
-export type DeliveryClass = "atMostOnce" | "acknowledged" | "confirmed"
+import type { DeliveryClass, Raw } from "./Message.ts"
 
 const classes: ReadonlyArray<DeliveryClass> = ["atMostOnce", "acknowledged", "confirmed"]
+
+/** Of the byte that holds the class: the message is for the Node at the other end of this link, whatever its key. */
+const directBit = 0x80
 
 /**
  * Bytes before the value.
@@ -57,6 +47,8 @@ export const kind = 2
  */
 export interface Header {
   readonly deliveryClass: DeliveryClass
+  /** It goes to one Node over one link, not towards its key. */
+  readonly isDirect?: boolean | undefined
   readonly purpose: number
   readonly key: NodeId.NodeId
   /** Who sent it: a Node, or a client of one. */
@@ -80,7 +72,7 @@ export interface Header {
 export const make = (header: Header, value: Uint8Array): Uint8Array<ArrayBuffer> => {
   const frame = new Uint8Array(headerSize + value.length)
   frame[0] = kind
-  frame[5] = classes.indexOf(header.deliveryClass)
+  frame[5] = classes.indexOf(header.deliveryClass) | (header.isDirect === true ? directBit : 0)
   frame[7] = header.purpose
   NodeId.write(header.key, frame, 8)
   NodeId.write(header.origin, frame, 24)
@@ -100,13 +92,15 @@ export const make = (header: Header, value: Uint8Array): Uint8Array<ArrayBuffer>
  */
 export const fromSender = (
   sender: Node.Node,
-  { key, purpose, value }: Outgoing,
+  { key, purpose, value }: Raw,
   deliveryClass: DeliveryClass,
   counter: number,
-  floor: number
+  floor: number,
+  isDirect = false
 ): Uint8Array<ArrayBuffer> =>
   make({
     deliveryClass,
+    isDirect,
     purpose,
     key,
     origin: sender.id,
@@ -123,7 +117,7 @@ export const fromSender = (
  * @since 0.1.0
  */
 export const isValid = (frame: Uint8Array): boolean =>
-  frame.length >= headerSize && frame[5]! < classes.length &&
+  frame.length >= headerSize && (frame[5]! & ~directBit) < classes.length &&
   isCount(frame, 56) && isCount(frame, 64) && isCount(frame, 72)
 
 /**
@@ -132,7 +126,30 @@ export const isValid = (frame: Uint8Array): boolean =>
  * @category getters
  * @since 0.1.0
  */
-export const deliveryClass = (frame: Uint8Array): DeliveryClass => classes[frame[5]!]!
+export const deliveryClass = (frame: Uint8Array): DeliveryClass => classes[frame[5]! & ~directBit]!
+
+/**
+ * Whether a frame is for the Node at the other end of its link, whatever its key.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isDirect = (frame: Uint8Array): boolean => (frame[5]! & directBit) !== 0
+
+/**
+ * A frame of the same message (origin, number, class, hops) with other contents.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const withContents = (frame: Uint8Array, { key, purpose, value }: Raw): Uint8Array<ArrayBuffer> => {
+  const changed = new Uint8Array(headerSize + value.length)
+  changed.set(frame.subarray(0, headerSize))
+  changed[7] = purpose
+  NodeId.write(key, changed, 8)
+  changed.set(value, headerSize)
+  return changed
+}
 
 /**
  * The number of hops made.

@@ -11,7 +11,22 @@
 import * as NodeId from "../ring/NodeId.ts"
 import { ControlMessage } from "./ControlMessage.ts"
 import * as Envelope from "./Envelope.ts"
+import * as Query from "./Query.ts"
 import * as SchemaFrame from "./SchemaFrame.ts"
+
+/**
+ * How a confirmed message ended.
+ *
+ * - `failed`: the application failed, or was late.
+ * - `undecodable`: its value does not fit the definition that the root has of it.
+ * - `dropped`: an application did not let it pass.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Outcome = "failed" | "delivered" | "undecodable" | "dropped"
+
+const outcomes: ReadonlyArray<Outcome> = ["failed", "delivered", "undecodable", "dropped"]
 
 /**
  * The outcome of a confirmed message, on its way back.
@@ -26,7 +41,7 @@ export interface ReceiptFrame {
   readonly counter: number
   readonly root: NodeId.NodeId
   readonly hops: number
-  readonly delivered: boolean
+  readonly outcome: Outcome
 }
 
 /**
@@ -60,6 +75,9 @@ export type Frame =
   | { readonly _tag: "Delivered"; readonly ids: ReadonlyArray<DeliveredId> }
   /** The other end closes this link on purpose: nobody has died. */
   | { readonly _tag: "Bye" }
+  /** The other end, member or client, looks at this Node. */
+  | { readonly _tag: "Query"; readonly query: Query.Query }
+  | { readonly _tag: "Answer"; readonly answer: Query.Answer }
   | { readonly _tag: "Malformed"; readonly message: string }
 
 const controlKind = 1
@@ -68,6 +86,8 @@ const busyKind = 4
 const receiptKind = 5
 const deliveredKind = 7
 const byeKind = 8
+const queryKind = 9
+const answerKind = 10
 
 const receiptSize = 67
 const deliveredSize = 48
@@ -122,7 +142,7 @@ export const busy = (sequence: number): Uint8Array => numbered(busyKind, sequenc
 export const receipt = (receipt: ReceiptFrame): Uint8Array => {
   const frame = new Uint8Array(receiptSize)
   frame[0] = receiptKind
-  frame[1] = receipt.delivered ? 1 : 0
+  frame[1] = outcomes.indexOf(receipt.outcome)
   frame[2] = receipt.hops
   NodeId.write(receipt.origin, frame, 3)
   NodeId.write(receipt.via, frame, 19)
@@ -159,6 +179,26 @@ export const delivered = (ids: ReadonlyArray<DeliveredId>): Uint8Array => {
  */
 export const bye = (): Uint8Array => Uint8Array.of(byeKind)
 
+const queryFrame = SchemaFrame.make(queryKind, Query.Query)
+
+const answerFrame = SchemaFrame.make(answerKind, Query.Answer)
+
+/**
+ * Encodes a question about a Node.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const query: (query: Query.Query) => Uint8Array = queryFrame.encode
+
+/**
+ * Encodes the answer to a question.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const answer: (answer: Query.Answer) => Uint8Array = answerFrame.encode
+
 const malformed = (message: string): Frame => ({ _tag: "Malformed", message })
 
 /**
@@ -191,19 +231,30 @@ export const decode = (frame: Uint8Array): Frame => {
         ? malformed("a control message that does not match its schema")
         : { _tag: "Control", message }
     }
+    case queryKind: {
+      const query = queryFrame.decode(frame)
+      return query === undefined ? malformed("a question that does not match its schema") : { _tag: "Query", query }
+    }
+    case answerKind: {
+      const answer = answerFrame.decode(frame)
+      return answer === undefined ? malformed("an answer that does not match its schema") : { _tag: "Answer", answer }
+    }
     default:
       return malformed(frame.length === 0 ? "an empty frame" : `a frame of unknown kind ${frame[0]}`)
   }
 }
 
 const decodeReceipt = (frame: Uint8Array): Frame => {
-  if (frame.length !== receiptSize || frame[1]! > 1 || !Envelope.isCount(frame, 51) || !Envelope.isCount(frame, 59)) {
+  if (
+    frame.length !== receiptSize || frame[1]! >= outcomes.length || !Envelope.isCount(frame, 51) ||
+    !Envelope.isCount(frame, 59)
+  ) {
     return malformed("a receipt of the wrong shape")
   }
   return {
     _tag: "Receipt",
     receipt: {
-      delivered: frame[1] === 1,
+      outcome: outcomes[frame[1]!]!,
       hops: frame[2]!,
       origin: NodeId.readUnsafe(frame, 3),
       via: NodeId.readUnsafe(frame, 19),

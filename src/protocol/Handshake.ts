@@ -8,11 +8,16 @@
  *                                     <- Hello, or Refused
  * Proof                                 ->
  *                                     <- Proof, or Refused
+ * Accepted, or Refused                  ->           (custom credentials only)
  * ```
  *
  * A proof is an HMAC-SHA-256 over both Hellos as they went over the wire, under a key
  * stretched from the passphrase by scrypt; each role has its own label, so that
  * a proof can be neither replayed nor reflected. Without credentials proofs are empty.
+ *
+ * A proof of custom credentials is what the application gives, as it is. There one
+ * end may find good what the other does not: so the dialler says that it has accepted,
+ * and until then the acceptor lets nobody in.
  *
  * @since 0.1.0
  */
@@ -21,7 +26,7 @@ import * as Schema from "effect/Schema"
 import { createHmac, scryptSync, timingSafeEqual } from "node:crypto"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import type { Credentials } from "./Credentials.ts"
+import { type Credentials, maxBytes } from "./Credentials.ts"
 import * as SchemaFrame from "./SchemaFrame.ts"
 
 /**
@@ -32,6 +37,16 @@ import * as SchemaFrame from "./SchemaFrame.ts"
  */
 export const versions = { lowest: 1, highest: 1 }
 
+const CredentialsKind = Schema.Literals(["none", "passphrase", "custom"])
+
+/**
+ * The kinds of credentials. Ends that use different ones refuse each other.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type CredentialsKind = typeof CredentialsKind.Type
+
 /** The first frame of both ends. */
 const Hello = Schema.TaggedStruct("Hello", {
   lowestVersion: Schema.Int,
@@ -41,7 +56,9 @@ const Hello = Schema.TaggedStruct("Hello", {
   role: Schema.Literals(["member", "client"]),
   /** Of a member: who it is. Of a client: its id and incarnation, under an address that nobody dials. */
   node: Node.Node,
-  credentials: Schema.Literals(["none", "passphrase"]),
+  credentials: CredentialsKind,
+  /** How long a lease lasts, in milliseconds: members count on each other's. */
+  lease: Schema.Finite,
   nonce: NodeId.FromBytes
 })
 
@@ -59,7 +76,15 @@ export type Hello = typeof Hello.Type
  * @category models
  * @since 0.1.0
  */
-export const RefusalReason = Schema.Literals(["version", "cluster", "credentials", "self", "malformed", "full"])
+export const RefusalReason = Schema.Literals([
+  "version",
+  "cluster",
+  "credentials",
+  "lease",
+  "self",
+  "malformed",
+  "full"
+])
 
 /**
  * Why a connection was refused.
@@ -82,11 +107,14 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", {
   message: Schema.String
 }) {}
 
-const Proof = Schema.TaggedStruct("Proof", { bytes: Schema.Uint8Array })
+const Proof = Schema.TaggedStruct("Proof", { bytes: Schema.Uint8Array.check(Schema.isMaxLength(maxBytes)) })
+
+/** Of custom credentials: the dialler has found the acceptor's proof good. */
+const Accepted = Schema.TaggedStruct("Accepted", {})
 
 const Refusal = Schema.TaggedStruct("Refusal", { reason: RefusalReason })
 
-const Message = Schema.Union([Hello, Proof, Refusal])
+const Message = Schema.Union([Hello, Proof, Accepted, Refusal])
 
 /**
  * A frame of the handshake.
@@ -128,6 +156,7 @@ export const mismatch = (mine: Hello, theirs: Hello): RefusalReason | undefined 
   if (theirs.cluster !== mine.cluster) return "cluster"
   if (theirs.credentials !== mine.credentials) return "credentials"
   if (Node.isSameLife(theirs.node, mine.node)) return "self"
+  if (mine.role === "member" && theirs.role === "member" && theirs.lease !== mine.lease) return "lease"
   return undefined
 }
 
@@ -140,13 +169,13 @@ export const mismatch = (mine: Hello, theirs: Hello): RefusalReason | undefined 
 export type ProofKey = Redacted.Redacted<Uint8Array> | undefined
 
 /**
- * Stretches the credentials to a key. Takes about 50 ms for a passphrase, once a start.
+ * Stretches a passphrase to a key, once a start: it takes about 50 ms. Other credentials have none.
  *
  * @category proofs
  * @since 0.1.0
  */
 export const makeProofKey = (credentials: Credentials, cluster: string): ProofKey =>
-  credentials._tag === "None" ? undefined : Redacted.make(
+  credentials._tag !== "Passphrase" ? undefined : Redacted.make(
     new Uint8Array(
       scryptSync(Redacted.value(credentials.passphrase).normalize("NFC"), `effect-wendy/1/${cluster}`, 32, {
         N: 16384,
@@ -199,7 +228,9 @@ export const explain = (reason: RefusalReason): string => {
     case "cluster":
       return "the other end belongs to a cluster of another name: check --cluster and the seeds"
     case "credentials":
-      return "the credentials do not match: give both ends the same passphrase"
+      return "the credentials do not match: give both ends the same passphrase, or others that each accepts"
+    case "lease":
+      return "the two ends count on leases of different lengths: give all Nodes of a cluster the same preset, or lease"
     case "self":
       return "this is the Node's own address"
     case "malformed":

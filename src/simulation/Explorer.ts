@@ -105,7 +105,9 @@ export const settings: MembershipState.Settings = {
   probeRetries: 1,
   joinRetry: 50,
   jitter: 1,
-  exchange: 150
+  exchange: 150,
+  // Rows and neighborhood sets decide nothing about who owns a key.
+  tableExchange: Number.POSITIVE_INFINITY
 }
 
 /** Kinds of message whose order among themselves changes nothing that safety depends on. */

@@ -8,7 +8,11 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
+import * as Credentials from "../protocol/Credentials.ts"
 import * as Frame from "../protocol/Frame.ts"
 import * as Handshake from "../protocol/Handshake.ts"
 import type * as Node from "../ring/Node.ts"
@@ -21,15 +25,25 @@ import { type Connection, ConnectionError } from "./Transport.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Identity {
-  readonly cluster: string
-  readonly role: "member" | "client"
-  readonly node: Node.Node
-  readonly credentials: "none" | "passphrase"
-  readonly proofKey: Handshake.ProofKey
-  /** Fresh randomness for each handshake. */
-  readonly nonce: Effect.Effect<NodeId.NodeId>
-}
+export type Identity =
+  & {
+    readonly cluster: string
+    readonly role: "member" | "client"
+    readonly node: Node.Node
+    /** How long a lease lasts, in milliseconds. */
+    readonly lease: number
+    /** Fresh randomness for each handshake. */
+    readonly nonce: Effect.Effect<NodeId.NodeId>
+  }
+  & (
+    | { readonly credentials: "none" | "passphrase"; readonly proofKey: Handshake.ProofKey }
+    | {
+      readonly credentials: "custom"
+      readonly custom: Credentials.Custom
+      /** How long the application may take for an answer, in milliseconds. Shorter than the handshake, or nobody hears why. */
+      readonly patience: number
+    }
+  )
 
 /**
  * The other end of a link.
@@ -93,14 +107,14 @@ const makeHello = (identity: Identity, nonce: NodeId.NodeId): Handshake.Hello =>
   role: identity.role,
   node: identity.node,
   credentials: identity.credentials,
+  lease: identity.lease,
   nonce
 })
 
-const refuse = (connection: Connection, reason: Handshake.RefusalReason) =>
+/** Refuses. Here more may be said of the reason than the other end is told. */
+const refuse = (connection: Connection, reason: Handshake.RefusalReason, message = Handshake.explain(reason)) =>
   Effect.ignore(connection.write([Handshake.encode({ _tag: "Refusal", reason })])).pipe(
-    Effect.andThen(
-      Effect.fail(new Handshake.Refused({ reason, by: "self", message: Handshake.explain(reason) }))
-    )
+    Effect.andThen(Effect.fail(new Handshake.Refused({ reason, by: "self", message })))
   )
 
 /** Reads the frames of the handshake one by one; what came with the last of them belongs to the link. */
@@ -114,7 +128,7 @@ const makeReader = (connection: Connection) => {
 }
 
 /** Waits for one kind of handshake frame; a refusal by the other end, and nonsense, are typed failures. */
-const expect = Effect.fnUntraced(function*<Tag extends "Hello" | "Proof">(
+const expect = Effect.fnUntraced(function*<Tag extends "Hello" | "Proof" | "Accepted">(
   connection: Connection,
   reader: ReturnType<typeof makeReader>,
   tag: Tag
@@ -129,12 +143,80 @@ const expect = Effect.fnUntraced(function*<Tag extends "Hello" | "Proof">(
   return { frame, message: message as Extract<Handshake.Message, { readonly _tag: Tag }> }
 })
 
-const withProof = Effect.fnUntraced(function*(
+/**
+ * Asks the application. `none` when it throws, fails, dies or is too slow, and nothing
+ * of why: an error could hold the secret.
+ */
+const ask = <A>(call: () => A | Effect.Effect<A, unknown>, patience: number): Effect.Effect<Option.Option<A>> =>
+  Effect.acquireUseRelease(
+    // A fiber of its own that nobody waits for: what does not let itself be interrupted holds up nothing here.
+    Effect.forkDetach(
+      Effect.exit(Effect.suspend(() => {
+        const answer = call()
+        return Effect.isEffect(answer) ? answer as Effect.Effect<A, unknown> : Effect.succeed(answer)
+      }))
+    ),
+    (fiber) =>
+      Effect.map(
+        Effect.timeoutOption(Fiber.await(fiber), patience),
+        (done) => Option.flatMap(Option.flatMap(done, Exit.getSuccess), Exit.getSuccess)
+      ),
+    (fiber) => Effect.sync(() => fiber.interruptUnsafe())
+  )
+
+/** What this end shows. */
+const show = Effect.fnUntraced(function*(
   connection: Connection,
-  proof: Uint8Array,
+  identity: Identity,
+  role: "dialler" | "acceptor",
+  dialler: Uint8Array,
+  acceptor: Uint8Array
+) {
+  if (identity.credentials !== "custom") return Handshake.prove(identity.proofKey, role, dialler, acceptor)
+  const bytes = Option.getOrUndefined(yield* ask(identity.custom.marshal, identity.patience))
+  // Looked at here, for the encoder would put what it rejects into its error.
+  if (!(bytes instanceof Uint8Array)) {
+    return yield* refuse(
+      connection,
+      "credentials",
+      "this end has no credentials to show: its marshal failed, or did not give bytes in time"
+    )
+  }
+  if (bytes.length > Credentials.maxBytes) {
+    return yield* refuse(
+      connection,
+      "credentials",
+      `the credentials of this end have ${bytes.length} bytes; at most ${Credentials.maxBytes} are carried`
+    )
+  }
+  return bytes
+})
+
+/** Lets pass only what proves that the other end belongs here. */
+const check = Effect.fnUntraced(function*(
+  connection: Connection,
+  identity: Identity,
+  role: "dialler" | "acceptor",
+  dialler: Uint8Array,
+  acceptor: Uint8Array,
   given: Uint8Array
 ) {
-  if (!Handshake.isSameProof(proof, given)) return yield* refuse(connection, "credentials")
+  if (identity.credentials !== "custom") {
+    const expected = Handshake.prove(identity.proofKey, role, dialler, acceptor)
+    if (!Handshake.isSameProof(expected, given)) return yield* refuse(connection, "credentials")
+    return
+  }
+  const { custom, patience } = identity
+  const answer = yield* ask(() => custom.valid(given), patience)
+  if (Option.isNone(answer)) {
+    return yield* refuse(
+      connection,
+      "credentials",
+      "the credentials of the other end could not be checked: valid failed, or did not answer in time"
+    )
+  }
+  // A Promise, which a plain JavaScript program may return, is no yes.
+  if (answer.value !== true) return yield* refuse(connection, "credentials")
 })
 
 /**
@@ -151,12 +233,11 @@ export const open = Effect.fnUntraced(function*(connection: Connection, identity
   const theirs = yield* expect(connection, reader, "Hello")
   const mismatch = Handshake.mismatch(mine, theirs.message)
   if (mismatch !== undefined) return yield* refuse(connection, mismatch)
-  const { proofKey } = identity
-  yield* connection.write([
-    Handshake.encode({ _tag: "Proof", bytes: Handshake.prove(proofKey, "dialler", sent, theirs.frame) })
-  ])
+  const bytes = yield* show(connection, identity, "dialler", sent, theirs.frame)
+  yield* connection.write([Handshake.encode({ _tag: "Proof", bytes })])
   const proof = yield* expect(connection, reader, "Proof")
-  yield* withProof(connection, Handshake.prove(proofKey, "acceptor", sent, theirs.frame), proof.message.bytes)
+  yield* check(connection, identity, "acceptor", sent, theirs.frame, proof.message.bytes)
+  if (identity.credentials === "custom") yield* connection.write([Handshake.encode({ _tag: "Accepted" })])
   return make(connection, theirs.message, true, reader.rest())
 })
 
@@ -174,12 +255,12 @@ export const accept = Effect.fnUntraced(function*(connection: Connection, identi
   if (mismatch !== undefined) return yield* refuse(connection, mismatch)
   const sent = Handshake.encode(mine)
   yield* connection.write([sent])
-  const { proofKey } = identity
   const proof = yield* expect(connection, reader, "Proof")
-  yield* withProof(connection, Handshake.prove(proofKey, "dialler", theirs.frame, sent), proof.message.bytes)
-  yield* connection.write([
-    Handshake.encode({ _tag: "Proof", bytes: Handshake.prove(proofKey, "acceptor", theirs.frame, sent) })
-  ])
+  yield* check(connection, identity, "dialler", theirs.frame, sent, proof.message.bytes)
+  const bytes = yield* show(connection, identity, "acceptor", theirs.frame, sent)
+  yield* connection.write([Handshake.encode({ _tag: "Proof", bytes })])
+  // This end's own credentials may be refused yet, and a link is open to whatever the peer asks.
+  if (identity.credentials === "custom") yield* expect(connection, reader, "Accepted")
   return make(connection, theirs.message, false, reader.rest())
 })
 

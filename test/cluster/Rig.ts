@@ -192,6 +192,7 @@ export const helloOf = (node: Node.Node, options: Partial<Handshake.Hello> = {})
   role: "member",
   node,
   credentials: "none",
+  lease: 10_000,
   nonce: NodeId.fromString("a nonce"),
   ...options
 })

@@ -389,7 +389,7 @@ describe("applications", () => {
         const taken: Array<string> = []
         const late: Array<string> = []
         yield* Effect.forkScoped(
-          Stream.runForEach(root!.cluster.deliveries, (message) => Effect.sync(() => taken.push(text(message)))),
+          Stream.runForEach(root!.cluster.deliveries(), (message) => Effect.sync(() => taken.push(text(message)))),
           { startImmediately: true }
         )
         const key = root!.cluster.node.id
@@ -397,7 +397,7 @@ describe("applications", () => {
         for (const word of words.slice(0, 1500)) yield* sender!.cluster.send(outgoing(key, word))
         yield* harness.waitUntil("half has come", Effect.sync(() => taken.length === 1500))
         yield* Effect.forkScoped(
-          Stream.runForEach(root!.cluster.deliveries, (message) => Effect.sync(() => late.push(text(message)))),
+          Stream.runForEach(root!.cluster.deliveries(), (message) => Effect.sync(() => late.push(text(message)))),
           { startImmediately: true }
         )
         for (const word of words.slice(1500)) yield* sender!.cluster.send(outgoing(key, word))
@@ -416,7 +416,7 @@ describe("applications", () => {
         const taken: Array<string> = []
         yield* Effect.forkScoped(
           Stream.runForEach(
-            member.cluster.deliveries,
+            member.cluster.deliveries(),
             (message) => Effect.andThen(Effect.sleep("10 millis"), Effect.sync(() => taken.push(text(message))))
           ),
           { startImmediately: true }
@@ -440,7 +440,7 @@ describe("applications", () => {
           onNewLeaves: (left, right) => note(`leaves ${left.length} ${right.length}`),
           onNodeJoin: (node) => Effect.andThen(note(`join ${node.hex[0]}`), Effect.die("a bug")),
           onNodeExit: (node, reason) => note(`exit ${node.hex[0]} ${reason}`),
-          onError: (error) => note(`error ${(error as { readonly error: string }).error}`)
+          onError: (error) => note(`error ${error.error}`)
         }
       })
       yield* harness.during(first.cluster.ready)
@@ -456,7 +456,9 @@ describe("applications", () => {
       yield* harness.waitUntil("the error is told", Effect.sync(() => calls.includes("error Refused")))
       assert.deepStrictEqual(calls.filter((call) => !call.startsWith("leaves")), [
         "join 4",
+        "error CallbackFailed",
         "join 8",
+        "error CallbackFailed",
         "exit 4 left",
         "exit 8 failed",
         "error Refused"

@@ -329,7 +329,7 @@ describe("a Node under attack", () => {
         const { harness, port, victim } = attacked
         // Just beyond the attacked Node's keys, where it would send the messages for the next ones.
         const me = makePeer({ id: idOf("7c") })
-        const raw = yield* shakeHands(port, me)
+        const raw = yield* shakeHands(port, me, { lease: 2000 })
         writeFrames(raw, Frame.control({ _tag: "Joined", attempt: 1 }))
         yield* takeFrames(raw, 1)
         raw.socket.pause()

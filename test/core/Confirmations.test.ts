@@ -28,12 +28,12 @@ describe("Confirmations: the floor", () => {
     assert.deepStrictEqual(entries.map((entry) => entry.counter), [0, 1, 2, 3, 4])
     assert.deepStrictEqual(entries.map((entry) => Envelope.counter(entry.frame)), [0, 1, 2, 3, 4])
     assert.deepStrictEqual(entries.map((entry) => Envelope.floor(entry.frame)), [0, 0, 0, 0, 0])
-    Confirmations.resolve(self, 1, 2)
+    Confirmations.resolve(self, 1, 2, 1)
     assert.strictEqual(Confirmations.floor(self), 0)
-    Confirmations.resolve(self, 1, 0)
+    Confirmations.resolve(self, 1, 0, 1)
     assert.strictEqual(Confirmations.floor(self), 1)
     assert.strictEqual(Envelope.floor(begin(self, 1).frame), 1)
-    for (const counter of [1, 3, 4, 5]) Confirmations.resolve(self, 1, counter)
+    for (const counter of [1, 3, 4, 5]) Confirmations.resolve(self, 1, counter, 1)
     assert.strictEqual(Confirmations.floor(self), 6)
     assert.strictEqual(Envelope.floor(begin(self, 1).frame), 6)
   })
@@ -41,11 +41,11 @@ describe("Confirmations: the floor", () => {
   it("a receipt that comes twice, or for a number that was never given out, resolves nothing", () => {
     const self = Confirmations.make<string>()
     const entry = begin(self, 0, 100, "one")
-    assert.isUndefined(Confirmations.resolve(self, 1, 1))
-    assert.strictEqual(Confirmations.resolve(self, 1, 0), entry)
+    assert.isUndefined(Confirmations.resolve(self, 1, 1, 1))
+    assert.strictEqual(Confirmations.resolve(self, 1, 0, 1), entry)
     assert.strictEqual(entry.context, "one")
     const { roundTrip } = self
-    assert.isUndefined(Confirmations.resolve(self, 50, 0))
+    assert.isUndefined(Confirmations.resolve(self, 50, 0, 1))
     assert.strictEqual(self.roundTrip, roundTrip)
   })
 
@@ -57,9 +57,9 @@ describe("Confirmations: the floor", () => {
     }
     assert.isFalse(Confirmations.hasRoom(self))
     // What is resolved above the floor makes no room: the root still has to tell those apart.
-    for (let counter = 1; counter < 1000; counter++) Confirmations.resolve(self, 0, counter)
+    for (let counter = 1; counter < 1000; counter++) Confirmations.resolve(self, 0, counter, 1)
     assert.isFalse(Confirmations.hasRoom(self))
-    Confirmations.resolve(self, 0, 0)
+    Confirmations.resolve(self, 0, 0, 1)
     assert.strictEqual(Confirmations.floor(self), 1000)
     assert.isTrue(Confirmations.hasRoom(self))
   })
@@ -84,7 +84,7 @@ describe("Confirmations: retries", () => {
 
   it("or after four usual round trips, where these are longer", () => {
     const self = Confirmations.make<string>()
-    for (let count = 0; count < 200; count++) Confirmations.resolve(self, 1_000, begin(self, 0).counter)
+    for (let count = 0; count < 200; count++) Confirmations.resolve(self, 1_000, begin(self, 0).counter, 1)
     assert.approximately(self.roundTrip, 1_000, 0.001)
     const entry = begin(self, 5_000)
     assert.approximately(entry.retryAt, 9_000, 0.01)
@@ -97,7 +97,7 @@ describe("Confirmations: retries", () => {
     const self = Confirmations.make<string>()
     let expected = 0
     for (const roundTrip of [80, 8, 1000, 0, 40]) {
-      Confirmations.resolve(self, 300 + roundTrip, begin(self, 300).counter)
+      Confirmations.resolve(self, 300 + roundTrip, begin(self, 300).counter, 1)
       expected = expected * 7 / 8 + roundTrip / 8
       assert.approximately(self.roundTrip, expected, 1e-9)
     }
@@ -121,7 +121,7 @@ describe("Confirmations: retries", () => {
     Envelope.setHops(entry.frame, 9)
     Envelope.setSequence(entry.frame, 77)
     const before = entry.frame.slice()
-    Confirmations.resolve(self, 1, 0)
+    Confirmations.resolve(self, 1, 0, 1)
     const copy = Confirmations.copy(self, entry)
     assert.strictEqual(Envelope.hops(copy), 0)
     assert.strictEqual(Envelope.floor(copy), 1)
@@ -140,7 +140,7 @@ describe("Confirmations: deadlines", () => {
     assert.lengthOf(Confirmations.wake(self, 1_999.5).expired, 0)
     assert.deepStrictEqual(Confirmations.wake(self, 2_000), { again: [second], expired: [first] })
     assert.deepStrictEqual(Confirmations.wake(self, 2_001), { again: [], expired: [second] })
-    assert.isUndefined(Confirmations.resolve(self, 2_002, 0))
+    assert.isUndefined(Confirmations.resolve(self, 2_002, 0, 1))
     assert.strictEqual(Confirmations.floor(self), 2)
     assert.strictEqual(self.dueAt, Number.POSITIVE_INFINITY)
   })
@@ -193,7 +193,7 @@ describe("Confirmations: against a model that looks at everything", () => {
       } else if (kind === 1) {
         const counter = next === 0 ? 0 : pick % next
         const known = model.get(counter)
-        const resolved = Confirmations.resolve(self, now, counter)
+        const resolved = Confirmations.resolve(self, now, counter, 1)
         assert.strictEqual(resolved?.counter, known === undefined ? undefined : counter)
         if (known !== undefined) {
           roundTrip += (now - known.sentAt - roundTrip) / 8

@@ -55,7 +55,7 @@ describe("Deduplication: confirmed messages", () => {
       /** What the root has been told: the highest floor. */
       floor: 0
     }))
-    const model = new Map<string, Deduplication.Outcome>()
+    const model = new Map<string, Deduplication.Progress>()
     for (const { kind, origin, outcome, pick } of commands) {
       const sender = senders[origin]!
       const nameFor = (counter: number) => `${origin}/${counter}`
@@ -310,7 +310,7 @@ describe("Deduplication: handing over (C5)", () => {
     Oracle.int(0, 20)
   ], ([messages, border, floor]) => {
     const old = Deduplication.make()
-    const model = new Map<string, Deduplication.Outcome>()
+    const model = new Map<string, Deduplication.Progress>()
     const first = new Map<string, number>()
     for (const { counter, key, origin, outcome } of messages) {
       const name = `${origin}/${counter}`

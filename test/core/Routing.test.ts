@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Routing from "../../src/core/Routing.ts"
 import * as Envelope from "../../src/protocol/Envelope.ts"
+import type { DeliveryClass } from "../../src/protocol/Message.ts"
 import type * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Oracle from "../ring/Oracle.ts"
@@ -36,10 +37,11 @@ type Happened =
   | { readonly _tag: "dial"; readonly node: Node.Node }
   | { readonly _tag: "suspect"; readonly node: Node.Node }
   | { readonly _tag: "released"; readonly counter: number }
+  | { readonly _tag: "unreachable"; readonly counter: number; readonly node: Node.Node }
   | { readonly _tag: "dropped"; readonly counter: number; readonly reason: string }
 
 interface Options {
-  readonly class?: Envelope.DeliveryClass
+  readonly class?: DeliveryClass
   readonly key?: number
   readonly hops?: number
   readonly size?: number
@@ -55,6 +57,8 @@ class World {
   ways: Array<Node.Node> = []
   /** Done with a message as soon as it is delivered, as with an application that returns nothing to wait for. */
   isSynchronous = false
+  /** What the applications say to a message that is sent on. */
+  forward: Routing.Sink["forward"] = () => "forward"
   /** Since the last `take`. */
   happened: Array<Happened> = []
   /** By counter. */
@@ -91,6 +95,9 @@ class World {
     },
     dial: (node) => this.happened.push({ _tag: "dial", node }),
     suspect: (node) => this.happened.push({ _tag: "suspect", node }),
+    forward: (frame, next, token) => this.forward(frame, next, token),
+    unreachable: (frame, target) =>
+      this.happened.push({ _tag: "unreachable", counter: Envelope.counter(frame), node: target }),
     released: (own) => this.happened.push({ _tag: "released", counter: (own as { counter: number }).counter }),
     dropped: (frame, reason) => this.happened.push({ _tag: "dropped", counter: Envelope.counter(frame), reason })
   }

@@ -7,6 +7,7 @@ import * as Samples from "./Samples.ts"
 
 const headerOf = (frame: Uint8Array): Envelope.Header => ({
   deliveryClass: Envelope.deliveryClass(frame),
+  isDirect: Envelope.isDirect(frame),
   purpose: Envelope.purpose(frame),
   key: Envelope.key(frame),
   origin: Envelope.origin(frame),
@@ -125,7 +126,8 @@ describe("Envelope", () => {
     for (let value = 0; value < 256; value++) {
       const changed = frame.slice()
       changed[5] = value
-      assert.strictEqual(Envelope.isValid(changed), value < 3, `class ${value}`)
+      // The highest bit says that the message is direct.
+      assert.strictEqual(Envelope.isValid(changed), value % 128 < 3, `class ${value}`)
     }
     for (const offset of [56, 64, 72]) {
       for (const [at, byte] of [[0, 1], [0, 0x80], [1, 0x20], [1, 0xff]] as const) {

@@ -18,7 +18,7 @@ const receipt: Arbitrary.Arbitrary<Frame.ReceiptFrame> = Arbitrary.all({
   incarnation: Samples.count,
   counter: Samples.count,
   hops: Oracle.int(0, 255),
-  delivered: Oracle.boolean
+  outcome: Samples.oneOf("failed", "delivered", "undecodable", "dropped")
 })
 
 const deliveredId: Arbitrary.Arbitrary<Frame.DeliveredId> = Arbitrary.all({
@@ -46,6 +46,10 @@ const encodeAgain = (frame: Frame.Frame): Uint8Array | undefined => {
       return Frame.receipt(frame.receipt)
     case "Delivered":
       return Frame.delivered(frame.ids)
+    case "Query":
+      return Frame.query(frame.query)
+    case "Answer":
+      return Frame.answer(frame.answer)
     case "Bye":
       return Frame.bye()
     case "Malformed":
@@ -148,7 +152,7 @@ describe("Frame: what is not well-formed", () => {
 
   it("an empty frame and unknown kinds", () => {
     assert.deepStrictEqual(Frame.decode(new Uint8Array(0)), { _tag: "Malformed", message: "an empty frame" })
-    for (const kind of [0, 6, ...Array.from({ length: 247 }, (_, index) => index + 9)]) {
+    for (const kind of [0, 6, ...Array.from({ length: 245 }, (_, index) => index + 11)]) {
       for (const length of [1, 5, 67, 80]) {
         const frame = new Uint8Array(length)
         frame[0] = kind
@@ -179,7 +183,7 @@ describe("Frame: what is not well-formed", () => {
     const id = { key: NodeId.zero, origin: NodeId.zero, incarnation: 1, counter: 2 }
     const frames: ReadonlyArray<readonly [Uint8Array, ReadonlyArray<number>]> = [
       [
-        Frame.receipt({ ...id, via: NodeId.zero, root: NodeId.zero, hops: 1, delivered: true }),
+        Frame.receipt({ ...id, via: NodeId.zero, root: NodeId.zero, hops: 1, outcome: "delivered" }),
         [51, 59]
       ],
       [Frame.delivered([id, id]), [33, 41, 81, 89]]
@@ -194,7 +198,7 @@ describe("Frame: what is not well-formed", () => {
     }
   })
 
-  it("a receipt that is neither delivered nor failed", () => {
+  it("a receipt of an unknown outcome", () => {
     const frame = Frame.receipt({
       origin: NodeId.zero,
       via: NodeId.zero,
@@ -202,10 +206,12 @@ describe("Frame: what is not well-formed", () => {
       incarnation: 0,
       counter: 0,
       hops: 0,
-      delivered: true
+      outcome: "delivered"
     })
-    frame[1] = 2
-    assert.isTrue(isMalformed(frame))
+    for (let value = 0; value < 256; value++) {
+      frame[1] = value
+      assert.strictEqual(isMalformed(frame), value >= 4, `outcome ${value}`)
+    }
   })
 
   it("more delivered ids than are allowed", () => {
@@ -298,8 +304,9 @@ describe("Frame.decode is total", () => {
       return decoded._tag
     }
     const again = encodeAgain(decoded)!
-    // A control message has more than one encoding; everything else has one.
-    if (decoded._tag === "Control") assert.deepStrictEqual(plain(Frame.decode(again)), plain(decoded))
+    // What a Schema encodes has more than one encoding; everything else has one.
+    const isSchema = decoded._tag === "Control" || decoded._tag === "Query" || decoded._tag === "Answer"
+    if (isSchema) assert.deepStrictEqual(plain(Frame.decode(again)), plain(decoded))
     else assert.isTrue(Buffer.from(again).equals(frame), `${decoded._tag} of ${Buffer.from(frame).toString("hex")}`)
     return decoded._tag
   }

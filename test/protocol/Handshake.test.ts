@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
+import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { createHmac, scryptSync } from "node:crypto"
 import { inspect } from "node:util"
 import * as Credentials from "../../src/protocol/Credentials.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
+import * as SchemaFrame from "../../src/protocol/SchemaFrame.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Oracle from "../ring/Oracle.ts"
@@ -28,19 +30,22 @@ const hello: Arbitrary.Arbitrary<Handshake.Hello> = Arbitrary.all({
   cluster: Samples.text(0, 64),
   role: Samples.oneOf("member", "client"),
   node: Samples.node,
-  credentials: Samples.oneOf("none", "passphrase"),
+  credentials: Samples.oneOf("none", "passphrase", "custom"),
+  lease: Oracle.int(100, 600_000),
   nonce: Samples.id
 })
 
 const message: Arbitrary.Arbitrary<Handshake.Message> = Arbitrary.map(
   Arbitrary.all([
-    Oracle.int(0, 2),
+    Oracle.int(0, 3),
     hello,
     Samples.bytes(40),
     Samples.oneOf(...Handshake.RefusalReason.literals)
   ]),
   ([kind, hello, bytes, reason]) =>
-    kind === 0 ? hello : kind === 1 ? { _tag: "Proof", bytes } : { _tag: "Refusal", reason }
+    [hello, { _tag: "Proof", bytes } as const, { _tag: "Accepted" } as const, { _tag: "Refusal", reason } as const][
+      kind
+    ]!
 )
 
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
@@ -53,6 +58,7 @@ const mine: Handshake.Hello = {
   role: "member",
   node: Oracle.node(1n),
   credentials: "passphrase",
+  lease: 10_000,
   nonce: new NodeId.NodeId(1, 2, 3, 4)
 }
 
@@ -94,6 +100,27 @@ describe("Handshake: frames", () => {
     assert.throws(() => Handshake.encode({ ...mine, cluster: "x".repeat(65) }))
   })
 
+  // What a program says that knows no bound. Proofs and Accepted alone, for a union of one is encoded otherwise.
+  const unbounded = SchemaFrame.make(
+    6,
+    Schema.Union([Schema.TaggedStruct("Proof", { bytes: Schema.Uint8Array }), Schema.TaggedStruct("Accepted", {})])
+  )
+
+  it.prop("a proof has at most 4,096 bytes: a longer one neither encodes nor decodes", [
+    Oracle.int(0, 1),
+    Oracle.int(0, 4096),
+    Oracle.int(0, 255)
+  ], ([isLong, size, byte]) => {
+    const within = new Uint8Array(size).fill(byte)
+    const decoded = Handshake.decode(Handshake.encode({ _tag: "Proof", bytes: within }))
+    assert.strictEqual(decoded?._tag, "Proof")
+    if (decoded?._tag === "Proof") assert.deepStrictEqual(decoded.bytes, within)
+    assert.strictEqual(Handshake.decode(unbounded.encode({ _tag: "Proof", bytes: within }))?._tag, "Proof")
+    const bytes = new Uint8Array(4097 + isLong * size)
+    assert.throws(() => Handshake.encode({ _tag: "Proof", bytes }))
+    assert.isUndefined(Handshake.decode(unbounded.encode({ _tag: "Proof", bytes })))
+  }, { arbitrary: { runs: 60 } })
+
   it("every reason has an explanation of its own, and makes an error", () => {
     const reasons = Handshake.RefusalReason.literals
     assert.strictEqual(new Set(reasons.map(Handshake.explain)).size, reasons.length)
@@ -131,6 +158,28 @@ describe("Handshake: mismatch", () => {
     assert.strictEqual(Handshake.mismatch(mine, { ...theirs, node: Oracle.node(1n, { port: 9 }) }), "self")
     // Another life of the same id is for the membership to judge.
     assert.isUndefined(Handshake.mismatch(mine, { ...theirs, node: Oracle.node(1n, { incarnation: 2 }) }))
+  })
+
+  it("members count on leases of one length; clients hold none", () => {
+    const other = { ...theirs, lease: 30_000 }
+    assert.strictEqual(Handshake.mismatch(mine, other), "lease")
+    assert.strictEqual(Handshake.mismatch(other, mine), "lease")
+    assert.isUndefined(Handshake.mismatch(mine, { ...other, role: "client" }))
+    assert.isUndefined(Handshake.mismatch({ ...mine, role: "client" }, other))
+  })
+
+  it("every kind of credentials fits itself and no other", () => {
+    const kinds = ["none", "passphrase", "custom"] as const
+    for (const here of kinds) {
+      for (const there of kinds) {
+        assert.strictEqual(
+          Handshake.mismatch({ ...mine, credentials: here }, { ...theirs, credentials: there }),
+          here === there ? undefined : "credentials",
+          `${here} and ${there}`
+        )
+      }
+    }
+    assert.match(Handshake.explain("credentials"), /credentials do not match/)
   })
 
   it("the version comes first: what an unknown version says elsewhere means nothing", () => {
@@ -256,6 +305,18 @@ describe("Handshake: the secret", () => {
     for (const hidden of [Buffer.from(secret), stretched]) {
       for (let at = 0; at + 4 <= hidden.length; at++) {
         assert.strictEqual(said.indexOf(hidden.subarray(at, at + 4)), -1)
+      }
+    }
+  })
+
+  it("custom credentials have no key, and printed they show nothing of what they give", () => {
+    for (const given of [Buffer.from(secret), Effect.succeed(Buffer.from(secret))]) {
+      const credentials = Credentials.make({ marshal: () => given, valid: () => true })
+      assert.deepInclude(credentials, { _tag: "Custom", allowClear: false })
+      assert.isUndefined(Handshake.makeProofKey(credentials, "home"))
+      for (const shown of [String(credentials), inspect(credentials, { depth: 9 }), JSON.stringify(credentials)]) {
+        assert.notInclude(shown, "horse")
+        assert.notInclude(shown, Buffer.from(secret).toString("hex").match(/../g)!.join(" ").slice(0, 12))
       }
     }
   })

@@ -67,7 +67,11 @@ const tagged = <Tag extends ControlMessage["_tag"]>(
 
 export const controls: { readonly [Tag in ControlMessage["_tag"]]: Arbitrary.Arbitrary<ControlMessage> } = {
   JoinRequest: tagged("JoinRequest", { joiner: node, attempt: count, hops: Oracle.int(0, 64), rows: nodes }),
-  JoinRetry: tagged("JoinRetry", { attempt: count, reason: oneOf("busy", "notReady", "idInUse") }),
+  JoinRetry: tagged("JoinRetry", {
+    attempt: count,
+    reason: oneOf("busy", "notReady", "idInUse", "stale"),
+    incarnation: optional(count)
+  }),
   JoinGrant: tagged("JoinGrant", { attempt: count, successor: node, leaves: nodes, rows: nodes }),
   Insert: tagged("Insert", { attempt: count, predecessor: id }),
   InsertAck: tagged("InsertAck", { attempt: count, leaves: nodes }),
@@ -97,6 +101,8 @@ export const controls: { readonly [Tag in ControlMessage["_tag"]]: Arbitrary.Arb
   Failed: tagged("Failed", { node }),
   RowRequest: tagged("RowRequest", { row: Oracle.int(0, 31) }),
   RowReply: tagged("RowReply", { nodes }),
+  NeighborhoodRequest: tagged("NeighborhoodRequest", {}),
+  NeighborhoodReply: tagged("NeighborhoodReply", { nodes }),
   Meet: tagged("Meet", { as }),
   Met: tagged("Met", { as, neighbour: node })
 }
@@ -108,6 +114,7 @@ export const control: Arbitrary.Arbitrary<ControlMessage> = Arbitrary.flatMap(
 
 export const header: Arbitrary.Arbitrary<Envelope.Header> = Arbitrary.all({
   deliveryClass: oneOf("atMostOnce", "acknowledged", "confirmed"),
+  isDirect: Oracle.boolean,
   purpose: Oracle.int(0, 255),
   key: id,
   origin: id,

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
 import * as Credentials from "../../src/protocol/Credentials.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
@@ -32,20 +33,29 @@ const makeIdentity = (
     readonly cluster?: string
     readonly role?: "member" | "client"
     readonly passphrase?: string
+    readonly custom?: Parameters<typeof Credentials.make>[0]
     readonly incarnation?: number
   } = {}
 ): Link.Identity => {
   const cluster = options.cluster ?? "wendy"
+  const common = {
+    cluster,
+    role: options.role ?? "member",
+    node: makeNode(name, options.incarnation),
+    lease: 10_000,
+    nonce: Effect.sync(() => NodeId.fromString(`nonce ${nonces++}`))
+  }
+  if (options.custom !== undefined) {
+    const custom = Credentials.make(options.custom) as Credentials.Custom
+    return { ...common, credentials: "custom", custom, patience: 1000 }
+  }
   const credentials = options.passphrase === undefined
     ? Credentials.none
     : Credentials.passphrase(Redacted.make(options.passphrase))
   return {
-    cluster,
-    role: options.role ?? "member",
-    node: makeNode(name, options.incarnation),
+    ...common,
     credentials: options.passphrase === undefined ? "none" : "passphrase",
-    proofKey: Handshake.makeProofKey(credentials, cluster),
-    nonce: Effect.sync(() => NodeId.fromString(`nonce ${nonces++}`))
+    proofKey: Handshake.makeProofKey(credentials, cluster)
   }
 }
 
@@ -229,6 +239,234 @@ describe("Link: the handshake", () => {
           )
       }, makeIdentity("dialler"))
       assert.isTrue(near.isDialled)
+      const far = yield* run(yield* Fiber.join(accepting))
+      yield* untilStill(() => far.frames().length)
+      assert.deepStrictEqual(far.frames(), [Frame.decode(probe(1)), Frame.decode(probe(2))])
+    }).pipe(Effect.provide(layer)))
+})
+
+describe("Link: custom credentials", () => {
+  const encoder = new TextEncoder()
+  const decoder = new TextDecoder()
+
+  type Custom = Parameters<typeof Credentials.make>[0]
+
+  /** Shows one word, and finds one word good. */
+  const word = (mine: string, theirs: string): Custom => ({
+    marshal: () => encoder.encode(mine),
+    valid: (bytes) => decoder.decode(bytes) === theirs
+  })
+
+  const shakeCustom = (mine: Custom, theirs: Custom) =>
+    shake(makeIdentity("dialler", { custom: mine }), makeIdentity("acceptor", { custom: theirs }))
+
+  type Outcome = Effect.Success<ReturnType<typeof shake>>[number]
+
+  const assertRefused = (outcome: Outcome, by: "self" | "peer", message = /credentials/) => {
+    assert.strictEqual(outcome._tag, "Failure")
+    if (outcome._tag === "Success") return
+    assert.deepInclude(outcome.failure, { _tag: "Refused", reason: "credentials", by })
+    assert.match(outcome.failure.message, message)
+  }
+
+  it.effect("good ones open the link; the dialler shows first, and each end is checked before it learns more", () =>
+    Effect.gen(function*() {
+      const calls: Array<string> = []
+      const noting = (who: string, { marshal, valid }: Custom): Custom => ({
+        marshal: () => {
+          calls.push(`${who} shows`)
+          return marshal()
+        },
+        valid: (bytes) => {
+          calls.push(`${who} checks ${decoder.decode(bytes)}`)
+          return valid(bytes)
+        }
+      })
+      const [near, far] = yield* shakeCustom(
+        noting("dialler", word("from the dialler", "from the acceptor")),
+        noting("acceptor", word("from the acceptor", "from the dialler"))
+      )
+      assert.deepStrictEqual([near._tag, far._tag], ["Success", "Success"])
+      assert.deepStrictEqual(calls, [
+        "dialler shows",
+        "acceptor checks from the dialler",
+        "acceptor shows",
+        "dialler checks from the acceptor"
+      ])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("effects do as well as plain values, and are asked anew each time", () =>
+    Effect.gen(function*() {
+      let shown = 0
+      const credentials: Custom = {
+        marshal: () => Effect.sync(() => Uint8Array.of(shown++)),
+        valid: (bytes) => Effect.as(Effect.yieldNow, bytes.length === 1)
+      }
+      for (let count = 1; count <= 3; count++) {
+        const [near, far] = yield* shakeCustom(credentials, credentials)
+        assert.deepStrictEqual([near._tag, far._tag], ["Success", "Success"])
+        assert.strictEqual(shown, count * 2)
+      }
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("Go Wendy defect 36: nothing is answered, and nothing shown, before what came has been checked", () =>
+    Effect.gen(function*() {
+      const [dialled, accepted] = yield* connect
+      let hasShown = false
+      const identity = makeIdentity("acceptor", {
+        custom: {
+          marshal: () => {
+            hasShown = true
+            return encoder.encode("from the acceptor")
+          },
+          valid: () => Effect.as(Effect.sleep("500 millis"), false)
+        }
+      })
+      const accepting = yield* Effect.forkChild(Effect.result(Link.accept(accepted, identity)))
+      const opening = yield* Effect.forkChild(
+        Effect.result(Link.open(dialled, makeIdentity("dialler", { custom: word("wrong", "from the acceptor") })))
+      )
+      yield* untilStill(() => 0)
+      yield* TestClock.adjust("499 millis")
+      assert.isUndefined(opening.pollUnsafe())
+      assert.isUndefined(accepting.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      assertRefused(yield* Fiber.join(opening), "peer", /credentials do not match/)
+      assertRefused(yield* Fiber.join(accepting), "self", /credentials do not match/)
+      assert.isFalse(hasShown, "a stranger must not learn what is good")
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("where only the dialler says no, the acceptor has no link either", () =>
+    Effect.gen(function*() {
+      const [near, far] = yield* shakeCustom(word("good", "another"), word("from the acceptor", "good"))
+      assertRefused(near, "self", /credentials do not match/)
+      assertRefused(far, "peer", /credentials do not match/)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("Go Wendy defect 44: no bytes at all are checked like any others", () =>
+    Effect.gen(function*() {
+      const lengths: Array<number> = []
+      const strict: Custom = {
+        marshal: () => encoder.encode("good"),
+        valid: (bytes) => {
+          lengths.push(bytes.length)
+          return decoder.decode(bytes) === "good"
+        }
+      }
+      const empty: Custom = { marshal: () => new Uint8Array(0), valid: () => true }
+      const [near, far] = yield* shakeCustom(empty, strict)
+      assertRefused(near, "peer")
+      assertRefused(far, "self")
+      const [other, another] = yield* shakeCustom(strict, empty)
+      assertRefused(other, "self")
+      assertRefused(another, "peer")
+      assert.deepStrictEqual(lengths, [0, 0])
+    }).pipe(Effect.provide(layer)))
+
+  /** What an application may do instead of giving an answer. */
+  const misbehaviours: ReadonlyArray<readonly [string, () => Effect.Effect<never, unknown>]> = [
+    ["throws", () => {
+      throw new Error("secret")
+    }],
+    ["fails", () => Effect.fail("secret")],
+    ["dies", () => Effect.die("secret")],
+    ["interrupts itself", () => Effect.interrupt],
+    ["never ends", () => Effect.never],
+    ["never ends, and does not let itself be interrupted", () => Effect.uninterruptible(Effect.never)]
+  ]
+  const good = word("good", "good")
+  for (const [what, misbehave] of misbehaviours) {
+    for (const which of ["marshal", "valid"] as const) {
+      it.effect(`a ${which} that ${what} is a refusal at both ends, and its error is dropped`, () =>
+        Effect.gen(function*() {
+          for (const isDialler of [true, false]) {
+            const bad = { ...good, [which]: misbehave }
+            const shaking = yield* Effect.forkChild(isDialler ? shakeCustom(bad, good) : shakeCustom(good, bad))
+            yield* untilStill(() => 0)
+            yield* TestClock.adjust("1 second")
+            const outcomes = yield* Fiber.join(shaking)
+            const [self, peer] = isDialler ? outcomes : outcomes.toReversed()
+            assertRefused(self!, "self", which === "valid" ? /could not be checked/ : /no credentials to show/)
+            assertRefused(peer!, "peer", /credentials do not match/)
+            for (const outcome of outcomes) {
+              if (outcome._tag === "Failure") assert.notInclude(inspect(outcome.failure, { depth: 9 }), "secret")
+            }
+          }
+        }).pipe(Effect.provide(layer)))
+    }
+  }
+
+  it.effect("an answer that is only like a yes is no", () =>
+    Effect.gen(function*() {
+      for (const answer of [1, "true", {}, Promise.resolve(true), undefined, null]) {
+        const [near, far] = yield* shakeCustom(good, { ...good, valid: (() => answer) as never })
+        assertRefused(near, "peer")
+        assertRefused(far, "self")
+      }
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("4,096 bytes are carried; what is longer, or no bytes, is a refusal that says so", () =>
+    Effect.gen(function*() {
+      for (const size of [0, 1, 4095, 4096]) {
+        const all = Buffer.alloc(size, 7)
+        const credentials: Custom = { marshal: () => all, valid: (bytes) => Buffer.compare(bytes, all) === 0 }
+        const [near, far] = yield* shakeCustom(credentials, credentials)
+        assert.deepStrictEqual([near._tag, far._tag], ["Success", "Success"], `${size} bytes`)
+      }
+      for (const size of [4097, 100_000]) {
+        const long: Custom = { marshal: () => new Uint8Array(size), valid: () => true }
+        const message = new RegExp(`have ${size} bytes; at most 4096`)
+        const [near, far] = yield* shakeCustom(long, good)
+        assertRefused(near, "self", message)
+        assertRefused(far, "peer")
+        const [other, another] = yield* shakeCustom(good, long)
+        assertRefused(other, "peer")
+        assertRefused(another, "self", message)
+      }
+      for (const none of ["secret", [1, 2], undefined]) {
+        const [near, far] = yield* shakeCustom({ ...good, marshal: (() => none) as never }, good)
+        assertRefused(near, "self", /no credentials to show/)
+        assertRefused(far, "peer")
+        if (near._tag === "Failure") assert.notInclude(inspect(near.failure, { depth: 9 }), "secret")
+      }
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("what the handshake does not ask for, an early Accepted too, is refused as malformed", () =>
+    Effect.gen(function*() {
+      for (
+        const frames of [
+          [Handshake.encode({ _tag: "Accepted" })],
+          [Handshake.encode({ _tag: "Proof", bytes: encoder.encode("good") }), probe(1)]
+        ]
+      ) {
+        const [dialled, accepted] = yield* connect
+        const accepting = yield* Effect.forkChild(
+          Effect.result(Link.accept(accepted, makeIdentity("acceptor", { custom: good })))
+        )
+        const opening = yield* Effect.forkChild(Effect.exit(Link.open({
+          ...dialled,
+          write: (own) => dialled.write(Handshake.decode(own[0]!)?._tag === "Hello" ? own : frames as typeof own)
+        }, makeIdentity("dialler", { custom: good }))))
+        const result = yield* Fiber.join(accepting)
+        assert.strictEqual(
+          result._tag === "Failure" && result.failure._tag === "Refused" && result.failure.reason,
+          "malformed"
+        )
+        yield* Fiber.interrupt(opening)
+      }
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("frames that came right behind Accepted belong to the link", () =>
+    Effect.gen(function*() {
+      const [dialled, accepted] = yield* connect
+      const accepting = yield* Effect.forkChild(Link.accept(accepted, makeIdentity("acceptor", { custom: good })))
+      yield* Link.open({
+        ...dialled,
+        write: (frames) =>
+          dialled.write(
+            Handshake.decode(frames[0]!)?._tag === "Accepted" ? [...frames, probe(1), probe(2)] : frames
+          )
+      }, makeIdentity("dialler", { custom: good }))
       const far = yield* run(yield* Fiber.join(accepting))
       yield* untilStill(() => far.frames().length)
       assert.deepStrictEqual(far.frames(), [Frame.decode(probe(1)), Frame.decode(probe(2))])

@@ -1,0 +1,381 @@
+/**
+ * Applications: the applications of one Node, and the answer to what its actors
+ * ask of them.
+ *
+ * Every application has a mailbox and a fiber of its own for events, so that a slow
+ * one is late for itself alone. `onDeliver` and `onForward` run when a message
+ * is there, in fibers that nobody waits for (see `Callbacks`).
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as PubSub from "effect/PubSub"
+import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { Upcalls } from "./actors/Upcalls.ts"
+import type { Application, Changes, Forward } from "./Application.ts"
+import * as Callbacks from "./Callbacks.ts"
+import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
+import type { ClusterError, ClusterEvent } from "./protocol/ClusterEvent.ts"
+import type { Outcome } from "./protocol/Frame.ts"
+import * as Message from "./protocol/Message.ts"
+import type * as Node from "./ring/Node.ts"
+
+/**
+ * The applications of one Node.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Applications {
+  readonly upcalls: Upcalls["Service"]
+  /** Registers an application as long as the scope is open. */
+  readonly register: <A, R>(
+    application: Application<A, R>
+  ) => Effect.Effect<void, Message.PurposeTaken, R | Scope.Scope>
+  /** Uses a definition at this Node. From then on no other may have its purpose. */
+  readonly bind: <A>(definition: Message.Definition<A>) => Result.Result<void, Message.PurposeTaken>
+  /** The messages delivered from the moment of subscription on. */
+  readonly deliveries: Stream.Stream<Message.Message>
+  /** What happens at this Node, in order. */
+  readonly events: Stream.Stream<ClusterEvent>
+}
+
+/** Events that a late subscriber still sees, and that an application may lag behind. */
+const maxEvents = 1024
+
+interface Registered {
+  // oxlint-disable-next-line typescript/no-explicit-any -- applications of all kinds stand side by side
+  readonly application: Application<any, any>
+  readonly name: string
+  // oxlint-disable-next-line typescript/no-explicit-any -- the services that its callbacks need, whichever they are
+  readonly context: Context.Context<any>
+  readonly events: Queue.Queue<ClusterEvent>
+  missed: number
+}
+
+/**
+ * No application yet. What it runs ends with the scope; `end` is called when an actor has failed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(options: {
+  readonly config: ClusterConfig
+  readonly end: () => void
+}) {
+  const { config } = options
+  const nodeScope = yield* Effect.scope
+  const events = yield* PubSub.sliding<ClusterEvent>({ capacity: maxEvents * 8, replay: maxEvents })
+  const deliveries = yield* PubSub.bounded<Message.Message>(config.maxDelivering)
+  const deliverCallbacks = yield* Callbacks.make(config.deliverTimeout)
+  const forwardCallbacks = yield* Callbacks.make(config.forwardTimeout)
+  const eventCallbacks = yield* Callbacks.make(config.callbackTimeout)
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  // oxlint-disable-next-line typescript/no-explicit-any -- definitions of all kinds stand side by side
+  const definitions = new Map<number, Message.Definition<any>>()
+  /** Replaced, never changed: a callback may register while it is being gone through. */
+  let registered: ReadonlyArray<Registered> = []
+  let forwarders: ReadonlyArray<Registered> = []
+  let count = 0
+  /** What there has been an `onDeliver` for. */
+  const served = new Set<number | "all">()
+
+  // ---------------------------------------------------------------------------
+  // events
+  // ---------------------------------------------------------------------------
+
+  const event = (event: ClusterEvent): void => {
+    PubSub.publishUnsafe(events, event)
+    for (const entry of registered) {
+      if (handlerOf(entry.application, event) === undefined) continue
+      // Full, it drops its oldest, and the application hears of it with the next.
+      if (Queue.sizeUnsafe(entry.events) === maxEvents) entry.missed++
+      Queue.offerUnsafe(entry.events, event)
+    }
+  }
+
+  const report = (error: ClusterError["error"], message: string): void => event({ _tag: "Error", error, message })
+
+  /** Says what went wrong in a callback. In `onError` itself that is said to nobody but the log, or there would be no end to it. */
+  const reportCallback = (entry: Registered, callback: string, exit: Callbacks.Outcome<unknown>, within: number) => {
+    const [error, text] = exit === undefined
+      ? ["CallbackLate", `did not return within ${within} ms`] as const
+      : ["CallbackFailed", Exit.isFailure(exit) ? `failed: ${Cause.pretty(exit.cause)}` : "failed"] as const
+    const message = `${callback} of ${entry.name} ${text}`
+    if (callback !== "onError") report(error, message)
+    fork((exit !== undefined && Exit.hasDies(exit) ? Effect.logWarning : Effect.logDebug)(message))
+  }
+
+  const callOn = (entry: Registered, event: ClusterEvent): Effect.Effect<void> => {
+    const handler = handlerOf(entry.application, event)
+    if (handler === undefined) return Effect.void
+    const [name, callback] = handler
+    return Effect.callback<void>((resume) => {
+      eventCallbacks.run(callback, entry.context, (exit) => {
+        if (exit === undefined || Exit.isFailure(exit)) reportCallback(entry, name, exit, config.callbackTimeout)
+        resume(Effect.void)
+      })
+    })
+  }
+
+  /** One after another, so that an application sees things in the order in which they happened. */
+  const serve = (entry: Registered) =>
+    Effect.gen(function*() {
+      while (true) {
+        const event = yield* Queue.take(entry.events)
+        if (entry.missed > 0) {
+          const message = `${entry.name} lags behind: its oldest ${entry.missed} events were dropped`
+          entry.missed = 0
+          yield* callOn(entry, { _tag: "Error", error: "EventsMissed", message })
+        }
+        yield* callOn(entry, event)
+      }
+    })
+
+  // ---------------------------------------------------------------------------
+  // messages
+  // ---------------------------------------------------------------------------
+
+  const deliver = (message: Message.Message, done: (outcome: Outcome) => void): Outcome | undefined => {
+    const definition = definitions.get(message.purpose)
+    const decoded = definition?.decode(message.value)
+    if (decoded !== undefined && Result.isFailure(decoded)) {
+      report(
+        "BadValue",
+        `a message from ${message.from.hex} does not fit the definition of "${definition!.name}": ${decoded.failure}`
+      )
+      return "undecodable"
+    }
+    let outcome: Outcome = "delivered"
+    let open = 1
+    let isServed = false
+    let isLater = false
+    const close = (): void => {
+      open--
+      if (open === 0 && isLater) done(outcome)
+    }
+    if (!PubSub.publishUnsafe(deliveries, message)) {
+      open++
+      fork(PubSub.publish(deliveries, message)).addObserver(close)
+    }
+    for (const entry of registered) {
+      const { message: kind, onDeliver } = entry.application
+      if (onDeliver === undefined || (kind !== undefined && kind.purpose !== message.purpose)) continue
+      const argument = kind === undefined ? message : { ...message, value: decoded!.success }
+      open++
+      isServed = true
+      deliverCallbacks.run(() => onDeliver(argument), entry.context, (exit) => {
+        if (exit === undefined || Exit.isFailure(exit)) {
+          outcome = "failed"
+          reportCallback(entry, "onDeliver", exit, config.deliverTimeout)
+        }
+        close()
+      })
+    }
+    // Whoever was to have it has just been removed: to call that delivered would be to lose it.
+    if (!isServed && (served.has(message.purpose) || served.has("all"))) outcome = "failed"
+    open--
+    if (open === 0) return outcome
+    isLater = true
+    return undefined
+  }
+
+  const forward: Upcalls["Service"]["forward"] = (message, next, done) =>
+    forwarders.length === 0 ? "forward" : forwardFrom(forwarders, 0, message, message, next, done)
+
+  /** Asks the applications from one on; each sees what the earlier ones made of the message. */
+  const forwardFrom = (
+    entries: ReadonlyArray<Registered>,
+    from: number,
+    original: Message.Message,
+    current: Message.Message,
+    next: Node.Node,
+    done: (forward: Message.Raw | "forward" | "drop") => void
+  ): Message.Raw | "forward" | "drop" | undefined => {
+    let message = current
+    for (let index = from; index < entries.length; index++) {
+      const entry = entries[index]!
+      const { application } = entry
+      const kind = application.message
+      if (kind !== undefined && kind.purpose !== message.purpose) continue
+      const argument = kind === undefined ? message : decodeFor(kind, message)
+      // What does not decode is for the root to judge.
+      if (argument === undefined) continue
+      const apply = (callback: string, answer: Forward<unknown>): boolean => {
+        if (answer._tag === "Drop") return false
+        if (answer._tag === "Replace") {
+          const changed = changedMessage(message, kind, answer.changes, config.maxValueSize)
+          if (Result.isSuccess(changed)) message = changed.success
+          else {report(
+              "CallbackFailed",
+              `${callback} of ${entry.name} gave a message that cannot be: ${changed.failure}`
+            )}
+        }
+        return true
+      }
+      if (application.onForwardSync !== undefined) {
+        try {
+          if (!apply("onForwardSync", application.onForwardSync(argument, next))) return "drop"
+        } catch (defect) {
+          reportCallback(entry, "onForwardSync", Exit.die(defect), config.forwardTimeout)
+        }
+      }
+      if (application.onForward !== undefined) {
+        const onForward = application.onForward
+        let isLater = false
+        let verdict: "go on" | "drop" | undefined
+        forwardCallbacks.run(() => onForward(argument, next), entry.context, (exit) => {
+          if (exit === undefined || Exit.isFailure(exit)) {
+            reportCallback(entry, "onForward", exit, config.forwardTimeout)
+          }
+          verdict = exit !== undefined && Exit.isSuccess(exit) && !apply("onForward", exit.value) ? "drop" : "go on"
+          if (!isLater) return
+          const rest = verdict === "drop"
+            ? "drop"
+            : forwardFrom(entries, index + 1, original, message, next, done)
+          if (rest !== undefined) done(rest)
+        })
+        if (verdict === "drop") return "drop"
+        if (verdict === undefined) {
+          isLater = true
+          return undefined
+        }
+      }
+    }
+    return message === original ? "forward" : message
+  }
+
+  // ---------------------------------------------------------------------------
+  // registration
+  // ---------------------------------------------------------------------------
+
+  const bind = <A>(definition: Message.Definition<A>): Result.Result<void, Message.PurposeTaken> => {
+    const known = definitions.get(definition.purpose)
+    if (known !== undefined && !Message.isSameDefinition(known, definition)) {
+      return Result.fail(
+        new Message.PurposeTaken({
+          purpose: definition.purpose,
+          message: `the messages "${known.name}" and "${definition.name}" both have purpose ${definition.purpose}: ` +
+            `give one of them another, from ${Message.lowestPurpose} to ${Message.highestPurpose}`
+        })
+      )
+    }
+    definitions.set(definition.purpose, definition)
+    return Result.succeed(undefined)
+  }
+
+  const change = (entries: ReadonlyArray<Registered>): void => {
+    registered = entries
+    forwarders = entries.filter(({ application }) =>
+      application.onForward !== undefined || application.onForwardSync !== undefined
+    )
+  }
+
+  const register = <A, R>(application: Application<A, R>) =>
+    Effect.gen(function*() {
+      if (application.message !== undefined) yield* Effect.fromResult(bind(application.message))
+      const entry: Registered = {
+        application,
+        name: application.name ?? `application ${++count}`,
+        context: yield* Effect.context<R>(),
+        events: yield* Queue.sliding<ClusterEvent>(maxEvents),
+        missed: 0
+      }
+      const { message: kind, onDeliver } = application
+      if (onDeliver !== undefined) served.add(kind?.purpose ?? "all")
+      yield* Effect.acquireRelease(
+        Effect.andThen(
+          Effect.sync(() => change([...registered, entry])),
+          Effect.forkIn(serve(entry), nodeScope, { startImmediately: true })
+        ),
+        (fiber) =>
+          Effect.sync(() => {
+            change(registered.filter((other) => other !== entry))
+            fiber.interruptUnsafe()
+          })
+      )
+    })
+
+  const upcalls = Upcalls.of({
+    event,
+    deliver,
+    forward,
+    defect: (actor, cause) => {
+      report("Defect", `${actor} failed, so this Node ends: ${Cause.pretty(cause)}`)
+      options.end()
+    }
+  })
+
+  const applications: Applications = {
+    upcalls,
+    register,
+    bind,
+    deliveries: Stream.fromPubSub(deliveries),
+    events: Stream.fromPubSub(events)
+  }
+  return applications
+})
+
+/** The callback of an application for an event, and its name. */
+const handlerOf = <R>(
+  // oxlint-disable-next-line typescript/no-explicit-any -- an event is the same for applications of all kinds
+  application: Application<any, R>,
+  event: ClusterEvent
+): readonly [string, () => Effect.Effect<unknown, unknown, R>] | undefined => {
+  switch (event._tag) {
+    case "NewLeaves": {
+      const { onNewLeaves } = application
+      return onNewLeaves && ["onNewLeaves", () => onNewLeaves(event.left, event.right)]
+    }
+    case "NodeJoined": {
+      const { onNodeJoin } = application
+      return onNodeJoin && ["onNodeJoin", () => onNodeJoin(event.node)]
+    }
+    case "NodeExited": {
+      const { onNodeExit } = application
+      return onNodeExit && ["onNodeExit", () => onNodeExit(event.node, event.reason)]
+    }
+    case "Heartbeat": {
+      const { onHeartbeat } = application
+      return onHeartbeat && ["onHeartbeat", () => onHeartbeat(event.from)]
+    }
+    case "Error": {
+      const { onError } = application
+      return onError && ["onError", () => onError(event)]
+    }
+    default:
+      return undefined
+  }
+}
+
+const decodeFor = <A>(kind: Message.Definition<A>, message: Message.Message): Message.Message<A> | undefined => {
+  const decoded = kind.decode(message.value)
+  return Result.isSuccess(decoded) ? { ...message, value: decoded.success } : undefined
+}
+
+/** The message that goes on in another's place, checked as one that is sent. */
+const changedMessage = (
+  message: Message.Message,
+  kind: Message.Definition<unknown> | undefined,
+  changes: Changes<unknown>,
+  maxValueSize: number
+): Result.Result<Message.Message, string> => {
+  const key = changes.key ?? message.key
+  const outgoing: Message.Outgoing = changes.value === undefined || kind === undefined
+    ? {
+      key,
+      purpose: changes.purpose ?? message.purpose,
+      value: changes.value === undefined ? message.value : changes.value as Uint8Array
+    }
+    : kind.make(key, changes.value)
+  return Result.mapBoth(Message.encode(outgoing, maxValueSize), {
+    onSuccess: (raw) => ({ ...message, ...raw }),
+    onFailure: (error) => error.message
+  })
+}

@@ -1,0 +1,71 @@
+/**
+ * NodeClock: the time of one Node, which passes also while its machine sleeps.
+ *
+ * It is the monotonic clock, which no setting of the hour disturbs. But the
+ * monotonic clock of many machines stands still while they sleep, and a Node that
+ * woke would take leases to stand that have run out long ago. So wall time is
+ * looked at for one thing: whenever it has run ahead by more than the drift
+ * margin between two looks, that much has passed here too. Rule L6.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+
+/**
+ * The clock of one Node.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NodeClock {
+  readonly clock: Clock.Clock
+  /** How far wall time may run ahead between two looks, in milliseconds. */
+  readonly margin: number
+  /** Milliseconds that passed unnoticed by the monotonic clock. */
+  slept: number
+  wallAt: number
+  monotonicAt: number
+}
+
+const monotonic = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+
+/**
+ * Starts with the time of Effect's `Clock`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (margin: number): Effect.Effect<NodeClock> =>
+  Effect.map(Clock.Clock, (clock) => ({
+    clock,
+    margin,
+    slept: 0,
+    wallAt: clock.currentTimeMillisUnsafe(),
+    monotonicAt: monotonic(clock)
+  }))
+
+/**
+ * Milliseconds since some moment.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const now = (self: NodeClock): number => monotonic(self.clock) + self.slept
+
+/**
+ * Looks whether the machine has slept since the last look. Returns for how many milliseconds, 0 if it has not.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const noticeSleep = (self: NodeClock): number => {
+  const wall = self.clock.currentTimeMillisUnsafe()
+  const passed = monotonic(self.clock)
+  const ahead = (wall - self.wallAt) - (passed - self.monotonicAt)
+  self.wallAt = wall
+  self.monotonicAt = passed
+  if (ahead <= self.margin) return 0
+  self.slept += ahead
+  return ahead
+}
