@@ -93,7 +93,6 @@ export interface Application<in out A = Uint8Array, out R = never> {
  * @category models
  * @since 0.1.0
  */
-// oxlint-disable-next-line typescript/no-explicit-any -- applications of all kinds stand side by side
 export type Any = Application<any>
 
 /**

@@ -9,13 +9,13 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Upcalls } from "./actors/Upcalls.ts"
 import type { Application, Changes, Forward } from "./Application.ts"
@@ -50,10 +50,8 @@ export interface Applications {
 const maxEvents = 1024
 
 interface Registered {
-  // oxlint-disable-next-line typescript/no-explicit-any -- applications of all kinds stand side by side
   readonly application: Application<any, any>
   readonly name: string
-  // oxlint-disable-next-line typescript/no-explicit-any -- the services that its callbacks need, whichever they are
   readonly context: Context.Context<any>
   readonly events: Queue.Queue<ClusterEvent>
   missed: number
@@ -77,7 +75,6 @@ export const make = Effect.fnUntraced(function*(options: {
   const forwardCallbacks = yield* Callbacks.make(config.forwardTimeout)
   const eventCallbacks = yield* Callbacks.make(config.callbackTimeout)
   const fork = Effect.runForkWith(yield* Effect.context<never>())
-  // oxlint-disable-next-line typescript/no-explicit-any -- definitions of all kinds stand side by side
   const definitions = new Map<number, Message.Definition<any>>()
   /** Replaced, never changed: a callback may register while it is being gone through. */
   let registered: ReadonlyArray<Registered> = []
@@ -324,7 +321,6 @@ export const make = Effect.fnUntraced(function*(options: {
 
 /** The callback of an application for an event, and its name. */
 const handlerOf = <R>(
-  // oxlint-disable-next-line typescript/no-explicit-any -- an event is the same for applications of all kinds
   application: Application<any, R>,
   event: ClusterEvent
 ): readonly [string, () => Effect.Effect<unknown, unknown, R>] | undefined => {

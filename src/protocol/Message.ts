@@ -58,7 +58,6 @@ export interface Typed<in out A> {
  * @category models
  * @since 0.1.0
  */
-// oxlint-disable-next-line typescript/no-explicit-any -- a message of any type can be sent
 export type Outgoing = Raw | Typed<any>
 
 /**
@@ -249,7 +248,6 @@ export const define = <S extends Schema.Codec<unknown, unknown>>(
  * @category comparisons
  * @since 0.1.0
  */
-// oxlint-disable-next-line typescript/no-explicit-any -- definitions are compared whatever their values are
 export const isSameDefinition = (x: Definition<any>, y: Definition<any>): boolean =>
   x.purpose === y.purpose && x.name === y.name
 

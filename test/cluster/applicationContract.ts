@@ -461,8 +461,8 @@ export const applicationContract = (
                   assert.strictEqual(++inside, 1, "one at a time")
                   calls.push(`join ${node.hex[0]}`)
                   yield* Effect.addFinalizer(() => Effect.sync(() => inside--))
-                  if (node.hex[0] === "4") yield* Effect.die("a bug")
-                  if (node.hex[0] === "8") yield* Effect.never
+                  if (node.hex[0] === "4") return yield* Effect.die("a bug")
+                  if (node.hex[0] === "8") return yield* Effect.never
                 }).pipe(Effect.scoped),
               onError: ({ error }) => Effect.sync(() => calls.push(error))
             }
