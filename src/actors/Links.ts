@@ -15,6 +15,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
+import * as Liveness from "../core/Liveness.ts"
 import type { Address } from "../protocol/Address.ts"
 import type { ControlMessage } from "../protocol/ControlMessage.ts"
 import * as Frame from "../protocol/Frame.ts"
@@ -339,7 +340,11 @@ const make = Effect.gen(function*() {
       entry.usedAt = state.now()
       entry.link.sendData(frame)
     },
-    linkTo: (id) => newest.get(id.hex)?.id,
+    // Of several lives that claim an id the one in the tables is meant.
+    linkTo: (id) => {
+      const known = Liveness.known(state.membership, id)
+      return (known === undefined ? newest.get(id.hex) : used.get(known.life))?.id
+    },
     dial,
     connect,
     serve,

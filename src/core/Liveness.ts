@@ -207,9 +207,12 @@ export const admit = (
     if (ended.incarnation > node.incarnation && now < ended.at + 4 * state.settings.lease) return
     state.failed.delete(node.hex)
   }
-  state.lost.delete(node.hex)
   const before = known(state, node.id)
   if (before !== undefined && before.incarnation > node.incarnation) return
+  if (before !== undefined && !(Node.isSameLife(before, node) && Node.isSameAddress(before, node))) {
+    return awaitEnd(state, now, before, node, out)
+  }
+  state.lost.delete(node.hex)
   const proximity = roundTrip === undefined ? Number.POSITIVE_INFINITY : smoothed(state, node, roundTrip)
   const isLeaf = LeafSet.insert(state.leafSet, node)
   const isEntry = RoutingTable.insert(state.routingTable, node, proximity)
@@ -221,6 +224,16 @@ export const admit = (
       event: { _tag: "OwnershipChanged" }
     })
   }
+}
+
+/**
+ * Somebody claims the id of a Node in the tables, as a later life or at another address: it takes that place only
+ * when the Node there, asked at its own address, does not answer any more. Rule D8.
+ */
+const awaitEnd = (state: State, now: number, before: Node.Node, heir: Node.Node, out: Array<Output>): void => {
+  if (!state.heirs.has(heir.hex) && state.heirs.size >= MembershipState.maxInquiries) return
+  state.heirs.set(heir.hex, heir)
+  inquire(state, now, before, false, out)
 }
 
 /** How much farther a Node of another Region counts (Wendy). */
@@ -291,6 +304,8 @@ export const expel = (
   out: Array<Output>
 ): void => {
   const before = known(state, node.id)
+  // That a later life is gone says nothing about the one that is known.
+  if (before !== undefined && before.incarnation < node.incarnation) return
   const ended = state.failed.get(node.hex)
   if (ended === undefined || ended.incarnation <= node.incarnation) {
     state.failed.delete(node.hex)
@@ -321,6 +336,9 @@ export const expel = (
     const peer = RoutingTable.row(state.routingTable, row)[0]
     if (peer !== undefined) out.push({ _tag: "Send", to: peer, message: { _tag: "RowRequest", row } })
   }
+  const heir = state.heirs.get(node.hex)
+  state.heirs.delete(node.hex)
+  if (heir !== undefined) inquire(state, now, heir, false, out)
 }
 
 /**

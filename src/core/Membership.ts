@@ -285,7 +285,11 @@ const receive = (
     case "ProbeAck": {
       const inquiry = state.inquiries.get(from.hex)
       const isAnswer = inquiry !== undefined && inquiry.sequence === message.sequence
-      if (isAnswer) state.inquiries.delete(from.hex)
+      if (isAnswer) {
+        state.inquiries.delete(from.hex)
+        const there = Liveness.known(state, from.id)
+        if (there !== undefined && Node.isSameLife(there, inquiry.node)) state.heirs.delete(from.hex)
+      }
       if (message.ready && Ownership.isAlone(state)) {
         const isKnown = isAnswer && inquiry.wantsLeaves
         if (isKnown && Merge.isOutranked(state, from, message.leaves)) giveWay(state, now, from, out)

@@ -177,6 +177,8 @@ export interface State extends Tables {
   readonly failed: Map<string, { readonly incarnation: number; readonly at: number }>
   /** Nodes that were in the tables and went without leaving, by id: they are asked in turn whether they are there again. At most `maxFailed`. */
   readonly lost: Map<string, Node.Node>
+  /** Who claims to be a later life, or to be elsewhere, of a Node in the tables that is being asked whether it lives. At most `maxInquiries`. */
+  readonly heirs: Map<string, Node.Node>
   /** Nodes that were said to have joined and not yet to have exited, by id: those in the tables. */
   readonly announced: Map<string, Node.Node>
   sequence: number
@@ -339,6 +341,7 @@ export const make = (self: Node.Node, settings: Settings, seed: number): State =
   inquiries: new Map(),
   failed: new Map(),
   lost: new Map(),
+  heirs: new Map(),
   announced: new Map(),
   sequence: 0,
   exchangeAt: Number.POSITIVE_INFINITY,
@@ -376,6 +379,7 @@ export const clone = (state: State): State => ({
   inquiries: new Map(Array.from(state.inquiries, ([hex, inquiry]) => [hex, { ...inquiry }])),
   failed: new Map(state.failed),
   lost: new Map(state.lost),
+  heirs: new Map(state.heirs),
   announced: new Map(state.announced),
   leaveAcks: new Set(state.leaveAcks)
 })
