@@ -6,6 +6,9 @@
  * what has no receipt. Its messages keep their identity, so that the root
  * delivers each once.
  *
+ * Not for whoever wants to receive messages, to send directly to a Node, or to send
+ * without a receipt: that takes a Node of one's own, see `Cluster`.
+ *
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -19,7 +22,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { JoinFailed } from "./actors/Join.ts"
 import * as Waiting from "./actors/Waiting.ts"
-import { type BadOption, checkConfig, checkSeed, makeIdentity, randomId } from "./Cluster.ts"
+import { type BadOption, checkConfig, checkTargets, makeIdentity, randomId } from "./Cluster.ts"
 import * as Confirmations from "./core/Confirmations.ts"
 import type * as Address from "./protocol/Address.ts"
 import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
@@ -35,16 +38,64 @@ import { type ConnectionError, type DialError, Transport } from "./transport/Tra
 /**
  * Sends messages into a cluster.
  *
+ * **When to use**
+ *
+ * For programs that only send: they come and go without a trace in the ring, and need to be reached by nobody. Whoever
+ * answers for keys is a Node, see `Cluster`.
+ *
+ * **Details**
+ *
+ * At most `maxOwn` messages (4,096) are without an outcome at once; further sends wait. A message waits while there is
+ * no connection, too; its deadline runs meanwhile. At its root a message comes `from` the Node that took it from the
+ * client.
+ *
+ * **Example** (A Node and its client)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Client, Cluster, MemoryTransport, NodeId } from "effect-wendy"
+ *
+ * const program = Effect.gen(function*() {
+ *   const { node, ready } = yield* Cluster.make({})
+ *   yield* ready
+ *   const send = Effect.gen(function*() {
+ *     const client = yield* Client.Client
+ *     const key = NodeId.fromString("room:42")
+ *     return yield* client.sendConfirmed({ key, purpose: 16, value: new Uint8Array([1]) })
+ *   })
+ *   const { root } = yield* Effect.provide(send, Client.layer({ to: [`127.0.0.1:${node.port}`] }))
+ *   return root.hex === node.hex
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => true
+ * ```
+ *
  * @category services
  * @since 0.1.0
  */
 export class Client extends Context.Service<Client, {
-  /** Sends a message and waits for the receipt of its root. Waits while too many are under way. */
+  /**
+   * Sends a message towards its key and waits for the receipt of its root. Default deadline: `confirmDeadline`, 30 s.
+   *
+   * **Details**
+   *
+   * It fails with `MessageRejected` when the message cannot be sent as it is, and with `NotConfirmed` when it has no
+   * receipt: `Deadline` and `Closed` leave open whether it was delivered; `DeliveryFailed`, `BadValue` and `Dropped`
+   * come from its way.
+   *
+   * **Gotchas**
+   *
+   * Who is interrupted here takes nothing back: the message goes on being sent until its deadline, while the client
+   * lives.
+   */
   readonly sendConfirmed: (
     message: Outgoing,
     options?: { readonly deadline?: Duration.Input | undefined }
   ) => Effect.Effect<Receipt, MessageRejected | NotConfirmed>
-  /** Completes with the first connection; fails when every Node that answers refuses this client. */
+  /**
+   * Completes with the first connection; fails with `JoinFailed` when Nodes answer, but every one of them refuses this
+   * client (`Refused`), or when the client ends first (`Closed`).
+   */
   readonly connected: Effect.Effect<void, JoinFailed>
 }>()("effect-wendy/Client") {}
 
@@ -55,15 +106,57 @@ export class Client extends Context.Service<Client, {
  * @since 0.1.0
  */
 export interface Options {
-  /** Nodes as `HOST:PORT`, tried in turn. */
+  /** Nodes as `HOST:PORT` or `[IPV6]:PORT`, tried in turn, for ever. At least one, or the client never connects. */
   readonly to: ReadonlyArray<string>
+  /** The name of the cluster, at most 64 characters; Nodes of other names refuse this client. Default "wendy". */
   readonly cluster?: string | undefined
+  /** How to prove that one belongs to the cluster: the same kind as at its Nodes. Default: `Credentials.none`. */
   readonly credentials?: Credentials.Credentials | undefined
+  /**
+   * Settings that differ from the defaults. A client has use for `maxValueSize`, `dialTimeout`, `handshakeTimeout`,
+   * `maxOwn` and `confirmDeadline`.
+   */
   readonly config?: Partial<ClusterConfig> | undefined
 }
 
 /**
  * Connects as long as the layer lives.
+ *
+ * **When to use**
+ *
+ * To send from an application that gets its services from Layers. With several clusters at once use `make` for each.
+ *
+ * **Details**
+ *
+ * It is built at once, without waiting for a connection. It fails with `BadOption` for an address that cannot be read,
+ * settings that cannot be, a name that is too long, or credentials that would travel in clear without leave.
+ *
+ * **Example** (A program that only sends)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Client, Cluster, MemoryTransport, NodeId } from "effect-wendy"
+ *
+ * const send = Effect.gen(function*() {
+ *   const client = yield* Client.Client
+ *   yield* client.connected
+ *   const { hops } = yield* client.sendConfirmed({
+ *     key: NodeId.fromString("room:42"),
+ *     purpose: 16,
+ *     value: new TextEncoder().encode("hello")
+ *   }, { deadline: "5 seconds" })
+ *   return hops
+ * })
+ *
+ * // In production: Client.layer({ to: ["10.0.0.7:7001"] }) and TcpTransport.layer.
+ * const ClientLive = Layer.unwrap(Effect.gen(function*() {
+ *   const { node, ready } = yield* Cluster.make({})
+ *   yield* ready
+ *   return Client.layer({ to: [`127.0.0.1:${node.port}`] })
+ * })).pipe(Layer.provide(MemoryTransport.layerAlone))
+ *
+ * await Effect.runPromise(Effect.provide(send, ClientLive)) // => 0
+ * ```
  *
  * @category layers
  * @since 0.1.0
@@ -86,6 +179,40 @@ const busyPause = 20
 /**
  * Connects as long as the scope is open.
  *
+ * **When to use**
+ *
+ * To speak to several clusters, or to end a client before the application ends. Else `layer`.
+ *
+ * **Details**
+ *
+ * It returns at once, without waiting for a connection, and fails as `layer` does. When the scope closes, what has no
+ * receipt fails with `NotConfirmed` and `Closed`.
+ *
+ * **Example** (A client for one task)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Client, Cluster, MemoryTransport, Message, NodeId } from "effect-wendy"
+ *
+ * const Chat = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+ *
+ * const greet = Effect.fn("greet")(function*(address: string) {
+ *   const client = yield* Client.make({ to: [address] })
+ *   yield* client.sendConfirmed(Chat.make(NodeId.fromString("room:42"), { text: "hello" }))
+ * }, Effect.scoped)
+ *
+ * const texts: Array<string> = []
+ * const program = Effect.gen(function*() {
+ *   const { node, ready, register } = yield* Cluster.make({})
+ *   yield* ready
+ *   yield* register({ message: Chat, onDeliver: ({ value }) => Effect.sync(() => texts.push(value.text)) })
+ *   yield* greet(`127.0.0.1:${node.port}`)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+ * texts // => ["hello"]
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -94,7 +221,7 @@ export const make: (
 ) => Effect.Effect<Client["Service"], BadOption, Transport | Scope.Scope> = Effect.fnUntraced(
   function*(options: Options) {
     const config = yield* checkConfig(options.config)
-    const seeds = yield* Effect.forEach(options.to, checkSeed)
+    const seeds = yield* checkTargets(options.to)
     const transport = yield* Transport
     const clock = yield* Clock.Clock
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000

@@ -1,6 +1,13 @@
 /**
  * Cluster: one Node of a self-organising ring, as an Effect service.
  *
+ * A Node listens, joins through any Node that it knows, and answers for the keys
+ * that are numerically closest to its id (Rowstron, Druschel, "Pastry", Middleware
+ * 2001); the rules are in `docs/protocol.md`. It needs a `Transport`. Several Nodes
+ * may live in one process: `make` starts one a call.
+ *
+ * Not for programs that only send (`Client`) or only look (`Inspector`).
+ *
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -17,6 +24,7 @@ import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Heartbeat from "./actors/Heartbeat.ts"
@@ -57,40 +65,261 @@ import type { Identity } from "./transport/Link.ts"
 import { type ListenError, Transport } from "./transport/Transport.ts"
 
 export { JoinFailed } from "./actors/Join.ts"
-export type { ClusterEvent } from "./protocol/ClusterEvent.ts"
+export type { Counters } from "./actors/NodeState.ts"
+export type { ClusterError, ClusterEvent, ExitReason } from "./protocol/ClusterEvent.ts"
 
 /**
  * One Node of a cluster.
+ *
+ * **When to use**
+ *
+ * For every server that is to answer for keys. Build it with `layer`, or with `make` where one process has several.
+ *
+ * **Details**
+ *
+ * A Node is usable as soon as it is made: messages that are sent before it is ready are held until it has joined, at
+ * most for `hold` (120 s). When its scope closes it leaves, within a second.
+ *
+ * **Gotchas**
+ *
+ * A message is delivered whether or not anybody listens at its root: where a Node has no application for a kind of
+ * message, and nobody subscribed to `deliveries`, its receipt says delivered all the same. Register what serves a
+ * message at the start (`Options.application`, `layerApplication`).
+ *
+ * **Example** (Two Nodes and a message)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cluster, MemoryTransport, NodeId } from "effect-wendy"
+ *
+ * const program = Effect.gen(function*() {
+ *   const one = yield* Cluster.make({})
+ *   yield* one.ready
+ *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+ *   yield* two.ready
+ *
+ *   const key = NodeId.fromString("room:42")
+ *   const receipt = yield* one.sendConfirmed({ key, purpose: 16, value: new Uint8Array([1]) })
+ *   const closest = NodeId.isCloser(key, one.node.id, two.node.id) ? one : two
+ *   return receipt.root.hex === closest.node.hex
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => true
+ * ```
  *
  * @category services
  * @since 0.1.0
  */
 export class Cluster extends Context.Service<Cluster, {
-  /** This Node, with the port that is really bound. Its incarnation may rise while it joins (rule J8). */
+  /**
+   * This Node, with the port that is really bound. Its incarnation may rise while it joins (rule J8), so read it anew.
+   */
   readonly node: Node.Node
-  /** Completes when this Node is ready: it has joined, and answers for its part of the ring. */
+  /**
+   * Completes when this Node is ready for the first time: it has joined, and answers for its part of the ring. Fails
+   * with `JoinFailed` when it cannot: `Timeout`, `Refused`, `IdInUse` or `Closed`.
+   *
+   * **Gotchas**
+   *
+   * It says nothing of now: a Node that lost its leases joins again while `ready` stays complete. See `isReady` and the
+   * events `Ready` and `NotReady`. After `Timeout` the Node goes on trying until its scope closes, after
+   * `Refused` it does not.
+   *
+   * **Example** (Nobody there)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Cluster, MemoryTransport } from "effect-wendy"
+   *
+   * const program = Effect.gen(function*() {
+   *   const cluster = yield* Cluster.make({ join: ["127.0.0.1:1"], joinTimeout: "100 millis" })
+   *   return yield* cluster.ready.pipe(
+   *     Effect.as("ready"),
+   *     Effect.catchTag("JoinFailed", ({ reason }) => Effect.succeed(reason))
+   *   )
+   * })
+   *
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => "Timeout"
+   * ```
+   */
   readonly ready: Effect.Effect<void, JoinFailed>
-  /** Whether it is ready now. */
+  /** Whether it is ready now; false once it leaves or has ended. */
   readonly isReady: Effect.Effect<boolean>
-  /** Whether it is the root of a key now. */
+  /**
+   * Whether it is the root of a key now (rule R1): the Node that delivers messages for it.
+   *
+   * **Example** (Who answers for a key?)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Cluster, MemoryTransport, NodeId } from "effect-wendy"
+   *
+   * const program = Effect.gen(function*() {
+   *   const one = yield* Cluster.make({})
+   *   yield* one.ready
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+   *   yield* two.ready
+   *   const key = NodeId.fromString("room:42")
+   *   return (yield* one.covers(key)) !== (yield* two.covers(key))
+   * })
+   *
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => true
+   * ```
+   */
   readonly covers: (key: NodeId.NodeId) => Effect.Effect<boolean>
-  /** The Node to which a message for a key would go next from here; none when this Node is its root, or knows nobody closer. Sends nothing. */
+  /**
+   * The Node to which a message for a key would go next from here; none when this Node is its root, or knows nobody
+   * closer. Sends nothing. For the whole way, hop by hop, see `Inspector.route`.
+   *
+   * **Example** (The next hop)
+   *
+   * ```ts
+   * import { Effect, Option, Stream } from "effect"
+   * import { Cluster, MemoryTransport } from "effect-wendy"
+   *
+   * const program = Effect.gen(function*() {
+   *   const one = yield* Cluster.make({})
+   *   yield* one.ready
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+   *   yield* two.ready
+   *   yield* one.events.pipe(Stream.filter((event) => event._tag === "NodeJoined"), Stream.runHead)
+   *   // a Node is the root of its own id
+   *   const next = yield* one.route(two.node.id)
+   *   return Option.map(next, ({ hex }) => hex === two.node.hex)
+   * })
+   *
+   * const isTwo = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+   * isTwo // => Option.some(true)
+   * ```
+   */
   readonly route: (key: NodeId.NodeId) => Effect.Effect<Option.Option<Node.Node>>
-  /** Sends a message towards its key; completes when this Node has taken custody. Waits while the Node is full. */
+  /**
+   * Sends a message towards its key; completes when this Node has taken custody. Waits while `maxOwn` (4,096) own
+   * messages have not been taken by another Node.
+   *
+   * **When to use**
+   *
+   * For messages of which the loss of some is bearable: what a Node holds when it dies is lost with it. Else
+   * `sendConfirmed`.
+   *
+   * **Details**
+   *
+   * Fails with `MessageRejected` when the message cannot be sent as it is, or this Node has ended (`Closed`). What
+   * becomes of it on its way the sender is not told.
+   *
+   * **Example** (Without a copy on the way)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Cluster, MemoryTransport, NodeId } from "effect-wendy"
+   *
+   * const program = Effect.gen(function*() {
+   *   const cluster = yield* Cluster.make({})
+   *   yield* cluster.ready
+   *   const message = { key: NodeId.fromString("room:42"), purpose: 16, value: new Uint8Array([1]) }
+   *   const exit = yield* Effect.exit(cluster.send(message, { delivery: "atMostOnce" }))
+   *   return exit._tag
+   * })
+   *
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => "Success"
+   * ```
+   */
   readonly send: (message: Outgoing, options?: SendOptions) => Effect.Effect<void, MessageRejected>
-  /** Sends many messages, in order; completes when all are taken. A message that cannot be sent stops all before any is taken. */
+  /**
+   * Sends many messages; completes when all are taken, 256 at once, waiting as `send` does. A message that cannot be
+   * sent as it is stops all before any is taken.
+   *
+   * **Gotchas**
+   *
+   * They are sent in order, but may overtake each other on their way. When the Node ends while it waits (`Closed`),
+   * those before may have been taken.
+   *
+   * **Example** (Many messages)
+   *
+   * ```ts
+   * import { Effect, Queue, Schema } from "effect"
+   * import { Cluster, MemoryTransport, Message, NodeId } from "effect-wendy"
+   *
+   * const Chat = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+   *
+   * const program = Effect.gen(function*() {
+   *   const cluster = yield* Cluster.make({})
+   *   yield* cluster.ready
+   *   const texts = yield* Queue.unbounded<string>()
+   *   yield* cluster.register({ message: Chat, onDeliver: ({ value }) => Queue.offer(texts, value.text) })
+   *   yield* cluster.sendAll(["a", "b", "c"].map((text) => Chat.make(NodeId.fromString(text), { text })))
+   *   return (yield* Queue.takeN(texts, 3)).toSorted()
+   * })
+   *
+   * const texts = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+   * texts // => ["a", "b", "c"]
+   * ```
+   */
   readonly sendAll: (
     messages: ReadonlyArray<Outgoing>,
     options?: SendOptions
   ) => Effect.Effect<void, MessageRejected>
-  /** Sends a message and waits for the receipt of its root; the deadline is 30 s when nothing else is said. */
+  /**
+   * Sends a message and waits for the receipt of its root. The message survives any crash but this Node's. Default
+   * deadline: `confirmDeadline`, 30 s.
+   *
+   * **Details**
+   *
+   * It is sent again when its receipt is late (rule C2), and delivered once (C1). Fails with `MessageRejected` when the
+   * message cannot be sent as it is, and with `NotConfirmed` when it has no receipt: `Deadline` and `Closed` leave open
+   * whether it was delivered; `DeliveryFailed`, `BadValue` and `Dropped` come from its way.
+   *
+   * **Gotchas**
+   *
+   * Who is interrupted here takes nothing back: the message goes on being sent until its deadline.
+   *
+   * **Example** (A receipt)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Cluster, MemoryTransport } from "effect-wendy"
+   *
+   * const program = Effect.gen(function*() {
+   *   const one = yield* Cluster.make({})
+   *   yield* one.ready
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+   *   yield* two.ready
+   *   // a Node is the root of its own id
+   *   const message = { key: two.node.id, purpose: 16, value: new Uint8Array([1]) }
+   *   const { hops, root } = yield* one.sendConfirmed(message, { deadline: "5 seconds" })
+   *   return [hops, root.hex === two.node.hex]
+   * })
+   *
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => [1, true]
+   * ```
+   */
   readonly sendConfirmed: (
     message: Outgoing,
     options?: { readonly deadline?: Duration.Input | undefined }
   ) => Effect.Effect<Receipt, MessageRejected | NotConfirmed>
   /**
-   * Sends a message to a Node, whoever is the root of its key, and waits for its receipt. Meant is this life of the Node:
-   * one that has started again is `Unreachable` under its old incarnation.
+   * Sends a message to a Node, whoever is the root of its key, and waits for its receipt, as `sendConfirmed` does.
+   * Meant is this life of the Node: one that has started again is `Unreachable` under its old incarnation.
+   *
+   * **Example** (To a neighbour)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Cluster, MemoryTransport } from "effect-wendy"
+   *
+   * const program = Effect.gen(function*() {
+   *   const one = yield* Cluster.make({})
+   *   yield* one.ready
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+   *   yield* two.ready
+   *   // by its key this one would stay here
+   *   const message = { key: one.node.id, purpose: 16, value: new Uint8Array([1]) }
+   *   const { root } = yield* one.sendDirect(two.node, message)
+   *   return root.hex === two.node.hex
+   * })
+   *
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => true
+   * ```
    */
   readonly sendDirect: (
     node: Node.Node,
@@ -98,62 +327,203 @@ export class Cluster extends Context.Service<Cluster, {
     options?: { readonly deadline?: Duration.Input | undefined }
   ) => Effect.Effect<Receipt, MessageRejected | NotConfirmed>
   /**
-   * The messages delivered at this Node from the moment of subscription on: all, as bytes, or those of a
-   * definition, decoded. A consumer that lags holds up deliveries, up to the Node's bounds.
+   * The messages delivered at this Node from the moment of subscription on: all, as bytes, or those of a definition,
+   * decoded. The latter fails with `PurposeTaken` when this Node uses another definition under its purpose.
+   *
+   * **When to use**
+   *
+   * To follow messages for a while. Receipts do not wait until the consumer has worked on them: for that there is an
+   * `Application`.
+   *
+   * **Gotchas**
+   *
+   * A consumer that takes nothing holds up deliveries at this Node, and their receipts, once `maxDelivering` (1,024)
+   * messages wait for it.
+   *
+   * **Example** (The first message of a kind)
+   *
+   * ```ts
+   * import { Effect, Fiber, Option, Schema, Stream } from "effect"
+   * import { Cluster, MemoryTransport, Message, NodeId } from "effect-wendy"
+   *
+   * const Chat = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+   *
+   * const program = Effect.gen(function*() {
+   *   const cluster = yield* Cluster.make({})
+   *   yield* cluster.ready
+   *   const first = yield* cluster.deliveries(Chat).pipe(
+   *     Stream.runHead,
+   *     Effect.forkChild({ startImmediately: true })
+   *   )
+   *   yield* cluster.sendConfirmed(Chat.make(NodeId.fromString("room:42"), { text: "hello" }))
+   *   return Option.map(yield* Fiber.join(first), ({ value }) => value.text)
+   * })
+   *
+   * const text = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+   * text // => Option.some("hello")
+   * ```
    */
   readonly deliveries: {
     (): Stream.Stream<Message>
     <A>(definition: Definition<A>): Stream.Stream<Message<A>, PurposeTaken>
   }
-  /** Registers an application as long as the scope is open. It hears of what happens from then on. */
+  /**
+   * Registers an application as long as the scope is open. It hears of what happens from then on. Fails with
+   * `PurposeTaken` when this Node uses another definition under the purpose of its `message`.
+   *
+   * **Gotchas**
+   *
+   * When no application is left that serves a kind of message, later ones of that kind fail with `DeliveryFailed` here,
+   * for to call them delivered would be to lose them.
+   *
+   * **Example** (An application for a while)
+   *
+   * ```ts
+   * import { Effect, Ref } from "effect"
+   * import { Cluster, MemoryTransport, NodeId } from "effect-wendy"
+   *
+   * const program = Effect.gen(function*() {
+   *   const cluster = yield* Cluster.make({})
+   *   yield* cluster.ready
+   *   const count = yield* Ref.make(0)
+   *   const message = { key: NodeId.fromString("room:42"), purpose: 16, value: new Uint8Array([1]) }
+   *   yield* Effect.scoped(Effect.gen(function*() {
+   *     yield* cluster.register({ onDeliver: () => Ref.update(count, (n) => n + 1) })
+   *     yield* cluster.sendConfirmed(message)
+   *   }))
+   *   return yield* Ref.get(count)
+   * })
+   *
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => 1
+   * ```
+   */
   readonly register: <A = Uint8Array, R = never>(
     application: Application.Application<A, R>
   ) => Effect.Effect<void, PurposeTaken, R | Scope.Scope>
-  /** What happens at this Node, in order: the newest 1,024 events so far, and then what comes. */
+  /**
+   * What happens at this Node, in order: the newest 1,024 events so far, and then what comes. Of a consumer that is
+   * more than 8,192 behind the oldest are dropped.
+   *
+   * **Example** (Until another Node has joined)
+   *
+   * ```ts
+   * import { Effect, Option, Stream } from "effect"
+   * import { Cluster, MemoryTransport } from "effect-wendy"
+   *
+   * const program = Effect.gen(function*() {
+   *   const one = yield* Cluster.make({})
+   *   yield* one.ready
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+   *   const joined = yield* one.events.pipe(
+   *     Stream.filter((event) => event._tag === "NodeJoined"),
+   *     Stream.runHead
+   *   )
+   *   return Option.map(joined, ({ node }) => node.hex === two.node.hex)
+   * })
+   *
+   * const isTwo = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+   * isTwo // => Option.some(true)
+   * ```
+   */
   readonly events: Stream.Stream<ClusterEvent>
-  /** The leaf set; each side nearest first. */
+  /**
+   * The leaf set, the Nodes around this one: up to `leafSetSide` (16) on each side, nearest first. Left is
+   * counter-clockwise. In a small ring a Node may stand on both sides.
+   */
   readonly leafSet: Effect.Effect<{
     readonly left: ReadonlyArray<Node.Node>
     readonly right: ReadonlyArray<Node.Node>
   }>
-  /** Every Node in this Node's tables: leaf set, routing table and neighborhood set. */
+  /**
+   * Every Node in this Node's tables: leaf set, routing table and neighborhood set. Of a large cluster that is a small
+   * part.
+   *
+   * **Example** (Whom a Node knows)
+   *
+   * ```ts
+   * import { Effect, Stream } from "effect"
+   * import { Cluster, MemoryTransport } from "effect-wendy"
+   *
+   * const program = Effect.gen(function*() {
+   *   const one = yield* Cluster.make({})
+   *   yield* one.ready
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+   *   yield* two.ready
+   *   yield* one.events.pipe(Stream.filter((event) => event._tag === "NodeJoined"), Stream.runHead)
+   *   const known = yield* one.nodes
+   *   return known.map(({ node }) => node.hex === two.node.hex)
+   * })
+   *
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => [true]
+   * ```
+   */
   readonly nodes: Effect.Effect<ReadonlyArray<KnownNode>>
-  /** How much is under way, and what happened at the bounds. */
+  /**
+   * How much is under way, and what happened at the bounds.
+   *
+   * **Example** (Nothing is under way)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Cluster, MemoryTransport } from "effect-wendy"
+   *
+   * const program = Effect.gen(function*() {
+   *   const cluster = yield* Cluster.make({})
+   *   yield* cluster.ready
+   *   const { custody, unresolved } = yield* cluster.statistics
+   *   return [custody, unresolved]
+   * })
+   *
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => [0, 0]
+   * ```
+   */
   readonly statistics: Effect.Effect<Statistics>
-  /** Leaves: stops to answer, hands over, and waits (at most 1 s) until the neighbours have closed the gap. Closing the scope does so too. */
+  /**
+   * Leaves: stops to answer, hands over, and waits (at most 1 s) until the neighbours have closed the gap. Closing the
+   * scope does so too. Who calls it again waits for the same end.
+   */
   readonly leave: Effect.Effect<void>
-  /** Ends at once, without a word to anybody, as a crash would. */
+  /** Ends at once, without a word to anybody, as a crash would: for tests. */
   readonly kill: Effect.Effect<void>
 }>()("effect-wendy/Cluster") {}
 
 /**
- * How to run a Node.
+ * How to run a Node. All of it may be left out.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** Random when left out. */
+  /** Its place on the ring. Default: random. Two living Nodes must not have the same one. */
   readonly id?: NodeId.NodeId | undefined
-  /** Where Nodes of the same Region reach this one. Default 127.0.0.1. */
+  /** Where Nodes of the same Region reach this one: an address or a name, at most 255 characters. Default 127.0.0.1. */
   readonly localHost?: string | undefined
   /** Where all others reach it. Default: `localHost`. */
   readonly globalHost?: string | undefined
   /** Where it listens. Default: `localHost`. */
   readonly bind?: string | undefined
-  /** Default 0: a free one is bound, and others learn which. */
+  /** Where it listens and is reached. Default 0: a free one is bound, and others learn which. */
   readonly port?: number | undefined
+  /** The name of its Region, at most 64 characters: Nodes of one Region use their local hosts. Default "". */
   readonly region?: string | undefined
-  /** Seeds as `HOST:PORT`. Without any this Node starts a ring of its own; its own address is skipped. */
+  /**
+   * Seeds as `HOST:PORT` or `[IPV6]:PORT`. Without any this Node starts a ring of its own; its own address is skipped.
+   *
+   * **Details**
+   *
+   * All Nodes may have the same list: the one whose own address stands first starts the ring when no other seed has one
+   * (rules B1 to B3).
+   */
   readonly join?: ReadonlyArray<string> | undefined
-  /** After this `ready` fails. Default: it tries for ever. */
+  /** After this `ready` fails with `Timeout`. Default: it tries for ever. */
   readonly joinTimeout?: Duration.Input | undefined
-  /** The name of the cluster; Nodes of other names are refused. Default "wendy". */
+  /** The name of the cluster, at most 64 characters; Nodes of other names are refused. Default "wendy". */
   readonly cluster?: string | undefined
-  /** Default: none. */
+  /** How to prove that one belongs to the cluster; all Nodes need the same kind. Default: `Credentials.none`. */
   readonly credentials?: Credentials.Credentials | undefined
-  /** Registered from the start, so that it misses nothing. See `register` for further ones. */
+  /** Registered from the start, so that it misses nothing. See `register` and `layerApplication` for further ones. */
   readonly application?: Application.Any | undefined
+  /** Settings that differ from the defaults; see `ClusterConfig`, `ClusterConfig.presets` and `Settings`. */
   readonly config?: Partial<ClusterConfig> | undefined
 }
 
@@ -164,7 +534,9 @@ export interface Options {
  * @since 0.1.0
  */
 export interface SendOptions {
-  /** Default `acknowledged`. */
+  /**
+   * `acknowledged`: each Node keeps it until the next has taken it. `atMostOnce`: nobody does. Default `acknowledged`.
+   */
   readonly delivery?: Exclude<DeliveryClass, "confirmed"> | undefined
 }
 
@@ -175,8 +547,9 @@ export interface SendOptions {
  * @since 0.1.0
  */
 export interface KnownNode {
+  /** Who it is, and where it is reached. */
   readonly node: Node.Node
-  /** Smoothed round trip in milliseconds, times 5 across Regions; `Infinity` while it is not measured. */
+  /** Smoothed round trip in milliseconds, times 5 across Regions; `Infinity` while it is not measured. Rule D6. */
   readonly proximity: number
 }
 
@@ -200,6 +573,26 @@ export interface Statistics extends Counters {
 /**
  * An option that cannot be.
  *
+ * **Details**
+ *
+ * `option` names it: `join`, `to`, `cluster`, `credentials`, `node` (one of `id`, hosts, port and region),
+ * `config.<field>`, or `config` where several settings contradict each other. `message` is for people.
+ *
+ * **Example** (A seed without a port)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cluster, MemoryTransport } from "effect-wendy"
+ *
+ * const { option } = await Effect.runPromise(Cluster.make({ join: ["10.0.0.7"] }).pipe(
+ *   Effect.scoped,
+ *   Effect.catchTag("ListenError", Effect.die),
+ *   Effect.flip,
+ *   Effect.provide(MemoryTransport.layerAlone)
+ * ))
+ * option // => "join"
+ * ```
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -218,6 +611,40 @@ const drainPatience = 150
 /**
  * Runs a Node as long as the layer lives.
  *
+ * **When to use**
+ *
+ * For the one Node of an application. For several in one process `make` starts one a call.
+ *
+ * **Details**
+ *
+ * It listens when it is built, but does not wait until it has joined: for that there is `ready`. It fails with
+ * `ListenError` when the port cannot be had, and with `BadOption` for an option that cannot be. When the layer ends the
+ * Node leaves, within a second.
+ *
+ * **Gotchas**
+ *
+ * A layer value is built once, a call of this function gives a new value: keep it in a constant, or there are two
+ * Nodes.
+ *
+ * **Example** (A Node over TCP)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cluster, TcpTransport } from "effect-wendy"
+ *
+ * // With a fixed port, and others to join: { port: 7001, join: ["10.0.0.7:7001", "10.0.0.8:7001"] }
+ * const NodeLive = Cluster.layer({}).pipe(Layer.provide(TcpTransport.layer))
+ *
+ * const program = Effect.gen(function*() {
+ *   const cluster = yield* Cluster.Cluster
+ *   yield* cluster.ready
+ *   yield* Effect.log(`${cluster.node.id} is ready at port ${cluster.node.port}`)
+ *   return yield* cluster.isReady
+ * })
+ *
+ * await Effect.runPromise(Effect.provide(program, NodeLive)) // => true
+ * ```
+ *
  * @category layers
  * @since 0.1.0
  */
@@ -231,21 +658,38 @@ export const layer = (options: Options): Layer.Layer<Cluster, ListenError | BadO
  *
  * To embed what a larger service does with its messages: its handlers may use any service of the context.
  *
- * **Example**
+ * **Details**
+ *
+ * The services that its callbacks need become requirements of the layer. It fails with `PurposeTaken` when the Node
+ * uses another definition under the purpose of its `message`.
+ *
+ * **Example** (A handler that uses a service)
  *
  * ```ts
- * import { Effect, Layer, Schema } from "effect"
- * import { Cluster, Message, TcpTransport } from "effect-wendy"
+ * import { Context, Deferred, Effect, Layer, Schema } from "effect"
+ * import { Cluster, MemoryTransport, Message, NodeId } from "effect-wendy"
  *
- * const Chat = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+ * class Greeter extends Context.Service<Greeter, { readonly greet: (name: string) => string }>()("Greeter") {}
  *
- * const ChatLive = Cluster.layerApplication({
- *   message: Chat,
- *   onDeliver: (message) => Effect.log(message.value.text)
+ * const Hello = Message.define("Hello", { purpose: 16, value: Schema.Struct({ name: Schema.String }) })
+ * const greeting = Deferred.makeUnsafe<string>()
+ *
+ * const HelloLive = Cluster.layerApplication({
+ *   message: Hello,
+ *   onDeliver: ({ value }) => Greeter.use(({ greet }) => Deferred.succeed(greeting, greet(value.name)))
  * }).pipe(
- *   Layer.provideMerge(Cluster.layer({ port: 7001 })),
- *   Layer.provide(TcpTransport.layer)
+ *   Layer.provide(Layer.succeed(Greeter, { greet: (name) => `hello, ${name}` })),
+ *   Layer.provideMerge(Cluster.layer({})),
+ *   Layer.provide(MemoryTransport.layerAlone)
  * )
+ *
+ * const program = Effect.gen(function*() {
+ *   const cluster = yield* Cluster.Cluster
+ *   yield* cluster.sendConfirmed(Hello.make(NodeId.fromString("alice"), { name: "Alice" }))
+ *   return yield* Deferred.await(greeting)
+ * })
+ *
+ * await Effect.runPromise(Effect.provide(program, HelloLive)) // => "hello, Alice"
  * ```
  *
  * @category layers
@@ -259,6 +703,34 @@ export const layerApplication = <A = Uint8Array, R = never>(
 /**
  * Runs a Node as long as the scope is open.
  *
+ * **When to use**
+ *
+ * For several Nodes in one process, for tests, or to end a Node before the application ends. Else `layer`.
+ *
+ * **Details**
+ *
+ * It returns when it listens, before it has joined: for that there is `ready`. It fails as `layer` does. When the scope
+ * closes the Node leaves, within a second; after `kill` or `leave` there is nothing left to do then.
+ *
+ * **Example** (A Node leaves, and the other answers for its keys)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cluster, MemoryTransport } from "effect-wendy"
+ *
+ * const program = Effect.gen(function*() {
+ *   const one = yield* Cluster.make({})
+ *   yield* one.ready
+ *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+ *   yield* two.ready
+ *   yield* one.covers(two.node.id) // => false
+ *   yield* two.leave
+ *   return yield* one.covers(two.node.id)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => true
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -267,7 +739,7 @@ export const make: (
 ) => Effect.Effect<Cluster["Service"], ListenError | BadOption, Transport | Scope.Scope> = Effect.fnUntraced(
   function*(options: Options) {
     const config = yield* checkConfig(options.config)
-    const seeds = yield* Effect.forEach(options.join ?? [], checkSeed)
+    const seeds = yield* checkAddresses("join", options.join ?? [])
     const localHost = options.localHost ?? "127.0.0.1"
     const bind = options.bind ?? localHost
     const transport = yield* Transport
@@ -493,8 +965,7 @@ export const randomId = Effect.serviceOption(SecureRandom.SecureRandom).pipe(
 /**
  * What one end says of itself in every handshake.
  *
- * @category constructors
- * @since 0.1.0
+ * @internal
  */
 export const makeIdentity = Effect.fnUntraced(function*(
   role: "member" | "client",
@@ -534,7 +1005,12 @@ export const makeIdentity = Effect.fnUntraced(function*(
 const makeNode = (fields: ConstructorParameters<typeof Node.Node>[0]): Effect.Effect<Node.Node, BadOption> =>
   Effect.try({
     try: () => new Node.Node(fields),
-    catch: (cause) => new BadOption({ option: "node", message: String(cause instanceof Error ? cause.message : cause) })
+    catch: (error) => {
+      // What a constructor throws says only that something is wrong; its cause says what.
+      const cause = error instanceof Error ? error.cause : undefined
+      const message = SchemaIssue.isIssue(cause) ? new Schema.SchemaError(cause).message : String(error)
+      return new BadOption({ option: "node", message: message.replaceAll("\n", "") })
+    }
   })
 
 /**
@@ -548,17 +1024,26 @@ export const checkConfig = (config: Partial<ClusterConfig> | undefined): Effect.
   return Effect.fail(new BadOption({ option: field === undefined ? "config" : `config.${field}`, message }))
 }
 
+const checkAddresses = (
+  option: "join" | "to",
+  texts: ReadonlyArray<string>
+): Effect.Effect<Array<Address.Address>, BadOption> =>
+  Effect.forEach(texts, (text) =>
+    Option.match(Address.parse(text), {
+      onNone: () =>
+        Effect.fail(new BadOption({ option, message: `"${text}" is no address: write HOST:PORT, or [IPV6]:PORT` })),
+      onSome: Effect.succeed
+    }))
+
 /**
+ * The addresses of those whom somebody outside asks, at least one.
+ *
  * @internal
  */
-export const checkSeed = (text: string): Effect.Effect<Address.Address, BadOption> =>
-  Option.match(Address.parse(text), {
-    onNone: () =>
-      Effect.fail(
-        new BadOption({ option: "join", message: `"${text}" is no address: write HOST:PORT, or [IPV6]:PORT` })
-      ),
-    onSome: Effect.succeed
-  })
+export const checkTargets = (texts: ReadonlyArray<string>): Effect.Effect<Array<Address.Address>, BadOption> =>
+  texts.length > 0
+    ? checkAddresses("to", texts)
+    : Effect.fail(new BadOption({ option: "to", message: "name a Node of the cluster as HOST:PORT" }))
 
 const isOwn = (address: Address.Address, self: Node.Node, bind: string): boolean =>
   address.port === self.port && [self.localHost, self.globalHost, bind].includes(address.host)

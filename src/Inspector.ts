@@ -3,24 +3,13 @@
  *
  * It dials Nodes as a client, asks, and closes: it enters no table and changes
  * nothing. `view` is what one Node holds, `route` the way of a key hop by hop,
- * `ring` all Nodes and whether their views agree.
+ * `ring` all Nodes and whether their views agree. It is for people and for checks:
+ * an application that wants to know where a key lives asks its own Node.
  *
  * **Gotchas**
  *
  * What it shows was true at each Node when that was asked, one after another:
  * while Nodes come and go, views differ for a moment in a healthy ring.
- *
- * **Example**
- *
- * ```ts
- * import * as Effect from "effect/Effect"
- * import { Inspector, TcpTransport } from "effect-wendy"
- *
- * const check = Effect.gen(function*() {
- *   const { agree, nodes } = yield* Inspector.ring({ to: ["127.0.0.1:7001"] })
- *   yield* Effect.log(agree ? "all agree" : nodes.filter(({ view }) => view !== "agrees"))
- * }).pipe(Effect.provide(TcpTransport.layer))
- * ```
  *
  * @since 0.1.0
  */
@@ -34,7 +23,7 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { BadOption, checkSeed, makeIdentity, randomId } from "./Cluster.ts"
+import { type BadOption, checkTargets, makeIdentity, randomId } from "./Cluster.ts"
 import * as Address from "./protocol/Address.ts"
 import type * as Credentials from "./protocol/Credentials.ts"
 import * as Frame from "./protocol/Frame.ts"
@@ -52,9 +41,9 @@ import { type Connection, type ConnectionError, type DialError, Transport } from
  * @since 0.1.0
  */
 export interface Options {
-  /** The name of the cluster. Default "wendy". */
+  /** The name of the cluster, at most 64 characters. Default "wendy". */
   readonly cluster?: string | undefined
-  /** Default: none. */
+  /** How to prove that one belongs to the cluster: the same kind as at its Nodes. Default: `Credentials.none`. */
   readonly credentials?: Credentials.Credentials | undefined
   /** Nodes of this Region are dialled at their local address, all others at their global one. Default: none, "". */
   readonly region?: string | undefined
@@ -69,7 +58,7 @@ export interface Options {
  * @since 0.1.0
  */
 export interface SeedOptions extends Options {
-  /** Nodes as `HOST:PORT`. */
+  /** Nodes as `HOST:PORT` or `[IPV6]:PORT`; at least one. */
   readonly to: ReadonlyArray<string>
 }
 
@@ -86,7 +75,9 @@ export interface SeedOptions extends Options {
  * - `Unreachable`: no connection came about in time; proves nothing.
  * - `Silent`: somebody takes connections there, but did not answer in time, or has no room.
  * - `Refused`: the two ends do not belong together (version, cluster, credentials).
- * - `Broken`: the connection ended before there was an answer.
+ * - `Broken`: the connection ended before there was an answer, twice.
+ *
+ * `address` is what was dialled, as `HOST:PORT`; `message` is for people, and says what to do.
  *
  * @category errors
  * @since 0.1.0
@@ -114,7 +105,14 @@ export class NobodyAnswered extends Schema.TaggedError<NobodyAnswered>()("Nobody
 // -----------------------------------------------------------------------------
 
 /**
- * What a Node holds; see `ViewAnswer`.
+ * What a Node holds.
+ *
+ * **Details**
+ *
+ * - `node`: the Node itself. `ready`: whether it answers for its part of the ring.
+ * - `predecessor`, `successor`: whom it holds to be its neighbours; undefined when it is alone, or not ready.
+ * - `left`, `right`: its leaf set, nearest first, at most 64 on each side; `side`: how many it wants on each.
+ * - `lost`: at most 64 Nodes that went without leaving, the newest first.
  *
  * @category models
  * @since 0.1.0
@@ -123,6 +121,33 @@ export type View = Omit<typeof Query.ViewAnswer.Type, "_tag" | "sequence">
 
 /**
  * Asks the Node at an address (`HOST:PORT`) who stands around it.
+ *
+ * **When to use**
+ *
+ * To look at one Node. To see whether all of them agree, `ring`.
+ *
+ * **Details**
+ *
+ * It fails with `Unanswered` when the Node gives no answer, and with `BadOption` for an address or credentials that
+ * cannot be.
+ *
+ * **Example** (The neighbours of a Node)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cluster, Inspector, MemoryTransport } from "effect-wendy"
+ *
+ * const program = Effect.gen(function*() {
+ *   const one = yield* Cluster.make({})
+ *   yield* one.ready
+ *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+ *   yield* two.ready
+ *   const { ready, successor } = yield* Inspector.view(`127.0.0.1:${two.node.port}`)
+ *   return [ready, successor?.hex === one.node.hex]
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => [true, true]
+ * ```
  *
  * @category inspection
  * @since 0.1.0
@@ -144,13 +169,42 @@ export const view = Effect.fnUntraced(function*(
  *
  * **Details**
  *
- * - `why`: why the Node before chose it; `start` for the Node that was asked first.
+ * - `index`: 0 for the Node that was asked first.
+ * - `why`: why the Node before chose it; `start` for the Node that was asked first, `leaf` from the leaf set, `table`
+ *   from the routing table, `rare` as the closest of all that it knew (Rowstron, Druschel, "Pastry", Middleware 2001).
  * - `row`, `column`: how many digits the Node before shares with the key, and the next digit of the key:
  *   where it looked in its routing table. Undefined at the start.
  * - `roundTrip`: of the question, in milliseconds.
  * - `isRoot`: it answers for the key; the way ends here.
  *
- * @category models
+ * **Example** (A hop as JSON)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Inspector, Node, NodeId } from "effect-wendy"
+ *
+ * const node = new Node.Node({
+ *   id: NodeId.zero,
+ *   localHost: "10.0.0.7",
+ *   globalHost: "10.0.0.7",
+ *   port: 7001,
+ *   region: "",
+ *   incarnation: 1
+ * })
+ * const hop: Inspector.Hop = {
+ *   index: 0,
+ *   node,
+ *   why: "start",
+ *   row: undefined,
+ *   column: undefined,
+ *   roundTrip: 1.5,
+ *   isRoot: true
+ * }
+ * const toJson = Schema.encodeSync(Schema.toCodecJson(Inspector.Hop))
+ * JSON.stringify(toJson(hop)).includes("\"isRoot\":true") // => true
+ * ```
+ *
+ * @category schemas
  * @since 0.1.0
  */
 export const Hop = Schema.Struct({
@@ -197,6 +251,7 @@ export class RouteFailed extends Schema.TaggedError<RouteFailed>()("RouteFailed"
  * @since 0.1.0
  */
 export interface RouteOptions extends SeedOptions {
+  /** Whose way is asked for. */
   readonly key: NodeId.NodeId
 }
 
@@ -206,6 +261,10 @@ const maxHops = 64
 /**
  * Follows a key from the first of `to` that answers, hop by hop, to the Node that answers for it.
  *
+ * **When to use**
+ *
+ * To see why messages for a key end where they do. To know only the next hop from one's own Node, `cluster.route`.
+ *
  * **Details**
  *
  * Each Node is asked where it would send a message for the key, and then that one is dialled.
@@ -214,6 +273,28 @@ const maxHops = 64
  * **Gotchas**
  *
  * A message goes another way when a hop does not take it; this shows the first choice, and fails there.
+ *
+ * **Example** (The way to a Node's own id)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Cluster, Inspector, MemoryTransport } from "effect-wendy"
+ *
+ * const program = Effect.gen(function*() {
+ *   const one = yield* Cluster.make({})
+ *   yield* one.ready
+ *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+ *   yield* two.ready
+ *   yield* one.events.pipe(Stream.filter((event) => event._tag === "NodeJoined"), Stream.runHead)
+ *   const hops = yield* Inspector.route({ to: [`127.0.0.1:${one.node.port}`], key: two.node.id }).pipe(
+ *     Stream.runCollect
+ *   )
+ *   return hops.map(({ isRoot, why }) => ({ isRoot, why }))
+ * })
+ *
+ * const hops = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+ * hops // => [{ isRoot: false, why: "start" }, { isRoot: true, why: "leaf" }]
+ * ```
  *
  * @category inspection
  * @since 0.1.0
@@ -280,6 +361,8 @@ const describeHolder = (node: Node.Node, isReady: boolean): string =>
 /**
  * How a Node's view fits those of the others.
  *
+ * **Details**
+ *
  * - `agrees`: it is ready, and its neighbours and its leaf set are what all the answers together say.
  * - `differs`: it is ready and holds something else; `detail` says what.
  * - `joining`: it answers, but is not ready.
@@ -299,7 +382,9 @@ export type Agreement = "agrees" | "differs" | "joining" | "silent" | "gone"
  * @since 0.1.0
  */
 export interface Member {
+  /** Who it is, and where it is reached. */
   readonly node: Node.Node
+  /** How its view fits those of the others. */
   readonly view: Agreement
   /** A sentence for people, where it does not agree. */
   readonly detail: string | undefined
@@ -343,15 +428,38 @@ const concurrency = 16
 /**
  * Asks all Nodes that can be found, and compares their views.
  *
+ * **When to use**
+ *
+ * To check that a cluster is one ring, in operation and in tests. To look at one Node, `view`.
+ *
  * **Details**
  *
  * It begins with all of `to`, and goes on with every Node that an answer names: leaves, neighbours, and
  * Nodes that went without leaving. So a process that is stopped is found too, before the others notice and
- * after they gave it up, and so is a second ring that lost sight of the first.
+ * after they gave it up, and so is a second ring that lost sight of the first. 16 Nodes are asked at the same time.
+ *
+ * It fails with `NobodyAnswered` when none of `to` answers, and with `BadOption` for an address or credentials that
+ * cannot be.
  *
  * **Gotchas**
  *
  * Nodes are found through leaf sets, so that it takes about N / 32 round trips one after another.
+ *
+ * **Example** (Do all Nodes agree?)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cluster, Inspector, MemoryTransport } from "effect-wendy"
+ *
+ * const program = Effect.gen(function*() {
+ *   const one = yield* Cluster.make({})
+ *   yield* one.ready
+ *   const { nodes, ready } = yield* Inspector.ring({ to: [`127.0.0.1:${one.node.port}`] })
+ *   return [ready, ...nodes.map(({ view }) => view)]
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => [1, "agrees"]
+ * ```
  *
  * @category inspection
  * @since 0.1.0
@@ -593,10 +701,7 @@ const answerTags = { RouteQuery: "RouteAnswer", ViewQuery: "ViewAnswer" } as con
 const maxFrameSize = 1024 * 1024
 
 const makeAsker = Effect.fnUntraced(function*(options: SeedOptions) {
-  const seeds = yield* Effect.forEach(options.to, checkAddress)
-  if (seeds.length === 0) {
-    return yield* new BadOption({ option: "to", message: "name a Node of the cluster as HOST:PORT" })
-  }
+  const seeds = yield* checkTargets(options.to)
   const region = options.region ?? ""
   const timeout = Duration.fromInputUnsafe(options.timeout ?? "2 seconds")
   const transport = yield* Transport
@@ -665,9 +770,6 @@ const makeAsker = Effect.fnUntraced(function*(options: SeedOptions) {
     addressOf: (node: Node.Node): Address.Address => ({ host: Node.hostFor(node, region), port: node.port })
   }
 })
-
-const checkAddress = (text: string): Effect.Effect<Address.Address, BadOption> =>
-  Effect.mapError(checkSeed(text), ({ message }) => new BadOption({ option: "to", message }))
 
 /** The other end did not answer in time. */
 interface Late {

@@ -3,7 +3,10 @@
  *
  * All settings, their ranges and presets are in `ClusterConfig.fields`. Times
  * may have a unit (`500ms`, `10s`, `2m`, `10 seconds`) or are milliseconds, sizes
- * may (`64KiB`, `1MiB`) or are bytes.
+ * may (`64KiB`, `1MiB`) or are bytes. Everything that is wrong is found, and said
+ * with its name, its value, where it stands and what is allowed.
+ *
+ * Not needed where settings are written in code: `Cluster.Options.config` takes them as they are.
  *
  * @since 0.1.0
  */
@@ -42,6 +45,10 @@ import {
  * variables `WENDY_*` use `fromEnv`, for a file of its own `fromFile`: their errors
  * also say where a bad value stands.
  *
+ * **Details**
+ *
+ * What is not given comes from the preset, which is `lan` unless it is given. It fails with `ConfigError`.
+ *
  * **Gotchas**
  *
  * It reads the names that it knows and cannot see others: a misspelt name is not noticed.
@@ -49,10 +56,8 @@ import {
  * **Example** (Part of an application's configuration)
  *
  * ```ts
+ * import { Config, ConfigProvider, Effect } from "effect"
  * import { Settings } from "effect-wendy"
- * import * as Config from "effect/Config"
- * import * as ConfigProvider from "effect/ConfigProvider"
- * import * as Effect from "effect/Effect"
  *
  * const provider = ConfigProvider.fromUnknown({ ring: { preset: "wan", maxValueSize: "64KiB" } })
  * const { lease, maxValueSize } = Effect.runSync(Settings.config.pipe(Config.nested("ring")).parse(provider))
@@ -80,6 +85,10 @@ export const config: Config.Config<ClusterConfig> = Config.all(
 /**
  * Settings from the variables `WENDY_PRESET` and `WENDY_<FIELD>`, such as `WENDY_LEASE` and `WENDY_MAX_VALUE_SIZE`.
  *
+ * **When to use**
+ *
+ * Where a Node is set up by its environment, as in a container. With a file or flags besides, `load`.
+ *
  * **Details**
  *
  * They are read through the current `ConfigProvider`, which without another is
@@ -93,11 +102,15 @@ export const config: Config.Config<ClusterConfig> = Config.all(
  * **Example** (A Node set up by its environment)
  *
  * ```ts
+ * import { ConfigProvider, Effect, Layer } from "effect"
  * import { Cluster, Settings } from "effect-wendy"
- * import * as Effect from "effect/Effect"
- * import * as Layer from "effect/Layer"
  *
- * const layer = Layer.unwrap(Effect.map(Settings.fromEnv, (config) => Cluster.layer({ config })))
+ * export const NodeLive = Layer.unwrap(Effect.map(Settings.fromEnv, (config) => Cluster.layer({ config })))
+ *
+ * // Without this line: the environment of the process.
+ * const Environment = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { WENDY_LEASE: "20s" } }))
+ * const { lease } = await Effect.runPromise(Effect.provide(Settings.fromEnv, Environment))
+ * const milliseconds = lease // => 20000
  * ```
  *
  * @category configuration
@@ -110,10 +123,32 @@ export const fromEnv: Effect.Effect<ClusterConfig, ConfigProblem> = Effect.suspe
 /**
  * Settings from a file: a JSON object with the names of `ClusterConfig.fields` and `preset`.
  *
+ * **When to use**
+ *
+ * Where settings are kept apart from the program. With the environment or flags besides, `load`.
+ *
  * **Details**
  *
  * Values are numbers, or strings with a unit; `null` counts as not given. An
- * unknown name is an error.
+ * unknown name is an error, and so is a file that cannot be read.
+ *
+ * **Example** (A file)
+ *
+ * ```ts
+ * import { NodeFileSystem } from "@effect/platform-node"
+ * import { Effect, FileSystem } from "effect"
+ * import { Settings } from "effect-wendy"
+ *
+ * const program = Effect.gen(function*() {
+ *   const files = yield* FileSystem.FileSystem
+ *   const path = yield* files.makeTempFileScoped()
+ *   yield* files.writeFileString(path, `{ "preset": "wan", "maxValueSize": "64KiB" }`)
+ *   const { lease, maxValueSize } = yield* Settings.fromFile(path)
+ *   return [lease, maxValueSize]
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer))) // => [30000, 65536]
+ * ```
  *
  * @category configuration
  * @since 0.1.0
@@ -128,26 +163,46 @@ export const fromFile = (path: string): Effect.Effect<ClusterConfig, ConfigProbl
  * @since 0.1.0
  */
 export interface LoadOptions {
-  /** Before that of the environment, which is before that of the file. */
+  /** Counts before that of the environment, which counts before that of the file. Default: these, or else `lan`. */
   readonly preset?: Preset | undefined
-  /** The path of a JSON file, see `fromFile`. */
+  /** The path of a JSON file, see `fromFile`. Default: none. */
   readonly file?: string | undefined
-  /** Whether the environment counts, see `fromEnv`; true if left out. */
+  /** Whether the environment counts, see `fromEnv`. Default true. */
   readonly environment?: boolean | undefined
-  /** Settings as on a command line, `FIELD=VALUE`. Of several for one field the last counts. */
+  /** Settings as on a command line, `FIELD=VALUE`. Of several for one field the last counts. Default: none. */
   readonly set?: ReadonlyArray<string> | undefined
 }
 
 /**
  * Settings put together as the program `wendy` does.
  *
+ * **When to use**
+ *
+ * For a program of one's own that takes settings from several places. From one place only, `fromEnv` or `fromFile`.
+ *
  * **Details**
  *
  * Each counts before those ahead of it: the defaults, the preset, the file, the environment, `set`.
+ * It fails with `ClusterConfig.ConfigProblem`.
  *
  * **Gotchas**
  *
  * A preset is what everything else starts from, wherever it is named: `WENDY_LEASE` counts before `preset`.
+ *
+ * **Example** (Flags before the environment)
+ *
+ * ```ts
+ * import { NodeFileSystem } from "@effect/platform-node"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ * import { Settings } from "effect-wendy"
+ *
+ * const Environment = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { WENDY_LEASE: "20s", WENDY_PROBE: "2s" } }))
+ *
+ * const { lease, probe } = await Effect.runPromise(
+ *   Settings.load({ set: ["lease=25s"] }).pipe(Effect.provide(Layer.merge(Environment, NodeFileSystem.layer)))
+ * )
+ * const both = [lease, probe] // => [25000, 2000]
+ * ```
  *
  * @category configuration
  * @since 0.1.0
@@ -163,6 +218,14 @@ export const load = Effect.fnUntraced(function*(options: LoadOptions) {
 /**
  * The variable for a setting: `WENDY_MAX_VALUE_SIZE` for `maxValueSize`.
  *
+ * **Example**
+ *
+ * ```ts
+ * import { Settings } from "effect-wendy"
+ *
+ * Settings.environmentName("maxValueSize") // => "WENDY_MAX_VALUE_SIZE"
+ * ```
+ *
  * @category conversions
  * @since 0.1.0
  */
@@ -171,6 +234,17 @@ export const environmentName = (name: string): string =>
 
 /**
  * Reads a length of time in milliseconds: `10s`, `500ms`, `2m`, `1.5h`, `1d`, or as Effect writes it, `10 seconds`.
+ * None when the text is none, or has no end.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Option } from "effect"
+ * import { Settings } from "effect-wendy"
+ *
+ * Settings.parseTime("1.5h") // => Option.some(5400000)
+ * Settings.parseTime("soon") // => Option.none()
+ * ```
  *
  * @category conversions
  * @since 0.1.0

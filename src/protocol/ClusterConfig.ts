@@ -3,7 +3,7 @@
  *
  * `fields` is the table from which all else here is made: the Schema, the
  * defaults, the presets, what is said of a bad value, and
- * `docs/configuration.md`. Times are milliseconds. To read settings from the
+ * `docs/configuration.md`. Times are milliseconds, sizes bytes. To read settings from the
  * environment or from a file see `Settings`.
  *
  * @since 0.1.0
@@ -19,7 +19,8 @@ import * as Schema from "effect/Schema"
  * - `local`, `lan`: the defaults. On one machine they differ from those for a
  *   network in nothing: a process that pauses for garbage looks the same in both.
  * - `wan`: round trips of up to 300 ms, some loss. A silent host is noticed three times later.
- * - `mspastry`: the network of `wan`, and upkeep as rare as in the paper on MSPastry.
+ * - `mspastry`: the network of `wan`, and upkeep as rare as in the paper on MSPastry
+ *   (Castro, Costa, Rowstron, DSN 2004).
  *
  * @category models
  * @since 0.1.0
@@ -33,14 +34,19 @@ export type Preset = "local" | "lan" | "wan" | "mspastry"
  * @since 0.1.0
  */
 export interface Field {
+  /** In which its values are: milliseconds, bytes, or none. */
   readonly unit: "ms" | "bytes" | "count"
+  /** The smallest value that is allowed. */
   readonly minimum: number
+  /** The largest value that is allowed. */
   readonly maximum: number
   /** A time that must be a whole number; sizes and counts always are. */
   readonly whole?: true
+  /** Its value in `local` and `lan`, and wherever `presets` has none. */
   readonly default: number
   /** Presets in which it is not the default. */
   readonly presets?: { readonly [Name in Preset]?: number }
+  /** What it is. */
   readonly meaning: string
   /** What it follows from. */
   readonly formula: string
@@ -341,7 +347,7 @@ const table = {
 } satisfies { readonly [name: string]: Field }
 
 /**
- * The name of a setting.
+ * The name of a setting, such as `lease`: a key of `fields`.
  *
  * @category models
  * @since 0.1.0
@@ -351,6 +357,19 @@ export type FieldName = keyof typeof table
 /**
  * Every setting: its unit, its range, its value in each preset, what it means,
  * what it follows from and what it costs.
+ *
+ * **When to use**
+ *
+ * To describe settings to people, as flags or a table do. For their values see `defaults` and `presets`.
+ *
+ * **Example** (The range of a setting)
+ *
+ * ```ts
+ * import { ClusterConfig } from "effect-wendy"
+ *
+ * const { maximum, minimum, unit } = ClusterConfig.fields.lease
+ * const range = [minimum, maximum, unit] // => [100, 600000, "ms"]
+ * ```
  *
  * @category constants
  * @since 0.1.0
@@ -366,7 +385,16 @@ export const fields: { readonly [Name in FieldName]: Field } = table
 export const names = Object.keys(fields) as ReadonlyArray<FieldName>
 
 /**
- * Whether only whole numbers are allowed.
+ * Whether only whole numbers are allowed: sizes, counts, and some times.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { ClusterConfig } from "effect-wendy"
+ *
+ * ClusterConfig.isWhole(ClusterConfig.fields.window) // => true
+ * ClusterConfig.isWhole(ClusterConfig.fields.lease) // => false
+ * ```
  *
  * @category getters
  * @since 0.1.0
@@ -390,6 +418,24 @@ const mapFields = <A>(f: (name: FieldName, field: Field) => A) =>
  * Use it to decode whole settings, and as part of your own Schemas. To complete
  * and check some settings use `check`, whose messages are written for people.
  *
+ * **Details**
+ *
+ * Every value is in its range, and two rules hold between them: `lease` is longer than
+ * `renewal + (probeRetries + 1) * probe`, and `margin` is at least 0.1 % of `lease`.
+ *
+ * **Example** (Settings in a Schema of one's own)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { ClusterConfig } from "effect-wendy"
+ *
+ * const Service = Schema.Struct({ name: Schema.String, ring: ClusterConfig.ClusterConfig })
+ * const isService = Schema.is(Service)
+ *
+ * isService({ name: "chat", ring: ClusterConfig.defaults }) // => true
+ * isService({ name: "chat", ring: { ...ClusterConfig.defaults, lease: 5 } }) // => false
+ * ```
+ *
  * @category schemas
  * @since 0.1.0
  */
@@ -398,7 +444,7 @@ export const ClusterConfig = Schema.Struct(mapFields((_, field) => schemaOf(fiel
 )
 
 /**
- * The settings of a Node, checked.
+ * The settings of a Node, checked: a number for each name of `fields`.
  *
  * @category models
  * @since 0.1.0
@@ -407,6 +453,14 @@ export type ClusterConfig = typeof ClusterConfig.Type
 
 /**
  * The default settings, those of the presets `local` and `lan`.
+ *
+ * **Example** (How long a lease lasts)
+ *
+ * ```ts
+ * import { ClusterConfig } from "effect-wendy"
+ *
+ * const milliseconds = ClusterConfig.defaults.lease // => 10000
+ * ```
  *
  * @category constants
  * @since 0.1.0
@@ -420,8 +474,8 @@ const makePreset = (preset: Preset): ClusterConfig => mapFields((_, field) => fi
  *
  * **Gotchas**
  *
- * All Nodes of a cluster must have the same `lease` and `margin`, so use one
- * preset for all: a Node that counts longer on a lease than its neighbours
+ * All Nodes of a cluster must have the same `lease`, or they refuse each other, and should have the same `margin`: so
+ * use one preset for all. A Node that counts longer on a lease than its neighbours
  * promise can answer for keys that have become another's.
  *
  * **Example** (A cluster over slow links)
@@ -429,7 +483,7 @@ const makePreset = (preset: Preset): ClusterConfig => mapFields((_, field) => fi
  * ```ts
  * import { Cluster, ClusterConfig } from "effect-wendy"
  *
- * const layer = Cluster.layer({
+ * export const NodeLive = Cluster.layer({
  *   join: ["10.1.0.7:7001", "10.2.0.7:7001"],
  *   config: { ...ClusterConfig.presets.wan, maxValueSize: 64 * 1024 }
  * })
@@ -450,9 +504,21 @@ export const presets: { readonly [Name in Preset]: ClusterConfig } = {
  *
  * **Details**
  *
- * `field` and `value` are missing where several fields contradict each other,
- * `allowed` where there is no such setting, `source` where nobody said where
- * the settings come from.
+ * - `field`, `value`: the setting, or the name that is none, and what was given. Both are missing where several
+ *   settings contradict each other.
+ * - `allowed`: what may be given, in words. It is missing where there is no such setting.
+ * - `source`: where it was written: a variable, a file, a flag. It is missing where nobody said so.
+ * - `message`: all of this in a sentence.
+ *
+ * **Example** (What is wrong, for a program)
+ *
+ * ```ts
+ * import { Result } from "effect"
+ * import { ClusterConfig } from "effect-wendy"
+ *
+ * const { problems } = Result.getOrThrow(Result.flip(ClusterConfig.check({ probeRetries: 2.5 })))
+ * const allowed = problems.map((problem) => problem.allowed) // => ["a whole number from 0 to 10"]
+ * ```
  *
  * @category schemas
  * @since 0.1.0
@@ -474,7 +540,7 @@ export const Problem = Schema.Struct({
 export type Problem = typeof Problem.Type
 
 /**
- * Settings that cannot be, with everything that is wrong with them.
+ * Settings that cannot be, with everything that is wrong with them. `message` is all of it in one line.
  *
  * @category errors
  * @since 0.1.0
@@ -494,28 +560,34 @@ export class ConfigProblem extends Schema.TaggedError<ConfigProblem>()("ConfigPr
  * @since 0.1.0
  */
 export interface Written {
+  /** As it was written, such as `10s`. */
   readonly text: string
+  /** Where: the name of a variable, of a file, or a flag. */
   readonly source?: string | undefined
 }
 
 /**
  * Completes and checks settings.
  *
+ * **When to use**
+ *
+ * To check settings without a Node. `Cluster` and `Client` do so themselves, and fail with `BadOption`.
+ *
  * **Details**
  *
- * What is `undefined` counts as not given and comes from `base`. All problems
+ * What is `undefined` counts as not given and comes from `base`, without one from the defaults. All problems
  * are found, not only the first. `written` tells how and where a value was
  * given, for the messages.
  *
  * **Example** (A bad value)
  *
  * ```ts
+ * import { Result } from "effect"
  * import { ClusterConfig } from "effect-wendy"
- * import * as Result from "effect/Result"
  *
  * const result = ClusterConfig.check({ lease: 5 })
- * if (Result.isFailure(result)) result.failure.message
- * // => "lease is 5: it must be a number of milliseconds from 100 to 600000"
+ * const said = Result.match(result, { onSuccess: () => "", onFailure: (problem) => problem.message })
+ * said // => "lease is 5: it must be a number of milliseconds from 100 to 600000"
  * ```
  *
  * @category constructors
@@ -546,6 +618,15 @@ export const check = (
 /**
  * Whether there is a setting of this name.
  *
+ * **Example**
+ *
+ * ```ts
+ * import { ClusterConfig } from "effect-wendy"
+ *
+ * ClusterConfig.isFieldName("lease") // => true
+ * ClusterConfig.isFieldName("leese") // => false
+ * ```
+ *
  * @category guards
  * @since 0.1.0
  */
@@ -553,6 +634,14 @@ export const isFieldName = (name: string): name is FieldName => Object.hasOwn(fi
 
 /**
  * What values a setting may have, in words.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { ClusterConfig } from "effect-wendy"
+ *
+ * ClusterConfig.describeAllowed("window") // => "a whole number from 1 to 60000"
+ * ```
  *
  * @category getters
  * @since 0.1.0
@@ -565,7 +654,16 @@ export const describeAllowed = (name: FieldName): string => {
 }
 
 /**
- * What to say of a name that is no setting, with the one that is most like it.
+ * What to say of a name that is no setting, with the one that is most like it. `source` is where it was written.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { ClusterConfig } from "effect-wendy"
+ *
+ * const { message } = ClusterConfig.unknownSetting("leese", ClusterConfig.names, "wendy.json")
+ * const said = message // => "there is no setting \"leese\" (wendy.json): did you mean lease?"
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -582,8 +680,17 @@ export const unknownSetting = (name: string, known: ReadonlyArray<string>, sourc
 }
 
 /**
- * The name that someone meant who wrote another: the only one that differs in a
- * quarter of its letters at most, at least one.
+ * The name that someone meant who wrote another: the one that differs least, and in a quarter of its letters
+ * at most, or in one. Case and `-`, `_` and spaces do not count. Undefined when there is none.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { ClusterConfig } from "effect-wendy"
+ *
+ * ClusterConfig.findSimilar("MAX_VALUE_SIZ", ClusterConfig.names) // => "maxValueSize"
+ * ClusterConfig.findSimilar("colour", ClusterConfig.names) // => undefined
+ * ```
  *
  * @category getters
  * @since 0.1.0

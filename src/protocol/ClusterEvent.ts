@@ -12,7 +12,7 @@ import type * as Node from "../ring/Node.ts"
  *
  * - `Refused`: a connection was refused, by this end or the other.
  * - `Malformed`: a peer sent what no well-behaved program sends; its connection was closed.
- * - `HeldTooLong`, `TooManyHops`: a message was given up.
+ * - `HeldTooLong`, `TooManyHops`: a message was given up, after `hold` (120 s) or 64 hops.
  * - `BadValue`: a message arrived whose value does not fit its definition here; it was not delivered.
  * - `CallbackFailed`, `CallbackLate`: an application's callback failed, or did not return in time and was interrupted.
  * - `EventsMissed`: an application is so slow that its oldest events were dropped.
@@ -24,6 +24,7 @@ import type * as Node from "../ring/Node.ts"
  */
 export interface ClusterError {
   readonly _tag: "Error"
+  /** What it is, see above. */
   readonly error:
     | "Refused"
     | "Malformed"
@@ -35,6 +36,7 @@ export interface ClusterError {
     | "EventsMissed"
     | "Slept"
     | "Defect"
+  /** What happened, for people. */
   readonly message: string
 }
 

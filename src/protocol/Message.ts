@@ -3,6 +3,8 @@
  * is promised and told. Raw messages carry bytes; typed ones carry values of a
  * Schema under a purpose of their own ({@link define}).
  *
+ * A message is sent by a `Cluster` or a `Client`; nothing here sends.
+ *
  * @since 0.1.0
  */
 import * as Result from "effect/Result"
@@ -10,7 +12,7 @@ import * as Schema from "effect/Schema"
 import type * as NodeId from "../ring/NodeId.ts"
 
 /**
- * What a sender is promised.
+ * What a sender is promised. Rule M6 of `docs/protocol.md`.
  *
  * **Details**
  *
@@ -27,16 +29,19 @@ export type DeliveryClass = "atMostOnce" | "acknowledged" | "confirmed"
 /**
  * A message of bytes, towards a key.
  *
- * **Details**
+ * **When to use**
  *
- * `purpose` says what the value is: 16 to 255; 0 to 15 are the overlay's own.
+ * When the bytes are made elsewhere. Else {@link define} a kind of message.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Raw {
+  /** Where it goes: to the root of this key. */
   readonly key: NodeId.NodeId
+  /** What the value is, for whoever gets it: 16 to 255; 0 to 15 are the overlay's own. */
   readonly purpose: number
+  /** At most `maxValueSize` bytes (1 MiB), or none. They must not be changed before the send has completed. */
   readonly value: Uint8Array
 }
 
@@ -47,8 +52,11 @@ export interface Raw {
  * @since 0.1.0
  */
 export interface Typed<in out A> {
+  /** Its kind. */
   readonly definition: Definition<A>
+  /** Where it goes: to the root of this key. */
   readonly key: NodeId.NodeId
+  /** Encoded, at most `maxValueSize` bytes (1 MiB). */
   readonly value: A
 }
 
@@ -63,21 +71,24 @@ export type Outgoing = Raw | Typed<any>
 /**
  * What arrives at the root of its key.
  *
- * **Details**
- *
- * `from` is the Node that sent it, or that accepted it from a client; `hops`
- * counts the Nodes that it was sent on to. A direct message (`isDirect`) was sent
- * to this Node, whoever is the root of its key.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Message<out A = Uint8Array> {
+  /** Where it was sent: this Node is the root of this key, or was when it was delivered. */
   readonly key: NodeId.NodeId
+  /** What the value is: 16 to 255. */
   readonly purpose: number
+  /**
+   * Bytes, or the value of a definition. Bytes may be part of a larger buffer: copy them with `slice` to keep them for
+   * long.
+   */
   readonly value: A
+  /** The Node that sent it, or that accepted it from a client. */
   readonly from: NodeId.NodeId
+  /** How many times it was sent on from Node to Node: 0 when it is delivered where it was sent, 64 at most. */
   readonly hops: number
+  /** It was sent to this Node, whoever is the root of its key (`cluster.sendDirect`). */
   readonly isDirect: boolean
 }
 
@@ -90,13 +101,14 @@ export interface Message<out A = Uint8Array> {
 export interface Receipt {
   /** The Node at which it was delivered. */
   readonly root: NodeId.NodeId
+  /** How many times the message was sent on from Node to Node: 0 when it was delivered where it was sent. */
   readonly hops: number
   /** Milliseconds between the send and the receipt. */
   readonly roundTrip: number
 }
 
 /**
- * The lowest purpose an application may use.
+ * The lowest purpose an application may use: 16. Those below are the overlay's own.
  *
  * @category constants
  * @since 0.1.0
@@ -104,7 +116,7 @@ export interface Receipt {
 export const lowestPurpose = 16
 
 /**
- * The highest purpose.
+ * The highest purpose: 255, for it is one byte of a frame.
  *
  * @category constants
  * @since 0.1.0
@@ -121,6 +133,24 @@ export const highestPurpose = 255
  * - `PurposeTaken`: this Node uses another definition for this purpose.
  * - `Closed`: this Node has ended. Of several messages those before it may have been taken.
  *
+ * **Example** (A purpose that is the overlay's own)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cluster, MemoryTransport, NodeId } from "effect-wendy"
+ *
+ * const program = Effect.gen(function*() {
+ *   const cluster = yield* Cluster.make({})
+ *   const message = { key: NodeId.fromString("room:42"), purpose: 3, value: new Uint8Array() }
+ *   return yield* cluster.send(message).pipe(
+ *     Effect.as("sent"),
+ *     Effect.catchTag("MessageRejected", ({ reason }) => Effect.succeed(reason))
+ *   )
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => "BadPurpose"
+ * ```
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -135,11 +165,31 @@ export class MessageRejected extends Schema.TaggedError<MessageRejected>()("Mess
  * **Details**
  *
  * - `Deadline`: none came in time. The message may or may not have been delivered.
- * - `DeliveryFailed`: it reached its root, whose application failed or was late.
+ * - `DeliveryFailed`: it reached its root, whose application failed, was late, or has gone.
  * - `BadValue`: it reached its root, where the value does not decode: the two ends define the message differently.
- * - `Dropped`: an application on the way, or at the root, did not let it pass.
+ * - `Dropped`: an application on the way did not let it pass.
  * - `Unreachable`: the Node to which a direct message was sent cannot be reached, or has ended.
- * - `Closed`: this Node, or this client, ended first.
+ * - `Closed`: this Node, or this client, ended first. The message may or may not have been delivered.
+ *
+ * **Example** (A handler that fails)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cluster, MemoryTransport, NodeId } from "effect-wendy"
+ *
+ * const program = Effect.gen(function*() {
+ *   const cluster = yield* Cluster.make({ application: { onDeliver: () => Effect.fail("no room left") } })
+ *   yield* cluster.ready
+ *   const message = { key: NodeId.fromString("room:42"), purpose: 16, value: new Uint8Array() }
+ *   return yield* cluster.sendConfirmed(message).pipe(
+ *     Effect.as("delivered"),
+ *     Effect.catchTag("NotConfirmed", ({ reason }) => Effect.succeed(reason))
+ *   )
+ * })
+ *
+ * const said = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+ * said // => "DeliveryFailed"
+ * ```
  *
  * @category errors
  * @since 0.1.0
@@ -150,7 +200,7 @@ export class NotConfirmed extends Schema.TaggedError<NotConfirmed>()("NotConfirm
 }) {}
 
 /**
- * Two definitions use one purpose at one Node.
+ * Two definitions use one purpose at one Node. `message` names both.
  *
  * @category errors
  * @since 0.1.0
@@ -161,13 +211,15 @@ export class PurposeTaken extends Schema.TaggedError<PurposeTaken>()("PurposeTak
 }) {}
 
 /**
- * A kind of message: a name, a purpose, and the Schema of its values.
+ * A kind of message: a name, a purpose, and the Schema of its values. Made by {@link define}.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Definition<in out A> {
+  /** For errors, and to tell two definitions of one purpose apart. It does not travel. */
   readonly name: string
+  /** Under which its values travel: 16 to 255. */
   readonly purpose: number
   /** A message of this kind. */
   readonly make: (key: NodeId.NodeId, value: A) => Typed<A>
@@ -199,15 +251,27 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
  * A purpose belongs to one definition at a Node: using a second one there, by another name, fails with `PurposeTaken`.
  * Throws a `RangeError` when the purpose is not a whole number from 16 to 255.
  *
- * **Example**
+ * **Example** (A typed message, sent and received)
  *
  * ```ts
- * import { Schema } from "effect"
- * import { Message, NodeId } from "effect-wendy"
+ * import { Effect, Queue, Schema } from "effect"
+ * import { Cluster, MemoryTransport, Message, NodeId } from "effect-wendy"
  *
- * const Chat = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+ * const Chat = Message.define("Chat", {
+ *   purpose: 16,
+ *   value: Schema.Struct({ text: Schema.String, at: Schema.Date })
+ * })
  *
- * const hello = Chat.make(NodeId.fromString("room:42"), { text: "hello" })
+ * const program = Effect.gen(function*() {
+ *   const cluster = yield* Cluster.make({})
+ *   yield* cluster.ready
+ *   const texts = yield* Queue.unbounded<string>()
+ *   yield* cluster.register({ message: Chat, onDeliver: ({ value }) => Queue.offer(texts, value.text) })
+ *   yield* cluster.sendConfirmed(Chat.make(NodeId.fromString("room:42"), { text: "hello", at: new Date(0) }))
+ *   return yield* Queue.take(texts)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => "hello"
  * ```
  *
  * @category constructors
@@ -243,7 +307,22 @@ export const define = <S extends Schema.Codec<unknown, unknown>>(
 }
 
 /**
- * Whether two definitions stand for one kind of message.
+ * Whether two definitions stand for one kind of message: they have one name and one purpose. Their Schemas are not
+ * compared.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Message } from "effect-wendy"
+ *
+ * const v1 = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+ * const v2 = Message.define("Chat", { purpose: 16, value: Schema.String })
+ * const other = Message.define("Mail", { purpose: 16, value: Schema.String })
+ *
+ * Message.isSameDefinition(v1, v2) // => true
+ * Message.isSameDefinition(v2, other) // => false
+ * ```
  *
  * @category comparisons
  * @since 0.1.0
@@ -257,7 +336,27 @@ const purposeProblem = (purpose: number): string | undefined =>
     : `the purpose is ${purpose}; an application's is a whole number from ${lowestPurpose} to ${highestPurpose}`
 
 /**
- * The bytes of a message that may be sent, or why it may not.
+ * The bytes of a message that may be sent, or why it may not: `BadPurpose`, `BadValue` or `ValueTooLarge`.
+ *
+ * **When to use**
+ *
+ * To check a message before it is sent. Whatever sends does so too. `maxValueSize` is in bytes; a Node's is
+ * `ClusterConfig.defaults.maxValueSize` unless it was set.
+ *
+ * **Example** (The bytes of a typed message)
+ *
+ * ```ts
+ * import { Result, Schema } from "effect"
+ * import { ClusterConfig, Message, NodeId } from "effect-wendy"
+ *
+ * const Chat = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+ * const message = Chat.make(NodeId.fromString("room:42"), { text: "hello" })
+ *
+ * const { purpose, value } = Result.getOrThrow(Message.encode(message, ClusterConfig.defaults.maxValueSize))
+ * const both = [purpose, new TextDecoder().decode(value)] // => [16, "{\"text\":\"hello\"}"]
+ *
+ * Result.isFailure(Message.encode(message, 4)) // => true
+ * ```
  *
  * @category checks
  * @since 0.1.0

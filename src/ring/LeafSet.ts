@@ -6,7 +6,7 @@
  * than two sides hold, the sides overlap and the array is the whole ring; so
  * small rings need no case of their own, and no id wraps wrongly.
  *
- * Source: Rowstron, Druschel (2001), section 2.2: |L| / 2 on each side.
+ * Source: Rowstron, Druschel (2001), section 2.1: |L| / 2 on each side.
  *
  * @since 0.1.0
  */

@@ -3,7 +3,7 @@
  *
  * It serves locality (and repair when all else is lost), never routing by itself.
  *
- * Source: Rowstron, Druschel (2001), section 2.2: |M|, here 32.
+ * Source: Rowstron, Druschel (2001), section 2.1: |M|, here 32.
  *
  * @since 0.1.0
  */

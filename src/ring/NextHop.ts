@@ -1,7 +1,7 @@
 /**
  * Next hop: the Pastry routing decision over what a Node knows.
  *
- * Source: Rowstron, Druschel (2001), section 2.3. One thing is stricter here
+ * Source: Rowstron, Druschel (2001), section 2.2. One thing is stricter here
  * (rule R3 of `docs/protocol.md`): every hop must be a better root of the key
  * than the Node that forwards. The distance to the key then falls at each hop, so
  * that no set of tables, however wrong, can make a loop.

@@ -6,6 +6,9 @@
  * Nothing here allocates but what returns a `NodeId`: four 32-bit words are
  * compared and subtracted in place, because this is what routing does per message.
  *
+ * Applications need `fromString` for keys, `parse` and `fromHex` for what people
+ * write, and the Schemas; the arithmetic is for whoever reasons about the ring.
+ *
  * Source: Rowstron, Druschel, "Pastry" (Middleware 2001), section 2.
  *
  * @since 0.1.0
@@ -19,7 +22,7 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import { createHash } from "node:crypto"
 
 /**
- * Digits of an id (b = 4, so 128 / 4).
+ * Digits of an id: 32 (b = 4, so 128 / 4).
  *
  * @category constants
  * @since 0.1.0
@@ -27,7 +30,7 @@ import { createHash } from "node:crypto"
 export const digits = 32
 
 /**
- * Values of a digit.
+ * Values of a digit: 16.
  *
  * @category constants
  * @since 0.1.0
@@ -42,13 +45,31 @@ export const radix = 16
  * The words are signed 32-bit integers, most significant first: V8 keeps those
  * without boxing. Use the functions of this module rather than the words.
  *
+ * It has `Equal` and `Hash`, so that it can be a key of Effect's collections; in a plain `Map` use `hex`. As text
+ * and in JSON it is its 32 digits.
+ *
+ * **Example** (Equal by value)
+ *
+ * ```ts
+ * import { Equal } from "effect"
+ * import { NodeId } from "effect-wendy"
+ *
+ * const id = NodeId.fromString("room:42")
+ * Equal.equals(id, NodeId.fromString("room:42")) // => true
+ * `${id}` === id.hex // => true
+ * ```
+ *
  * @category models
  * @since 0.1.0
  */
 export class NodeId implements Equal.Equal {
+  /** Bits 127 to 96. */
   readonly word0: number
+  /** Bits 95 to 64. */
   readonly word1: number
+  /** Bits 63 to 32. */
   readonly word2: number
+  /** Bits 31 to 0. */
   readonly word3: number
   private text: string | undefined
 
@@ -91,13 +112,36 @@ const hexWord = (word: number): string => (word >>> 0).toString(16).padStart(8, 
 /**
  * The id whose bits are all zero.
  *
+ * **Example**
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * NodeId.zero.hex // => "00000000000000000000000000000000"
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const zero: NodeId = new NodeId(0, 0, 0, 0)
 
 /**
- * Reads an id from 32 hexadecimal digits, of either case.
+ * Reads an id from 32 hexadecimal digits, of either case. None for anything else.
+ *
+ * **When to use**
+ *
+ * For ids that programs wrote. For what a person typed, `parse`, which takes names too.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Option } from "effect"
+ * import { NodeId } from "effect-wendy"
+ *
+ * const id = NodeId.fromHex("0123456789ABCDEF0123456789ABCDEF")
+ * Option.map(id, (id) => id.hex) // => Option.some("0123456789abcdef0123456789abcdef")
+ * NodeId.fromHex("room:42") // => Option.none()
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -115,7 +159,24 @@ export const fromHex = (text: string): Option.Option<NodeId> =>
     : Option.none()
 
 /**
- * Reads an id from the first 16 of at least 16 bytes, most significant first.
+ * Reads an id from the first 16 of at least 16 bytes, most significant first. None for fewer.
+ *
+ * **When to use**
+ *
+ * For a hash, or any other bytes of one's own. To decode exactly 16 bytes with a Schema, `FromBytes`.
+ *
+ * **Example** (A key from a hash of one's own)
+ *
+ * ```ts
+ * import { Option } from "effect"
+ * import { NodeId } from "effect-wendy"
+ * import { createHash } from "node:crypto"
+ *
+ * const hash = createHash("sha256").update("room:42").digest()
+ * const id = Option.getOrThrow(NodeId.fromBytes(hash))
+ * NodeId.equals(id, NodeId.fromString("room:42")) // => true
+ * NodeId.fromBytes(new Uint8Array(15)) // => Option.none()
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -124,7 +185,17 @@ export const fromBytes = (bytes: Uint8Array): Option.Option<NodeId> =>
   bytes.length < 16 ? Option.none() : Option.some(readUnsafe(bytes, 0))
 
 /**
- * Reads an id at an offset. The caller has checked that 16 bytes are there.
+ * Reads an id at an offset. The caller has checked that 16 bytes are there: where they are not, zeros are read.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * const bytes = new Uint8Array(20)
+ * bytes[19] = 7
+ * NodeId.readUnsafe(bytes, 4).hex // => "00000000000000000000000000000007"
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -141,7 +212,19 @@ const wordAt = (bytes: Uint8Array, offset: number): number =>
   (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!
 
 /**
- * Hashes a text to an id: the first 16 bytes of its SHA-256 as UTF-8.
+ * Hashes a text to an id: the first 16 bytes of its SHA-256 (FIPS 180-4) as UTF-8.
+ *
+ * **When to use**
+ *
+ * For the key of whatever has a name: the same name is the same key everywhere, and names spread evenly over the ring.
+ *
+ * **Example** (The key of a room)
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * NodeId.fromString("room:42").hex // => "38512a74c096e5f5f89492cff52a06d5"
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -151,6 +234,20 @@ export const fromString = (text: string): NodeId => readUnsafe(createHash("sha25
 /**
  * The id that a person named: 32 hexadecimal digits are that id, anything else is hashed.
  *
+ * **When to use**
+ *
+ * For arguments of a command line and the like, as `wendy send --key` reads them. In a program, `fromString` or
+ * `fromHex` say which is meant.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * NodeId.parse("000000000000000000000000000000ff").hex // => "000000000000000000000000000000ff"
+ * NodeId.parse("ff").hex === NodeId.fromString("ff").hex // => true
+ * ```
+ *
  * @category constructors
  * @since 0.1.0
  */
@@ -158,6 +255,22 @@ export const parse = (text: string): NodeId => Option.getOrElse(fromHex(text), (
 
 /**
  * Draws an id from a generator of 32-bit integers, so that whoever owns chance owns ids too.
+ *
+ * **When to use**
+ *
+ * In tests and simulations. A Node without an id draws one from a secure generator itself.
+ *
+ * **Example** (Ids by Effect's Random)
+ *
+ * ```ts
+ * import { Effect, Random } from "effect"
+ * import { NodeId } from "effect-wendy"
+ *
+ * const draw = Effect.map(Random.Random, (random) => NodeId.random(() => random.nextIntUnsafe()))
+ * const one = Effect.runSync(Random.withSeed(draw, "seed"))
+ * const two = Effect.runSync(Random.withSeed(draw, "seed"))
+ * NodeId.equals(one, two) // => true
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -171,6 +284,15 @@ export const random = (nextWord: () => number): NodeId => new NodeId(nextWord(),
 /**
  * The 16 bytes of an id, most significant first.
  *
+ * **Example**
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * const bytes = NodeId.toBytes(NodeId.parse("000000000000000000000000000000ff"))
+ * const ends = [bytes.length, bytes[15]] // => [16, 255]
+ * ```
+ *
  * @category conversions
  * @since 0.1.0
  */
@@ -181,7 +303,17 @@ export const toBytes = (self: NodeId): Uint8Array<ArrayBuffer> => {
 }
 
 /**
- * Writes the 16 bytes of an id at an offset.
+ * Writes the 16 bytes of an id at an offset. What has no room is left out.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * const bytes = new Uint8Array(20)
+ * NodeId.write(NodeId.parse("000000000000000000000000000000ff"), bytes, 4)
+ * const last = bytes[19] // => 255
+ * ```
  *
  * @category conversions
  * @since 0.1.0
@@ -207,6 +339,14 @@ const writeWord = (word: number, bytes: Uint8Array, offset: number): void => {
 /**
  * Whether two ids are the same number.
  *
+ * **Example**
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * NodeId.equals(NodeId.fromString("alice"), NodeId.fromString("alice")) // => true
+ * ```
+ *
  * @category comparisons
  * @since 0.1.0
  */
@@ -214,7 +354,15 @@ export const equals = (x: NodeId, y: NodeId): boolean =>
   x.word3 === y.word3 && x.word2 === y.word2 && x.word1 === y.word1 && x.word0 === y.word0
 
 /**
- * Compares two ids as unsigned integers (not along the ring).
+ * Compares two ids as unsigned integers (not along the ring): -1, 0 or 1.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * NodeId.compare(NodeId.zero, NodeId.parse("f".repeat(32))) // => -1
+ * ```
  *
  * @category comparisons
  * @since 0.1.0
@@ -232,6 +380,16 @@ export const compare = (x: NodeId, y: NodeId): -1 | 0 | 1 =>
 
 /**
  * The order of ids as unsigned integers.
+ *
+ * **Example** (Ids in order)
+ *
+ * ```ts
+ * import { Array } from "effect"
+ * import { NodeId } from "effect-wendy"
+ *
+ * const ids = ["2", "0", "1"].map((digit) => NodeId.parse(digit.repeat(32)))
+ * Array.sort(ids, NodeId.Order).map(({ hex }) => hex[0]) // => ["0", "1", "2"]
+ * ```
  *
  * @category comparisons
  * @since 0.1.0
@@ -266,7 +424,21 @@ const negate = (): void => {
 }
 
 /**
- * Compares the lengths of two clockwise arcs, `from1` to `to1` and `from2` to `to2`.
+ * Compares the lengths of two clockwise arcs, `from1` to `to1` and `from2` to `to2`: -1 when the first is the shorter
+ * one.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * const [a, b, c] = ["1", "2", "4"].map((digit) => NodeId.parse(digit.repeat(32))) as [
+ *   NodeId.NodeId,
+ *   NodeId.NodeId,
+ *   NodeId.NodeId
+ * ]
+ * NodeId.compareArcs(a, b, b, c) // => -1
+ * ```
  *
  * @category comparisons
  * @since 0.1.0
@@ -282,7 +454,16 @@ export const compareArcs = (from1: NodeId, to1: NodeId, from2: NodeId, to2: Node
 }
 
 /**
- * Which of `x` and `y` comes first on a walk clockwise from `from`.
+ * Which of `x` and `y` comes first on a walk clockwise from `from`: -1 for `x`, 1 for `y`, 0 when they are the same.
+ *
+ * **Example** (Past zero)
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * const from = NodeId.parse("e".repeat(32))
+ * NodeId.compareClockwise(from, NodeId.parse("1".repeat(32)), NodeId.parse("f".repeat(32))) // => 1
+ * ```
  *
  * @category comparisons
  * @since 0.1.0
@@ -313,6 +494,17 @@ const compareWords = (
  * Whether `x` lies strictly inside the clockwise arc from `from` to `to`.
  * An arc from a point to itself is the whole ring without that point.
  *
+ * **Example** (Past zero)
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * const high = NodeId.parse("f".repeat(32))
+ * const low = NodeId.parse("1".repeat(32))
+ * NodeId.isBetween(high, NodeId.zero, low) // => true
+ * NodeId.isBetween(low, NodeId.zero, high) // => false
+ * ```
+ *
  * @category comparisons
  * @since 0.1.0
  */
@@ -323,6 +515,22 @@ export const isBetween = (from: NodeId, x: NodeId, to: NodeId): boolean =>
  * Whether `x` is a better root of `key` than `y` is: numerically closer on the
  * ring or, at the same distance, the counter-clockwise one of the two.
  * A strict total order for a fixed key. Rule R2 of `docs/protocol.md`.
+ *
+ * **When to use**
+ *
+ * To tell in a test which of some Nodes a message must reach. Whether a running Node answers for a key,
+ * `cluster.covers` knows.
+ *
+ * **Example** (The root of a key)
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * const key = NodeId.parse("3".repeat(32))
+ * const alice = NodeId.parse("1".repeat(32))
+ * const bob = NodeId.parse("4".repeat(32))
+ * NodeId.isCloser(key, bob, alice) // => true
+ * ```
  *
  * @category comparisons
  * @since 0.1.0
@@ -349,6 +557,14 @@ export const isCloser = (key: NodeId, x: NodeId, y: NodeId): boolean => {
 /**
  * The clockwise distance from one id to another: `(to - from) mod 2^128`.
  *
+ * **Example** (Past zero)
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * NodeId.clockwise(NodeId.parse("f".repeat(32)), NodeId.zero).hex // => "00000000000000000000000000000001"
+ * ```
+ *
  * @category distances
  * @since 0.1.0
  */
@@ -359,6 +575,14 @@ export const clockwise = (from: NodeId, to: NodeId): NodeId => {
 
 /**
  * The distance along the ring, the shorter way round: at most 2^127.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * NodeId.distance(NodeId.zero, NodeId.parse("f".repeat(32))).hex // => "00000000000000000000000000000001"
+ * ```
  *
  * @category distances
  * @since 0.1.0
@@ -373,6 +597,15 @@ export const distance = (x: NodeId, y: NodeId): NodeId => {
  * On which side of `self` an id lies, the shorter way round. Exactly half a
  * ring away counts as left (counter-clockwise).
  *
+ * **Example**
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * NodeId.side(NodeId.zero, NodeId.parse("1".repeat(32))) // => "right"
+ * NodeId.side(NodeId.zero, NodeId.parse("f".repeat(32))) // => "left"
+ * ```
+ *
  * @category distances
  * @since 0.1.0
  */
@@ -383,6 +616,15 @@ export const side = (self: NodeId, that: NodeId): "left" | "right" | "same" => {
 
 /**
  * Adds a distance to an id, modulo 2^128.
+ *
+ * **Example** (The id after the last one)
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * const one = NodeId.parse("00000000000000000000000000000001")
+ * NodeId.add(NodeId.parse("f".repeat(32)), one).hex === NodeId.zero.hex // => true
+ * ```
  *
  * @category distances
  * @since 0.1.0
@@ -399,7 +641,17 @@ export const add = (self: NodeId, that: NodeId): NodeId => {
 // -----------------------------------------------------------------------------
 
 /**
- * How many leading hexadecimal digits two ids share: 0 to 32.
+ * How many leading hexadecimal digits two ids share: 0 to 32. It names the row of a routing table.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * const x = NodeId.parse("12340000000000000000000000000000")
+ * const y = NodeId.parse("12350000000000000000000000000000")
+ * NodeId.commonPrefix(x, y) // => 3
+ * ```
  *
  * @category digits
  * @since 0.1.0
@@ -418,6 +670,14 @@ export const commonPrefix = (x: NodeId, y: NodeId): number => {
 /**
  * The hexadecimal digit at an index, 0 (most significant) to 31.
  *
+ * **Example**
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * NodeId.digit(NodeId.parse("0a000000000000000000000000000000"), 1) // => 10
+ * ```
+ *
  * @category digits
  * @since 0.1.0
  */
@@ -433,7 +693,18 @@ export const digit = (self: NodeId, index: number): number => {
 const Self = Schema.instanceOf(NodeId)
 
 /**
- * An id as 16 bytes: the form on the wire.
+ * An id as 16 bytes: the form on the wire. Any other number of bytes does not decode.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { NodeId } from "effect-wendy"
+ *
+ * const bytes = Schema.encodeSync(NodeId.FromBytes)(NodeId.fromString("alice"))
+ * const again = Schema.decodeSync(NodeId.FromBytes)(bytes)
+ * NodeId.equals(again, NodeId.fromString("alice")) // => true
+ * ```
  *
  * @category schemas
  * @since 0.1.0
@@ -448,7 +719,20 @@ export const FromBytes = Schema.Uint8Array.check(
 )
 
 /**
- * An id as 32 hexadecimal digits: the form in JSON and configuration.
+ * An id as 32 hexadecimal digits: the form in JSON and configuration. They may be of either case, and are written in
+ * lower case.
+ *
+ * **Example** (A key in a message of one's own)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { NodeId } from "effect-wendy"
+ *
+ * const Entry = Schema.Struct({ key: NodeId.FromHex, size: Schema.Int })
+ * const decode = Schema.decodeUnknownSync(Entry)
+ *
+ * decode({ key: "000000000000000000000000000000FF", size: 3 }).key.hex // => "000000000000000000000000000000ff"
+ * ```
  *
  * @category schemas
  * @since 0.1.0

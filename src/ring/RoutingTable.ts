@@ -6,7 +6,7 @@
  * they are first used. Among candidates for a place the nearest by proximity
  * stays; an unmeasured Node never displaces a measured one.
  *
- * Source: Rowstron, Druschel (2001), sections 2.2 and 2.5.
+ * Source: Rowstron, Druschel (2001), sections 2.1 and 2.5.
  *
  * @since 0.1.0
  */

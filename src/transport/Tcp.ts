@@ -1,9 +1,11 @@
 /**
  * The network over real TCP sockets.
  *
- * Frames travel as in `Framing`. Nothing is read from a socket until `read` is
- * called, and `write` waits for the kernel, so back-pressure reaches from one
- * end to the other.
+ * Each frame travels behind its length, four bytes, the highest first. Nothing is
+ * read from a socket until `read` is called, and `write` waits for the kernel, so
+ * back-pressure reaches from one end to the other. It needs Node.js. Nothing is
+ * encrypted: outside loopback and closed networks put it into a tunnel. For tests
+ * that need no sockets there is `MemoryTransport`.
  *
  * @since 0.1.0
  */
@@ -32,12 +34,41 @@ import {
 /**
  * Provides the `Transport` over TCP.
  *
+ * **When to use**
+ *
+ * For everything that runs. In tests `MemoryTransport.layerAlone` is faster and follows the Clock.
+ *
  * **Details**
  *
- * `TCP_NODELAY` and keep-alive are on. A connection that is closed sends what
+ * `TCP_NODELAY` is on, and keep-alive after 30 s without traffic. A connection that is closed sends what
  * was written for at most one second, and then gives the peer a tenth of a
  * second to end its side, so that unread bytes do not turn the end into a reset.
  * Closing a listener's scope interrupts its handlers.
+ *
+ * Hosts may be IPv4 addresses, IPv6 addresses without brackets, or names.
+ *
+ * **Example** (An echo over a socket)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TcpTransport, Transport } from "effect-wendy"
+ *
+ * const program = Effect.gen(function*() {
+ *   const { dial, listen } = yield* Transport.Transport
+ *   const limits = { maxFrameSize: 1024, maxConnections: 10 }
+ *   const listener = yield* listen({ host: "127.0.0.1", port: 0 }, limits)
+ *   yield* Effect.forkScoped(listener.serve((connection) =>
+ *     Effect.forever(Effect.flatMap(connection.read, connection.write))
+ *   ))
+ *
+ *   const { read, write } = yield* dial(listener.address, { maxFrameSize: 1024, timeout: "2 seconds" })
+ *   yield* write([new TextEncoder().encode("hello")])
+ *   const [frame] = yield* read
+ *   return new TextDecoder().decode(frame)
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(TcpTransport.layer))) // => "hello"
+ * ```
  *
  * @category layers
  * @since 0.1.0

@@ -4,7 +4,11 @@
  * A `Transport` listens and dials. What it hands out is a {@link Connection}
  * that carries frames (byte arrays) whole, in order and at most once, or ends.
  * It knows nothing of Nodes, handshakes or messages: `Link` stands on top.
- * Layers: `Tcp` (real sockets) and `Memory` (a network inside the process).
+ * Layers: `TcpTransport` (real sockets) and `MemoryTransport` (a network inside the process).
+ *
+ * Applications choose one of these and never use the service themselves. Who
+ * writes another, for sockets with encryption or another platform, has to keep
+ * what is said here; `test/transport/contract.ts` checks it.
  *
  * @since 0.1.0
  */
@@ -18,9 +22,18 @@ import type { Address } from "../protocol/Address.ts"
 /**
  * A dial that did not become a connection.
  *
+ * **Details**
+ *
  * `Refused` alone is proof that no process listens there. `Timeout`,
  * `Unreachable` and `Resources` (no file descriptors here) prove nothing about
  * the peer. `BadAddress` cannot be resolved or parsed.
+ *
+ * `address` is what was dialled, as `HOST:PORT`; `message` says for people what to do.
+ *
+ * **Gotchas**
+ *
+ * A Node closes the gap of a neighbour at once on the proof of `Refused` (rule F1): a transport that gives it for
+ * anything else lets two Nodes answer for one key.
  *
  * @category errors
  * @since 0.1.0
@@ -34,6 +47,14 @@ export class DialError extends Schema.TaggedError<DialError>()("DialError", {
 /**
  * A port that cannot be listened on.
  *
+ * **Details**
+ *
+ * - `InUse`: something listens there already.
+ * - `Denied`: this process may not, as below port 1024.
+ * - `BadAddress`: no address of this machine, or it cannot be parsed.
+ * - `Resources`: no file descriptor, or no free port, is left.
+ * - `Other`: anything else; `message` says what.
+ *
  * @category errors
  * @since 0.1.0
  */
@@ -46,9 +67,11 @@ export class ListenError extends Schema.TaggedError<ListenError>()("ListenError"
 /**
  * The end of a connection. Every connection ends with one of these.
  *
- * `Closed`: the peer ended it cleanly between two frames. `Reset`: it broke
- * (the peer's process died, the network cut it, or it was closed here).
- * `FrameTooLarge` and `Truncated`: the peer broke the framing rules; the connection is closed.
+ * **Details**
+ *
+ * - `Closed`: the peer ended it cleanly between two frames.
+ * - `Reset`: it broke (the peer's process died, the network cut it, or it was closed here).
+ * - `FrameTooLarge`, `Truncated`: the peer broke the framing rules; the connection is closed.
  *
  * @category errors
  * @since 0.1.0
@@ -59,7 +82,7 @@ export class ConnectionError extends Schema.TaggedError<ConnectionError>()("Conn
 }) {}
 
 /**
- * A connection that carries whole frames.
+ * A connection that carries whole frames: in order, each at most once. A frame is any bytes, none at all too.
  *
  * @category models
  * @since 0.1.0
@@ -87,7 +110,10 @@ export interface Connection {
  * @since 0.1.0
  */
 export interface ConnectionOptions {
-  /** Largest frame accepted, in bytes, without its length prefix. A larger one ends the connection before it is buffered. */
+  /**
+   * Largest frame accepted, in bytes, without its length prefix. A larger one ends the connection before it is
+   * buffered.
+   */
   readonly maxFrameSize: number
 }
 
@@ -103,7 +129,8 @@ export interface Listener {
   /**
    * Runs `handler` for each accepted connection in a fiber of its own, until interrupted.
    * A connection lives as long as its handler's fiber: when the handler ends, what was
-   * written is flushed and the connection closed. A failure in one handler touches no other.
+   * written is flushed and the connection closed. A failure in one handler touches no other:
+   * a `ConnectionError` is no news, anything else is logged.
    * Interrupting `serve` interrupts all handlers.
    */
   readonly serve: <E, R>(
@@ -114,11 +141,45 @@ export interface Listener {
 /**
  * The network as a service.
  *
+ * **When to use**
+ *
+ * To write a network of one's own. Nodes, clients and inspectors take it from the context: provide `TcpTransport.layer`
+ * or `MemoryTransport.layer`.
+ *
+ * **Example** (A transport that counts dials)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cluster, MemoryTransport, Transport } from "effect-wendy"
+ *
+ * let dials = 0
+ * const Counting = Layer.effect(
+ *   Transport.Transport,
+ *   Effect.map(Transport.Transport, (inner) => ({
+ *     ...inner,
+ *     dial: (address, options) => Effect.tap(inner.dial(address, options), () => Effect.sync(() => void dials++))
+ *   }))
+ * ).pipe(Layer.provide(MemoryTransport.layerAlone))
+ *
+ * const program = Effect.gen(function*() {
+ *   const one = yield* Cluster.make({})
+ *   yield* one.ready
+ *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+ *   yield* two.ready
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Counting)))
+ * dials > 0 // => true
+ * ```
+ *
  * @category services
  * @since 0.1.0
  */
 export class Transport extends Context.Service<Transport, {
-  /** Binds an address; listening has begun when this returns, and ends with the scope. Connections made before `serve` runs wait. */
+  /**
+   * Binds an address (port 0: any free one); listening has begun when this returns, and ends with the scope.
+   * Connections made before `serve` runs wait.
+   */
   readonly listen: (
     address: Address,
     options: ConnectionOptions & {
@@ -126,7 +187,7 @@ export class Transport extends Context.Service<Transport, {
       readonly maxConnections: number
     }
   ) => Effect.Effect<Listener, ListenError, Scope.Scope>
-  /** Opens a connection; it ends with the scope, after what was written has been flushed. */
+  /** Opens a connection, within `timeout`; it ends with the scope, after what was written has been flushed. */
   readonly dial: (
     address: Address,
     options: ConnectionOptions & { readonly timeout: Duration.Input }
