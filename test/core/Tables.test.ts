@@ -1,0 +1,218 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Liveness from "../../src/core/Liveness.ts"
+import * as Membership from "../../src/core/Membership.ts"
+import * as MembershipState from "../../src/core/MembershipState.ts"
+import type { ControlMessage } from "../../src/protocol/ControlMessage.ts"
+import * as Node from "../../src/ring/Node.ts"
+import * as RoutingTable from "../../src/ring/RoutingTable.ts"
+import { settings } from "../../src/simulation/Explorer.ts"
+import * as Oracle from "../ring/Oracle.ts"
+import { makeNode } from "./Ring.ts"
+
+/** A Node that is ready, between two neighbours whose leases never end, with small tables; what others say to it is played by the test. */
+const setUp = (change: Partial<MembershipState.Settings> = {}) => {
+  const state = MembershipState.make(makeNode("00"), {
+    ...settings,
+    leafSetSide: 1,
+    neighborhoodSize: 2,
+    exchange: 10_000,
+    tableExchange: 60_000,
+    ...change
+  }, 1)
+  const out: Array<MembershipState.Output> = []
+  let now = 0
+  const step = (input: MembershipState.Input) => Membership.step(state, now, input, out)
+  step({ _tag: "Found" })
+  for (const [which, digits] of [["predecessor", "ff"], ["successor", "01"]] as const) {
+    const neighbour = makeNode(digits)
+    state[which] = MembershipState.makeSide(neighbour, neighbour, Number.POSITIVE_INFINITY, 0)
+    state[which].nextAskAt = Number.POSITIVE_INFINITY
+  }
+  const take = () => out.splice(0)
+  const sent = (tag: ControlMessage["_tag"]) =>
+    take().flatMap((output) => output._tag === "Send" && output.message._tag === tag ? [output] : [])
+  const hear = (from: Node.Node, message: ControlMessage) => step({ _tag: "Received", from, message })
+  /** A Node answers the question that it was asked, after so many milliseconds. */
+  const answer = (node: Node.Node, roundTrip = 0) => {
+    now += roundTrip
+    hear(node, { _tag: "ProbeAck", sequence: state.inquiries.get(node.hex)!.sequence, ready: true, leaves: [] })
+  }
+  return {
+    state,
+    hear,
+    answer,
+    take,
+    sent,
+    step,
+    pass: (millis: number) => {
+      now += millis
+      step({ _tag: "Woken" })
+    },
+    now: () => now
+  }
+}
+
+const joined: ControlMessage = { _tag: "Joined", attempt: 1 }
+
+describe("D6: the other tables", () => {
+  it("a Node that is named is asked first, and listed when it has answered in person", () => {
+    const { answer, hear, sent, state } = setUp()
+    const [peer, named, dead] = [makeNode("80"), makeNode("40"), makeNode("41")] as const
+    hear(peer, joined)
+    sent("JoinedAck")
+    hear(peer, { _tag: "RowReply", nodes: [named, dead] })
+    const asked = sent("Probe").map(({ to }) => to.hex)
+    assert.includeMembers(asked, [named.hex, dead.hex])
+    assert.isUndefined(Liveness.known(state, named.id))
+    answer(named)
+    assert.strictEqual(Liveness.known(state, named.id), named)
+    assert.isUndefined(Liveness.known(state, dead.id))
+  })
+
+  it("of those that no table lacks at most four are asked, for they may be nearer", () => {
+    const { answer, hear, sent, state, take } = setUp({ neighborhoodSize: 1 })
+    for (const digits of ["f0", "10", "80"]) {
+      hear(makeNode(digits), joined)
+      Liveness.inquire(state, 0, makeNode(digits), false, [])
+      answer(makeNode(digits), 5)
+    }
+    take()
+    const nodes = ["81", "82", "83", "84", "85", "86", "87", "88"].map((digits) => makeNode(digits))
+    hear(makeNode("80"), { _tag: "RowReply", nodes })
+    assert.lengthOf(sent("Probe"), 4)
+    hear(makeNode("80"), { _tag: "NeighborhoodReply", nodes })
+    assert.isAtMost(sent("Probe").length, 4)
+  })
+
+  it("a nearer Node takes the place in its row, a farther or an unmeasured one does not", () => {
+    const { state } = setUp()
+    const place = () => RoutingTable.get(state.routingTable, 0, 8)?.hex.slice(0, 2)
+    const admit = (digits: string, roundTrip?: number) => Liveness.admit(state, 0, makeNode(digits), roundTrip, [])
+    // These two hold the leaf set, so that the others have the row alone.
+    admit("01", 1)
+    admit("ff", 1)
+    admit("80", 20)
+    assert.strictEqual(place(), "80")
+    admit("88")
+    assert.strictEqual(place(), "80")
+    admit("89", 30)
+    assert.strictEqual(place(), "80")
+    admit("8a", 10)
+    assert.strictEqual(place(), "8a")
+    assert.isUndefined(Liveness.known(state, makeNode("80").id))
+    assert.isFalse(state.announced.has(makeNode("80").hex))
+  })
+
+  it("proximity: a shorter round trip counts at once, a longer one by an eighth, times 5 across Regions", () => {
+    const { state } = setUp()
+    const near = makeNode("80")
+    const far = new Node.Node({ ...makeNode("90"), region: "elsewhere" })
+    const admit = (node: Node.Node, roundTrip?: number) => Liveness.admit(state, 0, node, roundTrip, [])
+    admit(near)
+    assert.strictEqual(Liveness.proximityOf(state, near), Number.POSITIVE_INFINITY)
+    admit(near, 8)
+    assert.strictEqual(Liveness.proximityOf(state, near), 8)
+    admit(near, 16)
+    assert.strictEqual(Liveness.proximityOf(state, near), 9)
+    admit(near)
+    assert.strictEqual(Liveness.proximityOf(state, near), 9)
+    admit(near, 2)
+    assert.strictEqual(Liveness.proximityOf(state, near), 2)
+    admit(far, 8)
+    assert.strictEqual(Liveness.proximityOf(state, far), 40)
+  })
+
+  it("an answer to a question that was repeated measures nothing (Karn)", () => {
+    const { answer, hear, pass, state } = setUp()
+    const node = makeNode("80")
+    hear(node, joined)
+    Liveness.inquire(state, 0, node, false, [])
+    pass(settings.probe)
+    answer(node, 1)
+    assert.strictEqual(Liveness.proximityOf(state, node), Number.POSITIVE_INFINITY)
+  })
+
+  it("everybody in the tables is asked once in tableExchange, and whoever is dead is gone within its bound", () => {
+    const { answer, hear, now, pass, sent, state } = setUp({ leafSetSide: 1 })
+    const nodes = ["10", "20", "30", "40", "50", "60", "70", "f0"].map((digits) => makeNode(digits))
+    for (const node of nodes) hear(node, joined)
+    sent("JoinedAck")
+    const dead = nodes[3]!
+    assert.isFalse(state.leafSet.members.includes(dead))
+    const { exchange, probe, probeRetries, tableExchange } = state.settings
+    const asked = new Map<string, number>()
+    const until = now() + tableExchange + exchange + (probeRetries + 2) * probe
+    while (now() < until) {
+      pass(probe / 2)
+      for (const { to } of sent("Probe")) {
+        if (now() <= tableExchange) asked.set(to.hex, (asked.get(to.hex) ?? 0) + 1)
+        if (to.hex !== dead.hex && state.inquiries.has(to.hex)) answer(to)
+      }
+    }
+    for (const node of nodes) assert.isAtLeast(asked.get(node.hex) ?? 0, 1, node.hex)
+    assert.isUndefined(Liveness.known(state, dead.id))
+    for (const node of nodes) if (node !== dead) assert.strictEqual(Liveness.known(state, node.id), node)
+  })
+
+  it("rows and neighborhood sets are exchanged, in turn", () => {
+    const { answer, hear, pass, sent, state } = setUp()
+    const nodes = ["80", "90", "01"].map((digits) => makeNode(digits))
+    for (const node of nodes) hear(node, joined)
+    const rows: Array<number> = []
+    for (let count = 0; count < 4; count++) {
+      pass(state.settings.tableExchange)
+      for (const { message } of sent("RowRequest")) if (message._tag === "RowRequest") rows.push(message.row)
+      for (const node of nodes) if (state.inquiries.has(node.hex)) answer(node)
+    }
+    assert.deepStrictEqual(rows, [0, 1, 0, 1])
+    hear(makeNode("80"), { _tag: "NeighborhoodRequest" })
+    assert.lengthOf(sent("NeighborhoodReply"), 1)
+  })
+})
+
+describe("D7: word of it", () => {
+  it.prop(
+    "whoever joined and has not exited is in the tables, and nobody else; joins and exits alternate",
+    [Oracle.int(1, 0x7fffffff)],
+    ([seed]) => {
+      const next = Oracle.words(seed)
+      const below = (bound: number) => Oracle.below(next, bound)
+      const state = MembershipState.make(makeNode("00"), { ...settings, leafSetSide: 1, neighborhoodSize: 2 }, 1)
+      state.phase = "ready"
+      const present = new Map<string, string>()
+      const nodes = Array.from({ length: 12 }, (_, index) => `${index}`.padStart(2, "a"))
+      const life = new Map<string, number>()
+      for (let count = 0; count < 200; count++) {
+        const digits = nodes[below(nodes.length)]!
+        const node = makeNode(digits, life.get(digits) ?? 1)
+        const out: Array<MembershipState.Output> = []
+        switch (below(5)) {
+          case 0: {
+            Liveness.expel(state, count, node, "failed", out)
+            life.set(digits, node.incarnation + 1)
+            break
+          }
+          case 1: {
+            Liveness.expel(state, count, node, "left", out)
+            break
+          }
+          default:
+            Liveness.admit(state, count, node, below(2) === 0 ? undefined : 1 + below(50), out)
+        }
+        for (const output of out) {
+          if (output._tag !== "Emit") continue
+          if (output.event._tag === "NodeJoined") {
+            assert.isFalse(present.has(output.event.node.hex), "joined twice")
+            present.set(output.event.node.hex, output.event.node.life)
+          } else if (output.event._tag === "NodeExited") {
+            assert.strictEqual(present.get(output.event.node.hex), output.event.node.life, "exited what had not joined")
+            present.delete(output.event.node.hex)
+          }
+        }
+        const known = nodes.flatMap((digits) => Liveness.known(state, makeNode(digits).id) ?? [])
+        assert.sameMembers([...present.values()], known.map(({ life }) => life))
+      }
+    },
+    { arbitrary: { runs: 100 } }
+  )
+})
