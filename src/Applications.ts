@@ -216,12 +216,23 @@ export const make = Effect.fnUntraced(function*(options: {
         }
         return true
       }
-      if (application.onForwardSync !== undefined) {
+      /** Also an answer may be no answer at all: it decides nothing then. */
+      const decide = (callback: string, answer: Forward<unknown>): boolean => {
         try {
-          if (!apply("onForwardSync", application.onForwardSync(argument, next))) return "drop"
+          return apply(callback, answer)
+        } catch (defect) {
+          reportCallback(entry, callback, Exit.die(defect), config.forwardTimeout)
+          return true
+        }
+      }
+      if (application.onForwardSync !== undefined) {
+        let answer: Forward<unknown> | undefined
+        try {
+          answer = application.onForwardSync(argument, next)
         } catch (defect) {
           reportCallback(entry, "onForwardSync", Exit.die(defect), config.forwardTimeout)
         }
+        if (answer !== undefined && !decide("onForwardSync", answer)) return "drop"
       }
       if (application.onForward !== undefined) {
         const onForward = application.onForward
@@ -231,7 +242,7 @@ export const make = Effect.fnUntraced(function*(options: {
           if (exit === undefined || Exit.isFailure(exit)) {
             reportCallback(entry, "onForward", exit, config.forwardTimeout)
           }
-          verdict = exit !== undefined && Exit.isSuccess(exit) && !apply("onForward", exit.value) ? "drop" : "go on"
+          verdict = exit !== undefined && Exit.isSuccess(exit) && !decide("onForward", exit.value) ? "drop" : "go on"
           if (!isLater) return
           const rest = verdict === "drop"
             ? "drop"

@@ -97,6 +97,9 @@ const maxQueued = 256
 const isApart = ({ _tag }: Frame.Frame): boolean =>
   _tag === "Control" || _tag === "Bye" || _tag === "Query" || _tag === "Answer"
 
+/** Lives of Nodes at one address that may be dialled, one after another; further ones count as not reached. */
+const maxAtAddress = 3
+
 const make = Effect.gen(function*() {
   const mailboxes = yield* Mailboxes
   const state = yield* NodeState
@@ -111,6 +114,8 @@ const make = Effect.gen(function*() {
   const used = new Map<string, Entry>()
   const newest = new Map<string, Entry>()
   const dialling = new Map<string, Pending>()
+  /** The same by address: the first of a line is being dialled, the others wait. */
+  const lines = new Map<string, Array<Pending>>()
   let lastId = 0
   const options = { maxFrameSize: config.maxValueSize + 8192 }
 
@@ -278,8 +283,29 @@ const make = Effect.gen(function*() {
   const dial = (node: Node.Node): void => {
     if (dialling.has(node.life)) return
     const pending: Pending = { node, queue: [] }
+    const address = addressOf(node)
+    const line = lines.get(address) ?? []
+    // Of all that are said to live at one address one at most is there: rumours must not make this Node knock without end.
+    if (line.length >= maxAtAddress) {
+      Queue.offerUnsafe(mailboxes.router, { _tag: "DialFailed", node })
+      return
+    }
+    line.push(pending)
+    lines.set(address, line)
     dialling.set(node.life, pending)
-    attempt(pending, true)
+    if (line.length === 1) attempt(pending, true)
+  }
+
+  const addressOf = (node: Node.Node): string => `${Node.hostFor(node, self.region)} ${node.port}`
+
+  /** A dial is over: the next one to the same address may begin. */
+  const leaveLine = (pending: Pending): void => {
+    dialling.delete(pending.node.life)
+    const address = addressOf(pending.node)
+    const line = lines.get(address)!
+    line.shift()
+    if (line.length === 0) lines.delete(address)
+    else attempt(line[0]!, true)
   }
 
   const attempt = (pending: Pending, isFirst: boolean): void => {
@@ -290,7 +316,7 @@ const make = Effect.gen(function*() {
         const error = Exit.isFailure(exit) ? Option.getOrUndefined(Exit.findErrorOption(exit)) : undefined
         // A connection that breaks in the handshake is what a process that is just dying shows: the next dial tells.
         if (isFirst && error?._tag === "ConnectionError") return attempt(pending, false)
-        dialling.delete(node.life)
+        leaveLine(pending)
         const entry = Exit.isSuccess(exit) ? used.get(node.life) : undefined
         if (entry !== undefined) {
           for (const frame of queue) entry.link.sendControl(frame)

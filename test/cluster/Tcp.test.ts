@@ -80,7 +80,7 @@ describe("Cluster over TCP", () => {
       yield* harness.checkCoverage(keys, true)
     }).pipe(Effect.provide(Tcp.layer)))
 
-  it.live.skipIf(!hasIpv6)("forms a ring over IPv6", () =>
+  it.live.skipIf(!hasIpv6)("Go Wendy defect 24: Nodes at IPv6 addresses form a ring", () =>
     Effect.gen(function*() {
       const harness = yield* makeHarness(realTime)
       const first = yield* harness.start({ localHost: "::1" })
@@ -134,7 +134,7 @@ describe("Cluster over TCP", () => {
       yield* harness.waitUntil("exact leaf sets", harness.isExact, "10 seconds", "5 millis")
     }).pipe(Effect.provide(Tcp.layer)))
 
-  it.live("a Node that starts again with its id on its port joins again and gets its messages", () =>
+  it.live("Go Wendy defect 28: a Node that starts again with its id on its port joins again and gets its messages", () =>
     Effect.gen(function*() {
       const harness = yield* makeHarness(realTime)
       const id = idOf("8")

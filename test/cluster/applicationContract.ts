@@ -379,6 +379,9 @@ export const applicationContract = (
           },
           { onForwardSync: () => Application.replace({ purpose: 3 }) },
           { onForwardSync: () => Application.replace({ value: new Uint8Array(2 * 1024 * 1024) }) },
+          { onForward: () => Effect.succeed("no answer at all" as never) },
+          { onForward: () => Effect.as(Effect.yieldNow, undefined as never) },
+          { onForwardSync: () => Application.replace(undefined as never) },
           { onForward: () => Effect.never },
           { onForward: () => Effect.uninterruptible(Effect.never) }
         ]
@@ -389,7 +392,7 @@ export const applicationContract = (
           }))
         }
         assert.deepStrictEqual(two!.delivered.map(text), behaviours.map((_, index) => `behaviour ${index}`))
-        assert.lengthOf(errorsOf(events, "CallbackFailed"), 6)
+        assert.lengthOf(errorsOf(events, "CallbackFailed"), 8)
         assert.lengthOf(errorsOf(events, "CallbackLate"), 2)
       }))
 

@@ -159,7 +159,7 @@ describe("a Node under attack", () => {
   )
 
   attack(
-    "a connection that never says anything, or half of a hello, is closed after the time-out",
+    "Go Wendy defect 33: a connection that never says anything, or half of a hello, is closed after the time-out",
     ({ harness, port }) =>
       Effect.gen(function*() {
         const silent = yield* connectRaw(port)
@@ -360,7 +360,7 @@ describe("a Node under attack", () => {
   )
 
   attack(
-    "1,000 half-open connections stay within the bound, and confirmed sends go on",
+    "Go Wendy defect 33: 1,000 half-open connections stay within the bound, and confirmed sends go on",
     ({ harness, port }) =>
       Effect.gen(function*() {
         const sending = yield* Effect.forkChild(burst(harness.members[1]!.cluster, "meanwhile", 2000, 16))

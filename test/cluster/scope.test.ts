@@ -104,7 +104,7 @@ describe("closing the scope of a Node", () => {
       assert.isBelow(performance.now() - startedAt, 1500)
     }).pipe(Effect.provide(Tcp.layer)))
 
-  it.effect("closing twice, killing after leaving and leaving after killing are harmless", () =>
+  it.effect("Go Wendy defect 23: closing twice, killing after leaving and leaving after killing are harmless", () =>
     Effect.gen(function*() {
       const harness = yield* makeHarness(passing)
       yield* startThree(harness)

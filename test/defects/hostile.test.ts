@@ -179,4 +179,35 @@ describe("hostile input", () => {
       assert.isAtMost(bytes.length, dialled.length * 2 * request.length)
       assert.notInclude(bytes.toString("latin1"), "passphrase")
     }))
+
+  against(
+    "Go Wendy defect 42: rumours of many Nodes at one address make a Node send little there",
+    (harness) =>
+      Effect.gen(function*() {
+        const dialled: Array<Raw> = []
+        let received = 0
+        const third = yield* listenRaw((raw) => {
+          dialled.push(raw)
+          raw.socket.on("data", (chunk: Buffer) => {
+            received += chunk.length
+            raw.socket.destroy()
+          })
+        })
+        const raw = yield* shakeHands(harness.members[0]!.cluster.node.port, makePeer())
+        const leaves = Array.from(
+          { length: 200 },
+          (_, index) =>
+            makePeer({ id: NodeId.parse(`01${(index + 4096).toString(16)}`.padEnd(32, "0")), port: third.port })
+        )
+        const rumour = Frame.control({ _tag: "JoinedAck", leaves })
+        writeFrames(raw, rumour)
+        yield* harness.waitUntil(
+          "all dials are over",
+          Effect.sync(() => dialled.length > 0 && dialled.every(({ isEnded }) => isEnded)),
+          "10 seconds"
+        )
+        assert.isAtMost(received, rumour.length)
+        assert.isAtMost(dialled.length, 32)
+      })
+  )
 })

@@ -179,7 +179,7 @@ describe("Frame: what is not well-formed", () => {
     }
   }, { arbitrary: { runs: 60 } })
 
-  it("a receipt or a delivered id whose numbers no double holds", () => {
+  it("Go Wendy defect 39: a receipt or a delivered id whose numbers no double holds", () => {
     const id = { key: NodeId.zero, origin: NodeId.zero, incarnation: 1, counter: 2 }
     const frames: ReadonlyArray<readonly [Uint8Array, ReadonlyArray<number>]> = [
       [

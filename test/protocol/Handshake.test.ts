@@ -285,7 +285,7 @@ describe("Handshake: proofs", () => {
 })
 
 describe("Handshake: the secret", () => {
-  it("an empty passphrase is refused", () => {
+  it("Go Wendy defect 44: an empty passphrase is refused", () => {
     assert.throws(() => passphrase(""), RangeError)
     assert.strictEqual(passphrase(" ")._tag, "Passphrase")
   })

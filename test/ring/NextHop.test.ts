@@ -60,7 +60,7 @@ const route = (tablesOf: (self: bigint) => NextHop.Tables, start: bigint, key: b
 }
 
 describe("NextHop (rule R3)", () => {
-  it.prop("whatever the tables, a hop is known, not excluded and better; there is none only when nobody is", [
+  it.prop("Go Wendy defect 27: whatever the tables, a hop is known, not excluded and better; else nobody is", [
     Oracle.ring(200),
     Oracle.int(1, 16),
     Oracle.word,
