@@ -94,8 +94,10 @@ export const make = Effect.fnUntraced(function*(within: number) {
 
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
-      for (const { fiber } of running) fiber.interruptUnsafe()
+      const rest = Array.from(running)
+      // First forgotten: that they are interrupted is no failure of theirs, and nobody is there to hear of it.
       running.clear()
+      for (const { fiber } of rest) fiber.interruptUnsafe()
     })
   )
   return callbacks
