@@ -266,7 +266,7 @@ export const make: (
         case "Receipt": {
           const entry = Confirmations.resolve(confirmations, now(), frame.receipt.counter, frame.receipt.incarnation)
           if (entry === undefined) return
-          Waiting.receive(entry, frame.receipt, now())
+          Waiting.resolve(entry, { _tag: "Receipt", receipt: frame.receipt, now: now() })
           return leaveRoom()
         }
         case "Acknowledged": {
@@ -339,7 +339,7 @@ export const make: (
         for (const entry of refused) transmitAgain(entry)
         const { again, expired } = Confirmations.wake(confirmations, now())
         for (const entry of again) transmitAgain(entry)
-        expired.forEach(Waiting.expire)
+        for (const entry of expired) Waiting.resolve(entry, { _tag: "Expired" })
         if (expired.length > 0) leaveRoom()
       }
     })

@@ -800,7 +800,8 @@ export const make: (
       }),
       scope
     )
-    const { confirmations, counters, membership, now, routing } = Context.get(context, NodeState)
+    const { counters, membership, messages, now } = Context.get(context, NodeState)
+    const { confirmations, routing } = messages
     const mailboxes = Context.get(context, Mailboxes)
     const router = Context.get(context, Router)
     const links = Context.get(context, Links)

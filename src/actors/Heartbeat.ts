@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Membership from "../core/Membership.ts"
-import * as Routing from "../core/Routing.ts"
+import * as Messaging from "../core/Messaging.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
@@ -28,7 +28,7 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
     const links = yield* Links
     const mailboxes = yield* Mailboxes
     const upcalls = yield* Upcalls
-    const { config, confirmations, membership, now, routing } = yield* NodeState
+    const { config, membership, messages, now } = yield* NodeState
 
     const membershipAlarm = Effect.gen(function*() {
       while (true) {
@@ -49,7 +49,7 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
       while (true) {
         yield* mailboxes.routing.await
         yield* Effect.sleep(period)
-        if (Math.min(Routing.wakeAt(routing), confirmations.dueAt) <= now()) {
+        if (Messaging.wakeAt(messages) <= now()) {
           yield* Queue.offer(mailboxes.router, { _tag: "Woken" })
         }
       }

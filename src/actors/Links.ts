@@ -154,8 +154,7 @@ const make = Effect.gen(function*() {
     Queue.offerUnsafe(mailboxes.router, {
       _tag: "LinkUp",
       link: entry.id,
-      node: entry.isMember ? node : undefined,
-      client: entry.isMember ? undefined : node,
+      peer: link.peer,
       isPreferred: better
     })
     return entry

@@ -15,9 +15,11 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type { Input } from "../core/MembershipState.ts"
-import type { Forwarding, Token } from "../core/Routing.ts"
+import type { Token } from "../core/Routing.ts"
 import type { Frame, Outcome } from "../protocol/Frame.ts"
+import type { Raw } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
+import type { Peer } from "../transport/Link.ts"
 import type { Waiting } from "./Waiting.ts"
 
 /**
@@ -31,9 +33,7 @@ export type RouterInput =
   | {
     readonly _tag: "LinkUp"
     readonly link: number
-    /** `undefined` for a client. */
-    readonly node: Node.Node | undefined
-    readonly client: Node.Node | undefined
+    readonly peer: Peer
     readonly isPreferred: boolean
   }
   | { readonly _tag: "LinkDown"; readonly link: number }
@@ -42,10 +42,15 @@ export type RouterInput =
   /** Messages of this Node that nobody waits for. */
   | { readonly _tag: "Send"; readonly frames: ReadonlyArray<Uint8Array> }
   /** An application has said what becomes of a message that passes through. */
-  | { readonly _tag: "Forwarded"; readonly token: Token; readonly forwarding: Forwarding }
+  | {
+    readonly _tag: "Forwarded"
+    readonly token: Token
+    readonly frame: Uint8Array
+    readonly forward: Raw | "forward" | "drop"
+  }
   | {
     readonly _tag: "SendConfirmed"
-    readonly make: (counter: number, floor: number) => Uint8Array
+    readonly message: Raw
     readonly deadline: number
     readonly waiting: Waiting
   }

@@ -10,10 +10,8 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Confirmations from "../core/Confirmations.ts"
-import * as Deduplication from "../core/Deduplication.ts"
 import * as MembershipState from "../core/MembershipState.ts"
-import * as Routing from "../core/Routing.ts"
+import * as Messaging from "../core/Messaging.ts"
 import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Identity } from "../transport/Link.ts"
@@ -26,15 +24,7 @@ import type { Waiting } from "./Waiting.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Counters {
-  /** Confirmed or acknowledged copies that were not delivered again. */
-  duplicates: number
-  /** Copies whose origin had an outcome already. */
-  expired: number
-  /** Messages given up: held too long, or sent on too often. */
-  dropped: number
-  /** Frames answered Busy. */
-  busy: number
+export interface Counters extends Messaging.Counters {
   /** Connections ended for a malformed frame. */
   malformed: number
   /** Connections refused in the handshake, by either end. */
@@ -55,9 +45,7 @@ export class NodeState extends Context.Service<NodeState, {
   /** Milliseconds of this Node's clock; see `NodeClock`. */
   readonly now: () => number
   readonly membership: MembershipState.State
-  readonly routing: Routing.State
-  readonly deduplication: Deduplication.Deduplication
-  readonly confirmations: Confirmations.Confirmations<Waiting>
+  readonly messages: Messaging.State<Waiting>
   readonly counters: Counters
 }>()("effect-wendy/actors/NodeState") {
   static readonly layer = (options: {
@@ -73,6 +61,7 @@ export class NodeState extends Context.Service<NodeState, {
       Effect.gen(function*() {
         const { config, identity, seed } = options
         const membership = MembershipState.make(options.self, { ...config, jitter: config.joinJitter }, seed)
+        const messages = Messaging.makeState<Waiting>(membership, config)
         const clock = yield* NodeClock.make(config.margin)
         const { onSlept } = options
         return NodeState.of({
@@ -92,10 +81,8 @@ export class NodeState extends Context.Service<NodeState, {
             return NodeClock.now(clock)
           },
           membership,
-          routing: Routing.make(config),
-          deduplication: Deduplication.make(),
-          confirmations: Confirmations.make(),
-          counters: { duplicates: 0, expired: 0, dropped: 0, busy: 0, malformed: 0, refused: 0 }
+          messages,
+          counters: Object.assign(messages.counters, { malformed: 0, refused: 0 })
         })
       })
     )

@@ -43,11 +43,11 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
       if (message._tag === "InsertAck" || message._tag === "CommitAck") {
         links.sendDelivered(
           to,
-          Deduplication.handOver(state.deduplication, (key) => NodeId.isCloser(key, to.id, membership.self.id))
+          Deduplication.handOver(state.messages.deduplication, (key) => NodeId.isCloser(key, to.id, membership.self.id))
         )
       }
       if (message._tag === "Leaving" && isNeighbour(to)) {
-        links.sendDelivered(to, Deduplication.handOver(state.deduplication, () => true))
+        links.sendDelivered(to, Deduplication.handOver(state.messages.deduplication, () => true))
       }
       links.sendControl(to, message)
     }

@@ -6,6 +6,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Exit from "effect/Exit"
 import type { Unresolved } from "../core/Confirmations.ts"
+import type { Resolution } from "../core/Messaging.ts"
 import type { Outcome, ReceiptFrame } from "../protocol/Frame.ts"
 import { NotConfirmed, type Receipt } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
@@ -36,12 +37,33 @@ const fail = ({ deferred }: Waiting, reason: NotConfirmed["reason"], message: st
 }
 
 /**
- * The receipt came, for better or worse.
+ * A message has its outcome, for better or worse.
  *
  * @category outcomes
  * @since 0.1.0
  */
-export const receive = (entry: Unresolved<Waiting>, { hops, outcome, root }: ReceiptFrame, now: number): void => {
+export const resolve = (entry: Unresolved<Waiting>, resolution: Resolution): void => {
+  switch (resolution._tag) {
+    case "Receipt":
+      return receive(entry, resolution.receipt, resolution.now)
+    case "Unreachable":
+      return fail(
+        entry.context,
+        "Unreachable",
+        `${resolution.target.hex} cannot be reached, or this life of it has ended: ` +
+          "take the Node as the cluster knows it now"
+      )
+    case "Expired":
+      return fail(
+        entry.context,
+        "Deadline",
+        `no receipt within ${Math.round(entry.deadline - entry.sentAt)} ms: ` +
+          "the message may or may not have been delivered"
+      )
+  }
+}
+
+const receive = (entry: Unresolved<Waiting>, { hops, outcome, root }: ReceiptFrame, now: number): void => {
   if (outcome === "delivered") {
     const receipt: Receipt = { root, hops, roundTrip: now - entry.sentAt }
     Deferred.doneUnsafe(entry.context.deferred, Exit.succeed(receipt))
@@ -66,33 +88,6 @@ const explain = (
       return ["Dropped", `an application at ${root.hex} did not let the message pass`]
   }
 }
-
-/**
- * The Node to which a direct message was to go cannot be reached.
- *
- * @category outcomes
- * @since 0.1.0
- */
-export const unreachable = (entry: Unresolved<Waiting>, target: Node.Node): void =>
-  fail(
-    entry.context,
-    "Unreachable",
-    `${target.hex} cannot be reached, or this life of it has ended: take the Node as the cluster knows it now`
-  )
-
-/**
- * The deadline passed.
- *
- * @category outcomes
- * @since 0.1.0
- */
-export const expire = (entry: Unresolved<Waiting>): void =>
-  fail(
-    entry.context,
-    "Deadline",
-    `no receipt within ${Math.round(entry.deadline - entry.sentAt)} ms: ` +
-      "the message may or may not have been delivered"
-  )
 
 /**
  * Whoever sent it has ended.

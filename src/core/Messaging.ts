@@ -1,0 +1,476 @@
+/**
+ * Messaging: what a Node does with messages, its own and those of others.
+ *
+ * It puts `Routing`, `Deduplication` and `Confirmations` together: it delivers at
+ * the root and tells copies apart, sends receipts and passes them on, and keeps
+ * the Node's own messages until they have an outcome. As `Membership` it knows no
+ * socket, no clock and no fiber: what it wants done goes to its {@link Ports}.
+ * Rules M1 to M10 and C1 to C4 of `docs/protocol.md`.
+ *
+ * @since 0.1.0
+ */
+import * as Envelope from "../protocol/Envelope.ts"
+import * as Frame from "../protocol/Frame.ts"
+import { type DeliveryClass, lowestPurpose, type Message, type Raw } from "../protocol/Message.ts"
+import { nextHop } from "../ring/NextHop.ts"
+import * as Node from "../ring/Node.ts"
+import * as NodeId from "../ring/NodeId.ts"
+import * as Confirmations from "./Confirmations.ts"
+import * as Deduplication from "./Deduplication.ts"
+import * as Liveness from "./Liveness.ts"
+import * as Membership from "./Membership.ts"
+import type * as MembershipState from "./MembershipState.ts"
+import * as Routing from "./Routing.ts"
+
+/**
+ * Counts of what happened at bounds and of what could not be done; they only grow.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Counters {
+  /** Confirmed or acknowledged copies that were not delivered again. */
+  duplicates: number
+  /** Copies whose origin had an outcome already. */
+  expired: number
+  /** Messages given up: held too long, or sent on too often. */
+  dropped: number
+  /** Frames answered Busy. */
+  busy: number
+}
+
+/**
+ * How the wait for the outcome of an own message ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Resolution =
+  | { readonly _tag: "Receipt"; readonly receipt: Frame.ReceiptFrame; readonly now: number }
+  /** A direct message, whose target cannot be reached. */
+  | { readonly _tag: "Unreachable"; readonly target: Node.Node }
+  | { readonly _tag: "Expired" }
+
+/**
+ * What a driver keeps with an own message that waits for its outcome.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Context {
+  /** Of a direct message: where it goes. */
+  readonly target: Node.Node | undefined
+}
+
+/**
+ * What a driver does for the messages of a Node.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Ports<A> {
+  readonly transmit: (link: number, frame: Uint8Array) => void
+  /** The link to use for a member, if one is open. */
+  readonly linkTo: (id: NodeId.NodeId) => number | undefined
+  /** Opens a link: then `linkUp` or `dialFailed` is called. */
+  readonly dial: (node: Node.Node) => void
+  /** This Node did not acknowledge in time, or its link broke: membership is to look at it. */
+  readonly suspect: (node: Node.Node) => void
+  /**
+   * This Node is the root of a message. The outcome when the applications are done with
+   * it at once, else `undefined`, and `finished` is called with the frame later, once.
+   */
+  readonly deliver: (message: Message, frame: Uint8Array) => Frame.Outcome | undefined
+  /** A message is about to be sent on. As `deliver`; an answer that comes later goes to `forwarded`. */
+  readonly forward: (
+    message: Message,
+    next: Node.Node,
+    token: Routing.Token,
+    frame: Uint8Array
+  ) => Raw | "forward" | "drop" | undefined
+  /** An own confirmed message of so many bytes is in this Node's custody again: it had no outcome in time. */
+  readonly returned: (bytes: number) => void
+  /** An own message of so many bytes has left this Node's custody. */
+  readonly left: (bytes: number) => void
+  /** An own confirmed message has its outcome. */
+  readonly resolve: (entry: Confirmations.Unresolved<A>, resolution: Resolution) => void
+  /** A message was given up. */
+  readonly gaveUp: (frame: Uint8Array, reason: "heldTooLong" | "tooManyHops") => void
+}
+
+/**
+ * The messages of one Node.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface State<A> {
+  readonly membership: MembershipState.State
+  readonly routing: Routing.State
+  readonly deduplication: Deduplication.Deduplication
+  readonly confirmations: Confirmations.Confirmations<A>
+  readonly counters: Counters
+}
+
+/**
+ * No message yet.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeState = <A>(membership: MembershipState.State, settings: Routing.Settings): State<A> => ({
+  membership,
+  routing: Routing.make(settings),
+  deduplication: Deduplication.make(),
+  confirmations: Confirmations.make(),
+  counters: { duplicates: 0, expired: 0, dropped: 0, busy: 0 }
+})
+
+/**
+ * What can happen to the messages of a Node. Each call carries the time; decisions read the membership as it is at that moment.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Messaging<A extends Context> {
+  /** What arrived together on a link, from a member or a client. */
+  readonly receive: (now: number, link: number, frames: ReadonlyArray<Frame.Frame>) => void
+  readonly linkUp: (
+    now: number,
+    link: number,
+    peer: { readonly role: "member" | "client"; readonly node: Node.Node },
+    isPreferred: boolean
+  ) => void
+  readonly linkDown: (now: number, link: number) => void
+  readonly dialFailed: (now: number, node: Node.Node) => void
+  readonly ownershipChanged: (now: number) => void
+  /** The frame, with a number of its own, of a message that nobody waits for. */
+  readonly frameOf: (message: Raw, deliveryClass: Exclude<DeliveryClass, "confirmed">) => Uint8Array
+  /** Takes such a frame into custody. */
+  readonly send: (now: number, frame: Uint8Array) => void
+  /** Whether another own confirmed message may begin. */
+  readonly hasRoom: () => boolean
+  /** Takes an own confirmed message, for its root or its target; its deadline is a time. */
+  readonly sendConfirmed: (now: number, message: Raw, deadline: number, context: A) => void
+  /** The applications are done with a message. */
+  readonly finished: (now: number, frame: Uint8Array, outcome: Frame.Outcome) => void
+  /** The applications have said what becomes of a message that passes through. */
+  readonly forwarded: (now: number, token: Routing.Token, frame: Uint8Array, forward: Raw | "forward" | "drop") => void
+  readonly wake: (now: number) => void
+}
+
+/** The purpose of a receipt that has to be routed, because nobody knows the way back. */
+const receiptPurpose = 1
+
+/**
+ * Puts the parts together over a state.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messaging<A> => {
+  const { confirmations, counters, deduplication, membership, routing } = state
+  const clients = new Map<string, number>()
+  const clientOf = new Map<number, Node.Node>()
+  /** Numbers the messages that nobody waits for. */
+  let counter = 0
+  let time = 0
+
+  const view: Routing.View = {
+    covers: (key) => Membership.covers(membership, key, time),
+    nextHop: (key, isExcluded) => nextHop(membership, key, isExcluded)
+  }
+
+  const messageOf = (frame: Uint8Array): Message => ({
+    key: Envelope.key(frame),
+    purpose: Envelope.purpose(frame),
+    value: Envelope.value(frame),
+    from: Envelope.via(frame),
+    hops: Envelope.hops(frame),
+    isDirect: Envelope.isDirect(frame)
+  })
+
+  const sink: Routing.Sink = {
+    transmit: ports.transmit,
+    acknowledge: (link, upTo) => ports.transmit(link, Frame.acknowledged(upTo)),
+    busy: (link, sequence) => {
+      counters.busy++
+      ports.transmit(link, Frame.busy(sequence))
+    },
+    deliver: (frame) => deliver(frame),
+    dial: ports.dial,
+    suspect: ports.suspect,
+    released: (owner) => {
+      if (typeof owner === "number") return ports.left(owner)
+      const entry = owner as Confirmations.Unresolved<A>
+      entry.inCustody = false
+      ports.left(entry.frame.length)
+    },
+    forward: (frame, next, token) => {
+      if (Envelope.purpose(frame) < lowestPurpose) return "forward"
+      const forward = ports.forward(messageOf(frame), next, token, frame)
+      return forward === undefined ? "wait" : forwardingOf(frame, forward)
+    },
+    unreachable: (frame, target) => {
+      const entry = Confirmations.resolve(confirmations, time, Envelope.counter(frame), Envelope.incarnation(frame))
+      if (entry !== undefined) ports.resolve(entry, { _tag: "Unreachable", target })
+    },
+    dropped: (frame, reason) => {
+      counters.dropped++
+      if (reason !== "byApplication") ports.gaveUp(frame, reason)
+      else if (Envelope.deliveryClass(frame) === "confirmed") sendReceipt(frame, "dropped")
+    }
+  }
+
+  const forwardingOf = (frame: Uint8Array, forward: Raw | "forward" | "drop"): Routing.Forwarding =>
+    typeof forward === "string" ? forward : Envelope.withContents(frame, forward)
+
+  // ---------------------------------------------------------------------------
+  // delivery
+  // ---------------------------------------------------------------------------
+
+  const delivered = () => Routing.delivered(routing, view, time, sink)
+
+  const deliver = (frame: Uint8Array): void => {
+    if (Envelope.purpose(frame) < lowestPurpose) {
+      if (Envelope.purpose(frame) === receiptPurpose) {
+        const receipt = Frame.decode(Envelope.value(frame))
+        if (receipt._tag === "Receipt") onReceipt(receipt.receipt)
+      }
+      return delivered()
+    }
+    switch (Envelope.deliveryClass(frame)) {
+      case "confirmed": {
+        const outcome = Deduplication.takeConfirmed(deduplication, {
+          key: Envelope.key(frame),
+          origin: Envelope.origin(frame),
+          incarnation: Envelope.incarnation(frame),
+          counter: Envelope.counter(frame),
+          floor: Envelope.floor(frame)
+        })
+        if (outcome === "new") return upcall(frame)
+        if (outcome === "expired") counters.expired++
+        else counters.duplicates++
+        if (outcome !== "expired" && outcome !== "running") sendReceipt(frame, outcome)
+        return delivered()
+      }
+      case "acknowledged": {
+        const verdict = Deduplication.takeAcknowledged(
+          deduplication,
+          Envelope.origin(frame),
+          Envelope.incarnation(frame),
+          Envelope.counter(frame)
+        )
+        if (verdict === "new") return upcall(frame)
+        if (verdict === "expired") counters.expired++
+        else counters.duplicates++
+        return delivered()
+      }
+      case "atMostOnce":
+        return upcall(frame)
+    }
+  }
+
+  const upcall = (frame: Uint8Array): void => {
+    const outcome = ports.deliver(messageOf(frame), frame)
+    if (outcome !== undefined) afterUpcall(frame, outcome)
+  }
+
+  const afterUpcall = (frame: Uint8Array, outcome: Frame.Outcome): void => {
+    if (Envelope.deliveryClass(frame) === "confirmed") {
+      Deduplication.finishConfirmed(
+        deduplication,
+        Envelope.origin(frame),
+        Envelope.incarnation(frame),
+        Envelope.counter(frame),
+        outcome
+      )
+      sendReceipt(frame, outcome)
+    }
+    delivered()
+  }
+
+  // ---------------------------------------------------------------------------
+  // receipts
+  // ---------------------------------------------------------------------------
+
+  const sendReceipt = (frame: Uint8Array, outcome: Frame.Outcome): void =>
+    passReceipt({
+      origin: Envelope.origin(frame),
+      via: Envelope.via(frame),
+      incarnation: Envelope.incarnation(frame),
+      counter: Envelope.counter(frame),
+      root: membership.self.id,
+      hops: Envelope.hops(frame),
+      outcome
+    })
+
+  /** To the Node that sent the message or accepted it: over an open link, to a known address, or routed to its id. Rule C3. */
+  const passReceipt = (receipt: Frame.ReceiptFrame): void => {
+    if (NodeId.equals(receipt.via, membership.self.id)) return onReceipt(receipt)
+    const bytes = Frame.receipt(receipt)
+    const link = ports.linkTo(receipt.via)
+    if (link !== undefined) return ports.transmit(link, bytes)
+    const known = Liveness.known(membership, receipt.via)
+    if (known !== undefined) ports.dial(known)
+    const message = { key: receipt.via, purpose: receiptPurpose, value: bytes }
+    Routing.send(
+      routing,
+      view,
+      time,
+      Envelope.fromSender(membership.self, message, "atMostOnce", 0, 0),
+      undefined,
+      sink
+    )
+  }
+
+  const onReceipt = (receipt: Frame.ReceiptFrame): void => {
+    if (!NodeId.equals(receipt.origin, membership.self.id)) {
+      const link = clients.get(receipt.origin.hex)
+      if (link !== undefined) ports.transmit(link, Frame.receipt(receipt))
+      return
+    }
+    const entry = Confirmations.resolve(confirmations, time, receipt.counter, receipt.incarnation)
+    if (entry !== undefined) ports.resolve(entry, { _tag: "Receipt", receipt, now: time })
+  }
+
+  // ---------------------------------------------------------------------------
+  // own messages
+  // ---------------------------------------------------------------------------
+
+  const launch = (entry: Confirmations.Unresolved<A>, frame: Uint8Array): void => {
+    const { target } = entry.context
+    entry.inCustody = true
+    if (target === undefined || Node.isSameLife(target, membership.self)) {
+      Routing.send(routing, view, time, frame, entry, sink)
+    } else {
+      Routing.sendDirect(routing, view, time, frame, entry, target, sink)
+    }
+  }
+
+  const receive = (link: number, frames: ReadonlyArray<Frame.Frame>): void => {
+    const client = clientOf.get(link)
+    for (const frame of frames) {
+      switch (frame._tag) {
+        case "Routed": {
+          if (client !== undefined) {
+            // A client speaks for itself alone; its receipts come back through this Node.
+            if (!NodeId.equals(Envelope.origin(frame.frame), client.id)) break
+            if (Envelope.purpose(frame.frame) < lowestPurpose || Envelope.isDirect(frame.frame)) break
+            Envelope.setVia(frame.frame, membership.self.id)
+            Envelope.setHops(frame.frame, 0)
+          }
+          Routing.receive(routing, view, time, link, frame.frame, sink)
+          break
+        }
+        case "Acknowledged": {
+          Routing.acknowledged(routing, time, link, frame.upTo, sink)
+          break
+        }
+        case "Busy": {
+          Routing.busy(routing, time, link, frame.sequence, sink)
+          break
+        }
+        case "Receipt": {
+          if (client === undefined) passReceipt(frame.receipt)
+          break
+        }
+        case "Delivered": {
+          if (client === undefined) Deduplication.takeOver(deduplication, frame.ids)
+          break
+        }
+        case "Control":
+        case "Bye":
+        case "Query":
+        case "Answer":
+        case "Malformed":
+          break
+      }
+    }
+    Routing.acknowledge(routing, link, sink)
+  }
+
+  return {
+    receive: (now, link, frames) => {
+      time = now
+      receive(link, frames)
+    },
+    linkUp: (now, link, { node, role }, isPreferred) => {
+      time = now
+      if (role === "client") {
+        clients.set(node.hex, link)
+        clientOf.set(link, node)
+      }
+      Routing.linkUp(routing, view, now, link, role === "member" ? node : undefined, isPreferred, sink)
+    },
+    linkDown: (now, link) => {
+      time = now
+      const client = clientOf.get(link)
+      clientOf.delete(link)
+      if (client !== undefined && clients.get(client.hex) === link) clients.delete(client.hex)
+      Routing.linkDown(routing, view, now, link, sink)
+    },
+    dialFailed: (now, node) => {
+      time = now
+      Routing.dialFailed(routing, view, now, node, sink)
+    },
+    ownershipChanged: (now) => {
+      time = now
+      Routing.ownershipChanged(routing, view, now, sink)
+    },
+    frameOf: (message, deliveryClass) => Envelope.fromSender(membership.self, message, deliveryClass, counter++, 0),
+    send: (now, frame) => {
+      time = now
+      Routing.send(routing, view, now, frame, frame.length, sink)
+    },
+    hasRoom: () => Confirmations.hasRoom(confirmations),
+    sendConfirmed: (now, message, deadline, context) => {
+      time = now
+      const entry = Confirmations.begin(
+        confirmations,
+        now,
+        deadline,
+        context,
+        (counter, floor) =>
+          Envelope.fromSender(membership.self, message, "confirmed", counter, floor, context.target !== undefined)
+      )
+      launch(entry, entry.frame)
+    },
+    finished: (now, frame, outcome) => {
+      time = now
+      afterUpcall(frame, outcome)
+    },
+    forwarded: (now, token, frame, forward) => {
+      time = now
+      Routing.forwarded(routing, view, now, token, forwardingOf(frame, forward), sink)
+    },
+    wake: (now) => {
+      time = now
+      Routing.wake(routing, view, now, sink)
+      const { again, expired } = Confirmations.wake(confirmations, now)
+      for (const entry of again) {
+        ports.returned(entry.frame.length)
+        launch(entry, Confirmations.copy(confirmations, entry))
+      }
+      for (const entry of expired) ports.resolve(entry, { _tag: "Expired" })
+    }
+  }
+}
+
+/**
+ * When `wake` has something to do.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const wakeAt = <A>({ confirmations, routing }: State<A>): number =>
+  Math.min(Routing.wakeAt(routing), confirmations.dueAt)
+
+/**
+ * Whether time matters: something is in custody, or has no outcome.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isActive = <A>({ confirmations, routing }: State<A>): boolean =>
+  routing.custody > 0 || confirmations.unresolved.size > 0
