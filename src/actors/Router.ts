@@ -9,6 +9,7 @@
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import { constVoid } from "effect/Function"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -95,6 +96,8 @@ const make = Effect.gen(function*() {
       if (hasRoom()) room.openUnsafe()
     },
     resolve: Waiting.resolve,
+    // Counted by the core.
+    held: constVoid,
     gaveUp: (frame, reason) =>
       upcalls.event({
         _tag: "Error",

@@ -8,7 +8,7 @@
  * @since 0.1.0
  */
 import type { DeliveredId, Outcome } from "../protocol/Frame.ts"
-import type * as NodeId from "../ring/NodeId.ts"
+import * as NodeId from "../ring/NodeId.ts"
 
 /**
  * Acknowledged messages of one origin among which copies are told apart; older ones count as expired.
@@ -35,6 +35,9 @@ export const maxOrigins = 1024
  */
 export const maxDelivered = 524_288
 
+/** Numbers of one origin that are kept as they are: as much memory as the bits would take before there are some hundred. */
+const maxFew = 128
+
 /**
  * How far a delivery has come.
  *
@@ -49,12 +52,17 @@ interface Delivery {
 }
 
 interface Origin {
+  /** Another one with the same place in the map. */
+  next: Origin | undefined
+  /** When it was last heard of, in calls. */
+  usedAt: number
   readonly id: NodeId.NodeId
   readonly incarnation: number
   /** Confirmed messages below this have an outcome at their origin: copies of them count as expired. */
   floor: number
   readonly confirmed: Map<number, Delivery>
-  /** Acknowledged messages: one bit each, by counter modulo the window. */
+  /** Acknowledged messages: their numbers while they are few, then one bit each, by counter modulo the window. */
+  few: Array<number>
   bits: Int32Array | undefined
   highest: number
 }
@@ -66,9 +74,13 @@ interface Origin {
  * @since 0.1.0
  */
 export interface Deduplication {
-  /** In order of last use. */
-  readonly origins: Map<string, Origin>
+  /** By a number made from id and incarnation: a text for each message would cost more than all the rest. */
+  readonly origins: Map<number, Origin>
+  /** How many origins there are, and how many confirmed messages they have in all. */
+  size: number
   delivered: number
+  /** Counts calls. */
+  calls: number
 }
 
 /**
@@ -77,26 +89,56 @@ export interface Deduplication {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): Deduplication => ({ origins: new Map(), delivered: 0 })
+export const make = (): Deduplication => ({ origins: new Map(), size: 0, delivered: 0, calls: 0 })
+
+const placeOf = (id: NodeId.NodeId, incarnation: number): number =>
+  id.word0 ^ id.word1 ^ id.word2 ^ id.word3 ^ (incarnation | 0)
+
+const find = (self: Deduplication, id: NodeId.NodeId, incarnation: number): Origin | undefined => {
+  let origin = self.origins.get(placeOf(id, incarnation))
+  while (origin !== undefined && !(origin.incarnation === incarnation && NodeId.equals(origin.id, id))) {
+    origin = origin.next
+  }
+  return origin
+}
 
 const originOf = (self: Deduplication, id: NodeId.NodeId, incarnation: number): Origin => {
-  const name = `${id.hex}${incarnation}`
-  let origin = self.origins.get(name)
+  let origin = find(self, id, incarnation)
   if (origin === undefined) {
-    origin = { id, incarnation, floor: 0, confirmed: new Map(), bits: undefined, highest: -1 }
-    if (self.origins.size >= maxOrigins) forgetOldest(self)
-  } else {
-    self.origins.delete(name)
+    if (self.size >= maxOrigins) forgetOldest(self)
+    const place = placeOf(id, incarnation)
+    const next = self.origins.get(place)
+    origin = { next, usedAt: 0, id, incarnation, floor: 0, confirmed: new Map(), few: [], bits: undefined, highest: -1 }
+    self.origins.set(place, origin)
+    self.size++
   }
-  self.origins.set(name, origin)
+  origin.usedAt = self.calls++
   return origin
 }
 
 const forgetOldest = (self: Deduplication): void => {
-  for (const [name, oldest] of self.origins) {
-    self.delivered -= oldest.confirmed.size
-    self.origins.delete(name)
-    return
+  let oldest: Origin | undefined
+  for (const origin of all(self)) if (oldest === undefined || origin.usedAt < oldest.usedAt) oldest = origin
+  if (oldest === undefined) return
+  const place = placeOf(oldest.id, oldest.incarnation)
+  let rest: Origin | undefined
+  for (let origin = self.origins.get(place); origin !== undefined;) {
+    const { next } = origin
+    if (origin !== oldest) {
+      origin.next = rest
+      rest = origin
+    }
+    origin = next
+  }
+  if (rest === undefined) self.origins.delete(place)
+  else self.origins.set(place, rest)
+  self.size--
+  self.delivered -= oldest.confirmed.size
+}
+
+function* all(self: Deduplication): Generator<Origin> {
+  for (const first of self.origins.values()) {
+    for (let origin: Origin | undefined = first; origin !== undefined; origin = origin.next) yield origin
   }
 }
 
@@ -142,7 +184,7 @@ const remember = (
   key: NodeId.NodeId,
   progress: Progress
 ): void => {
-  while (self.delivered >= maxDelivered && self.origins.size > 1) forgetOldest(self)
+  while (self.delivered >= maxDelivered && self.size > 1) forgetOldest(self)
   origin.confirmed.set(counter, { key, progress })
   self.delivered++
 }
@@ -160,7 +202,7 @@ export const finishConfirmed = (
   counter: number,
   outcome: Outcome
 ): void => {
-  const delivery = self.origins.get(`${origin.hex}${incarnation}`)?.confirmed.get(counter)
+  const delivery = find(self, origin, incarnation)?.confirmed.get(counter)
   if (delivery !== undefined) delivery.progress = outcome
 }
 
@@ -177,22 +219,46 @@ export const takeAcknowledged = (
   counter: number
 ): "new" | "duplicate" | "expired" => {
   const origin = originOf(self, id, incarnation)
-  const bits = origin.bits ??= new Int32Array(windowSize / 32)
   if (counter <= origin.highest - windowSize) return "expired"
-  if (counter > origin.highest) {
-    if (counter - origin.highest >= windowSize) bits.fill(0)
-    else for (let passed = origin.highest + 1; passed <= counter; passed++) clearBit(bits, passed % windowSize)
+  if (origin.bits === undefined) {
+    if (origin.few.includes(counter)) return "duplicate"
+    origin.highest = Math.max(origin.highest, counter)
+    if (origin.few.length === maxFew) origin.few = origin.few.filter((one) => one > origin.highest - windowSize)
+    if (origin.few.length < maxFew) {
+      origin.few.push(counter)
+      return "new"
+    }
+    origin.bits = new Int32Array(windowSize / 32)
+    for (const one of origin.few) setBit(origin.bits, one)
+    origin.few = []
+  } else if (counter > origin.highest) {
+    clearBits(origin.bits, origin.highest + 1, Math.min(windowSize, counter - origin.highest))
     origin.highest = counter
   }
-  const index = counter % windowSize
-  const mask = 1 << (index & 31)
-  if ((bits[index >>> 5]! & mask) !== 0) return "duplicate"
-  bits[index >>> 5]! |= mask
-  return "new"
+  return setBit(origin.bits, counter) ? "new" : "duplicate"
 }
 
-const clearBit = (bits: Int32Array, index: number): void => {
-  bits[index >>> 5]! &= ~(1 << (index & 31))
+/** Sets the bit of a number. Returns whether it was not set yet. */
+const setBit = (bits: Int32Array, counter: number): boolean => {
+  const index = counter % windowSize
+  const mask = 1 << (index & 31)
+  if ((bits[index >>> 5]! & mask) !== 0) return false
+  bits[index >>> 5]! |= mask
+  return true
+}
+
+/** Clears the bits of so many numbers from one on, whole words at a time where it can. */
+const clearBits = (bits: Int32Array, from: number, count: number): void => {
+  for (let passed = 0; passed < count;) {
+    const index = (from + passed) % windowSize
+    if ((index & 31) === 0 && count - passed >= 32) {
+      bits[index >>> 5] = 0
+      passed += 32
+    } else {
+      bits[index >>> 5]! &= ~(1 << (index & 31))
+      passed++
+    }
+  }
 }
 
 /** What did not get to the application may be tried again at the Node that takes over. */
@@ -206,7 +272,7 @@ const isHandedOver = (progress: Progress): boolean => progress === "running" || 
  */
 export const handOver = (self: Deduplication, isTaken: (key: NodeId.NodeId) => boolean): Array<DeliveredId> => {
   const ids: Array<DeliveredId> = []
-  for (const origin of self.origins.values()) {
+  for (const origin of all(self)) {
     for (const [counter, { key, progress }] of origin.confirmed) {
       if (counter >= origin.floor && isHandedOver(progress) && isTaken(key)) {
         ids.push({ key, origin: origin.id, incarnation: origin.incarnation, counter })

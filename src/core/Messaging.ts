@@ -37,6 +37,8 @@ export interface Counters {
   dropped: number
   /** Frames answered Busy. */
   busy: number
+  /** Messages that had to wait here because nobody answered for their key. */
+  held: number
 }
 
 /**
@@ -94,6 +96,8 @@ export interface Ports<A> {
   readonly left: (bytes: number) => void
   /** An own confirmed message has its outcome. */
   readonly resolve: (entry: Confirmations.Unresolved<A>, resolution: Resolution) => void
+  /** A message has to wait here, because nobody answers for its key. */
+  readonly held: (frame: Uint8Array) => void
   /** A message was given up. */
   readonly gaveUp: (frame: Uint8Array, reason: "heldTooLong" | "tooManyHops") => void
 }
@@ -123,7 +127,7 @@ export const makeState = <A>(membership: MembershipState.State, settings: Routin
   routing: Routing.make(settings),
   deduplication: Deduplication.make(),
   confirmations: Confirmations.make(),
-  counters: { duplicates: 0, expired: 0, dropped: 0, busy: 0 }
+  counters: { duplicates: 0, expired: 0, dropped: 0, busy: 0, held: 0 }
 })
 
 /**
@@ -214,6 +218,10 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     unreachable: (frame, target) => {
       const entry = Confirmations.resolve(confirmations, time, Envelope.counter(frame), Envelope.incarnation(frame))
       if (entry !== undefined) ports.resolve(entry, { _tag: "Unreachable", target })
+    },
+    held: (frame) => {
+      counters.held++
+      ports.held(frame)
     },
     dropped: (frame, reason) => {
       counters.dropped++

@@ -50,6 +50,8 @@ export interface Sink {
   readonly forward: (frame: Uint8Array, next: Node.Node, token: Token) => Forwarding | "wait"
   /** An own message has left this Node's custody. */
   readonly released: (own: unknown) => void
+  /** Nobody known is closer to the key than this Node, which does not cover it: the message waits here. Told once. */
+  readonly held: (frame: Uint8Array) => void
   readonly dropped: (frame: Uint8Array, reason: "heldTooLong" | "tooManyHops" | "byApplication") => void
   /** The Node to which a direct message was sent cannot be reached. */
   readonly unreachable: (frame: Uint8Array, target: Node.Node) => void
@@ -145,6 +147,8 @@ interface Link {
 export interface State {
   readonly settings: Settings
   readonly links: Map<number, Link>
+  /** Those with frames that are not acknowledged: time matters to them alone. */
+  readonly unacknowledged: Set<Link>
   /** The link on which to send to a Node, by its life. */
   readonly linkTo: Map<string, Link>
   /** Messages that wait for a link to be opened, by the life of its Node. */
@@ -172,6 +176,7 @@ export interface State {
 export const make = (settings: Settings): State => ({
   settings,
   links: new Map(),
+  unacknowledged: new Set(),
   linkTo: new Map(),
   dialling: new Map(),
   held: new Set(),
@@ -182,6 +187,19 @@ export const make = (settings: Settings): State => ({
   delivering: 0,
   isServing: false
 })
+
+/**
+ * The frames in custody: those that are lost when this Node dies now. Not those that the applications are being asked about.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const inCustody = (state: State): ReadonlyArray<Uint8Array> => {
+  const entries = [...state.held, ...state.delayed, ...state.ripe]
+  for (const queue of state.dialling.values()) entries.push(...queue)
+  for (const { outstanding, waiting } of state.links.values()) entries.push(...outstanding, ...waiting)
+  return entries.map(({ frame }) => frame)
+}
 
 // -----------------------------------------------------------------------------
 // messages
@@ -309,7 +327,10 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink)
   const { excluded } = entry
   const next = view.nextHop(entry.key, excluded === undefined ? undefined : (node) => excluded.has(node.life))
   if (next === undefined) {
-    entry.heldSince ??= now
+    if (entry.heldSince === undefined) {
+      entry.heldSince = now
+      sink.held(entry.frame)
+    }
     entry.retryAt = now + holdRetry
     state.held.add(entry)
     return
@@ -385,7 +406,7 @@ const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sin
   Envelope.setSequence(frame, entry.sequence)
   sink.transmit(link.id, frame)
   if (Envelope.deliveryClass(frame) === "atMostOnce") release(state, entry, sink)
-  else link.outstanding.push(entry)
+  else if (link.outstanding.push(entry) === 1) state.unacknowledged.add(link)
 }
 
 /**
@@ -470,6 +491,7 @@ export const linkDown = (state: State, view: View, now: number, id: number, sink
   const link = state.links.get(id)
   if (link === undefined) return
   state.links.delete(id)
+  state.unacknowledged.delete(link)
   const { node } = link
   if (node === undefined) return
   if (state.linkTo.get(node.life) === link) {
@@ -542,8 +564,14 @@ export const acknowledged = (state: State, now: number, linkId: number, upTo: nu
   }
   if (count === 0) return
   measure(link, now - outstanding[count - 1]!.sentAt)
-  link.outstanding = outstanding.slice(count)
+  takeOut(state, link, outstanding.slice(count))
   flush(state, now, link, sink)
+}
+
+/** What is left of the frames that a link has not acknowledged. */
+const takeOut = (state: State, link: Link, rest: Array<Entry>): void => {
+  link.outstanding = rest
+  if (rest.length === 0) state.unacknowledged.delete(link)
 }
 
 /** Numbers of 32 bits go round; those of a window lie close together. */
@@ -578,7 +606,8 @@ export const busy = (state: State, now: number, linkId: number, sequence: number
   if (link === undefined) return
   const index = link.outstanding.findIndex((entry) => entry.sequence === sequence)
   if (index < 0) return
-  const [entry] = link.outstanding.splice(index, 1)
+  const entry = link.outstanding[index]
+  takeOut(state, link, link.outstanding.toSpliced(index, 1))
   entry!.retryAt = now + busyRetry
   state.delayed.add(entry!)
   flush(state, now, link, sink)
@@ -607,13 +636,13 @@ const timeout = (state: State, link: Link): number =>
  * @since 0.1.0
  */
 export const wake = (state: State, view: View, now: number, sink: Sink): void => {
-  for (const link of state.links.values()) {
+  for (const link of Array.from(state.unacknowledged)) {
     const wait = timeout(state, link)
     // As `wakeAt` adds it up: the same sum the other way round can differ in its last bit, and nothing would be late.
     const isLate = (entry: Entry) => now >= entry.sentAt + wait
     if (link.node === undefined || link.outstanding.length === 0 || !isLate(link.outstanding[0]!)) continue
     const late = link.outstanding.filter(isLate)
-    link.outstanding = link.outstanding.filter((entry) => !isLate(entry))
+    takeOut(state, link, link.outstanding.filter((entry) => !isLate(entry)))
     sink.suspect(link.node)
     // A direct message has no other way: its sender sends it again until its deadline.
     for (const entry of late) if (entry.target !== undefined) release(state, entry, sink)
@@ -646,9 +675,8 @@ export const wake = (state: State, view: View, now: number, sink: Sink): void =>
  */
 export const wakeAt = (state: State): number => {
   let at = Number.POSITIVE_INFINITY
-  for (const link of state.links.values()) {
-    const oldest = link.outstanding[0]
-    if (oldest !== undefined) at = Math.min(at, oldest.sentAt + timeout(state, link))
+  for (const link of state.unacknowledged) {
+    at = Math.min(at, link.outstanding[0]!.sentAt + timeout(state, link))
   }
   for (const entry of state.delayed) at = Math.min(at, entry.retryAt)
   for (const entry of state.held) at = Math.min(at, entry.retryAt, giveUpAt(state, entry))

@@ -18,17 +18,29 @@ const confirmed = (counter: number, floor = 0, origin = idOf(1), incarnation = 1
   floor
 })
 
+/** All origins, the one that was silent longest first. */
+const originsOf = (self: Deduplication.Deduplication) => {
+  const all = []
+  for (let origin of self.origins.values()) {
+    all.push(origin)
+    for (; origin.next !== undefined; origin = origin.next) all.push(origin.next)
+  }
+  return all.toSorted((x, y) => x.usedAt - y.usedAt)
+}
+
 /** What must be true of the counts at any moment. */
 const checkBounds = (self: Deduplication.Deduplication) => {
   let delivered = 0
-  for (const origin of self.origins.values()) {
+  const origins = originsOf(self)
+  for (const origin of origins) {
     delivered += origin.confirmed.size
     // As many again may wait behind one that came early.
     assert.isAtMost(origin.confirmed.size, 2 * windowSize)
   }
   assert.strictEqual(self.delivered, delivered)
   assert.isAtMost(self.delivered, maxDelivered)
-  assert.isAtMost(self.origins.size, maxOrigins)
+  assert.strictEqual(self.size, origins.length)
+  assert.isAtMost(self.size, maxOrigins)
 }
 
 // -----------------------------------------------------------------------------
@@ -101,7 +113,7 @@ describe("Deduplication: confirmed messages", () => {
       checkBounds(self)
     }
     for (const sender of senders) {
-      const origin = [...self.origins.values()].find((origin) =>
+      const origin = originsOf(self).find((origin) =>
         origin.id.hex === sender.id.hex && origin.incarnation === sender.incarnation
       )
       if (origin === undefined) continue
@@ -124,7 +136,7 @@ describe("Deduplication: confirmed messages", () => {
   it("an outcome of what is not remembered changes nothing", () => {
     const self = Deduplication.make()
     Deduplication.finishConfirmed(self, idOf(1), 1, 0, "delivered")
-    assert.strictEqual(self.origins.size, 0)
+    assert.strictEqual(self.size, 0)
     assert.strictEqual(Deduplication.takeConfirmed(self, confirmed(0)), "new")
     Deduplication.finishConfirmed(self, idOf(1), 1, 1, "delivered")
     Deduplication.finishConfirmed(self, idOf(1), 2, 0, "delivered")
@@ -263,7 +275,7 @@ describe("Deduplication: what is forgotten", () => {
       else if (at < 0) assert.isTrue(isNew)
     }
     assert.deepStrictEqual(
-      Array.from(self.origins.values(), (origin) => nameOf(origin.id, origin.incarnation)),
+      originsOf(self).map((origin) => nameOf(origin.id, origin.incarnation)),
       order
     )
     checkBounds(self)
@@ -282,7 +294,7 @@ describe("Deduplication: what is forgotten", () => {
     assert.strictEqual(Deduplication.takeConfirmed(self, confirmed(7, 0, idOf(0))), "running")
     assert.strictEqual(Deduplication.takeConfirmed(self, confirmed(0, 0, idOf(100))), "new")
     checkBounds(self)
-    assert.strictEqual(self.origins.size, full)
+    assert.strictEqual(self.size, full)
     assert.strictEqual(self.delivered, maxDelivered - windowSize + 1)
     assert.strictEqual(Deduplication.takeConfirmed(self, confirmed(7, 0, idOf(0))), "running")
     assert.strictEqual(Deduplication.takeConfirmed(self, confirmed(7, 0, idOf(1))), "new")

@@ -65,6 +65,8 @@ class World {
   readonly taken = new Map<number, { readonly hops: number; readonly bytes: string; readonly isOwn: boolean }>()
   readonly transmitted: Array<{ readonly frame: Uint8Array; readonly before: Uint8Array }> = []
   readonly sequences = new Map<number, number>()
+  /** Counters of the messages that were told to wait here. */
+  readonly heldFirst: Array<number> = []
   private next = 0
   private nextReceived = 0
 
@@ -99,6 +101,7 @@ class World {
     unreachable: (frame, target) =>
       this.happened.push({ _tag: "unreachable", counter: Envelope.counter(frame), node: target }),
     released: (own) => this.happened.push({ _tag: "released", counter: (own as { counter: number }).counter }),
+    held: (frame) => this.heldFirst.push(Envelope.counter(frame)),
     dropped: (frame, reason) => this.happened.push({ _tag: "dropped", counter: Envelope.counter(frame), reason })
   }
 

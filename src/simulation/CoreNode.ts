@@ -1,0 +1,606 @@
+/**
+ * CoreNode: one Node of a simulation, as the bare core and a driver of it.
+ *
+ * It runs the very step functions that the actors run (`Membership`,
+ * `Messaging`), on the simulation's timeline and wire, without fibers, queues
+ * and encoding of control messages. What the actors do around the core it does in
+ * the same order: links by life and preference, a hand-over before the message that it belongs to,
+ * seeds asked again and again, idle links closed.
+ *
+ * @since 0.1.0
+ */
+import * as Deduplication from "../core/Deduplication.ts"
+import * as Membership from "../core/Membership.ts"
+import * as MembershipState from "../core/MembershipState.ts"
+import * as Messaging from "../core/Messaging.ts"
+import * as Routing from "../core/Routing.ts"
+import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
+import * as Frame from "../protocol/Frame.ts"
+import type { DeliveryClass, Message, Raw } from "../protocol/Message.ts"
+import * as Node from "../ring/Node.ts"
+import * as NodeId from "../ring/NodeId.ts"
+import type { Chance } from "./Chance.ts"
+import { callOff, type Plan, type Timeline } from "./Timeline.ts"
+import { type Cargo, type End, type Host, kindOf, type Process, type Wire } from "./Wire.ts"
+
+/**
+ * The code that a Node runs. Tests replace parts of it, to see that a broken Node is caught.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Code {
+  readonly step: typeof Membership.step
+  readonly makeMessaging: typeof Messaging.make
+}
+
+/**
+ * The code that is shipped.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const shipped: Code = { step: Membership.step, makeMessaging: Messaging.make }
+
+/**
+ * What a Node of a simulation tells about itself.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Observer {
+  /** Its membership made a step. */
+  readonly stepped: (node: CoreNode) => void
+  readonly emitted: (node: CoreNode, event: MembershipState.Event) => void
+  /** It is the root of a message and has delivered it. */
+  readonly delivered: (node: CoreNode, message: Message) => void
+  /** A message had to wait here, because nobody answered for its key. */
+  readonly held: (node: CoreNode, frame: Uint8Array) => void
+  readonly gaveUp: (node: CoreNode, frame: Uint8Array, reason: "heldTooLong" | "tooManyHops") => void
+  /** An own confirmed message has its outcome. */
+  readonly resolved: (node: CoreNode, context: Context, resolution: Messaging.Resolution) => void
+  /** It has ended. */
+  readonly ended: (node: CoreNode) => void
+}
+
+/**
+ * What a Node keeps with an own confirmed message: which message it is to the simulation.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Context extends Messaging.Context {
+  readonly number: number
+}
+
+/**
+ * What all Nodes of a simulation share.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Surroundings {
+  readonly timeline: Timeline
+  readonly wire: Wire
+  readonly config: ClusterConfig
+  readonly observer: Observer
+  readonly hostOf: (node: Node.Node) => Host
+}
+
+/**
+ * How a Node starts.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Start {
+  readonly host: Host
+  readonly self: Node.Node
+  /** Hosts to ask; without any the Node starts a ring. */
+  readonly seeds: ReadonlyArray<Host>
+  readonly chance: Chance
+  readonly code: Code
+  /** How fast its clock runs: 1 is right. */
+  readonly rate: number
+}
+
+/** Shortest and longest pause between two rounds through the seeds, in milliseconds: as `actors/Join`. */
+const shortestPause = 100
+const longestPause = 3_000
+
+/** How often messages under way are looked at, in milliseconds: as `actors/Heartbeat`. */
+const longestLook = 100
+
+/** Control frames that wait for a connection to be opened: as `actors/Links`. */
+const maxQueued = 256
+
+/** How long a Node that has left waits for what it holds in custody, in milliseconds: as `Cluster`. */
+const drainPatience = 150
+
+/**
+ * One Node of a simulation.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class CoreNode implements Process {
+  readonly host: Host
+  readonly membership: MembershipState.State
+  readonly messages: Messaging.State<Context>
+  isPaused = false
+  isEnded = false
+  /** Ends that are open or closing, by their number. */
+  readonly ends = new Map<number, End>()
+  /** Links to dial, by life, and what waits for them. */
+  readonly dialling = new Map<string, { readonly node: Node.Node; readonly queue: Array<Cargo> }>()
+
+  readonly #surroundings: Surroundings
+  readonly #code: Code
+  readonly #messaging: Messaging.Messaging<Context>
+  readonly #seeds: ReadonlyArray<Host>
+  readonly #used = new Map<string, End>()
+  readonly #newest = new Map<string, End>()
+  readonly #rate: number
+  /** How far its clock is ahead, in milliseconds, for it was set. */
+  #ahead = 0
+  #wakePlan: Plan | undefined
+  #lookPlan: Plan | undefined
+  /** What happens when it goes on after a pause, in order. */
+  #waiting: Array<() => void> = []
+  readonly #out: Array<MembershipState.Output> = []
+  #isStepping = false
+  /** What came up while something else was being done here, in order: nothing runs inside another. */
+  readonly #tasks: Array<() => void> = []
+  #isBusy = false
+  readonly #inputs: Array<MembershipState.Input> = []
+  #hasFounded = false
+  #isReady = false
+  #seedPlan: Plan | undefined
+
+  constructor(surroundings: Surroundings, start: Start) {
+    const { config } = surroundings
+    this.#surroundings = surroundings
+    this.#code = start.code
+    this.#rate = start.rate
+    this.#seeds = start.seeds
+    this.host = start.host
+    this.membership = MembershipState.make(start.self, { ...config, jitter: config.joinJitter }, start.chance.word())
+    this.messages = Messaging.makeState<Context>(this.membership, config)
+    const { observer } = surroundings
+    this.#messaging = start.code.makeMessaging(this.messages, {
+      transmit: (link, frame) => {
+        const end = this.ends.get(link)
+        if (end !== undefined) this.#transmit(end, frame)
+      },
+      linkTo: (id) => {
+        const end = this.#newest.get(id.hex)
+        return end === undefined || end.isClosed ? undefined : end.id
+      },
+      dial: (node) => this.#dial(node),
+      suspect: (node) => this.#do(() => this.#step({ _tag: "Suspect", node })),
+      deliver: (message) => {
+        observer.delivered(this, message)
+        return "delivered"
+      },
+      forward: () => "forward",
+      returned: () => {},
+      left: () => {},
+      resolve: (entry, resolution) => observer.resolved(this, entry.context, resolution),
+      held: (frame) => observer.held(this, frame),
+      gaveUp: (frame, reason) => observer.gaveUp(this, frame, reason)
+    })
+    this.#after(config.idleTimeout / 2, () => this.#closeIdle())
+    this.#do(() => this.#askSeeds(shortestPause))
+  }
+
+  /** As it is now: its incarnation may rise while it joins. */
+  get self(): Node.Node {
+    return this.membership.self
+  }
+
+  /** Milliseconds of its own clock. */
+  get now(): number {
+    return this.#surroundings.timeline.now * this.#rate + this.#ahead
+  }
+
+  /** Its clock is set forward: it takes that for a sleep of the machine, and that much time has passed (rule L6). */
+  jump(milliseconds: number): void {
+    this.#ahead += milliseconds
+    this.#run(() => this.#step({ _tag: "Woken" }))
+  }
+
+  /** Whether it answers for a key now. */
+  covers(key: NodeId.NodeId): boolean {
+    return !this.isEnded && !this.isPaused && Membership.covers(this.membership, key, this.now)
+  }
+
+  /** Whether it answers for anything now. */
+  get isReady(): boolean {
+    return !this.isEnded && Membership.isReady(this.membership, this.now)
+  }
+
+  /** Sends a message that nobody waits for, or one that is confirmed. */
+  send(number: number, key: NodeId.NodeId, deliveryClass: DeliveryClass, value: Uint8Array): void {
+    this.#do(() => this.#send(number, { key, purpose: 16, value }, deliveryClass))
+  }
+
+  #send(number: number, message: Raw, deliveryClass: DeliveryClass): void {
+    if (deliveryClass === "confirmed") {
+      const deadline = this.now + this.#surroundings.config.confirmDeadline
+      this.#messaging.sendConfirmed(this.now, message, deadline, { number, target: undefined })
+    } else {
+      this.#messaging.send(this.now, this.#messaging.frameOf(message, deliveryClass))
+    }
+    this.#look()
+  }
+
+  /** Leaves: hands over, says so, and ends when the gap is closed. */
+  leave(): void {
+    this.#run(() => this.#step({ _tag: "Leave" }))
+  }
+
+  /** Ends at once. Whoever has a connection hears of it, unless its host is silent. */
+  end(): void {
+    if (this.isEnded) return
+    this.#surroundings.observer.ended(this)
+    this.isEnded = true
+    this.host.process = undefined
+    callOff(this.#wakePlan)
+    callOff(this.#lookPlan)
+    callOff(this.#seedPlan)
+    for (const end of this.ends.values()) this.#surroundings.wire.close(end)
+    this.ends.clear()
+    this.#used.clear()
+    this.#newest.clear()
+    this.dialling.clear()
+    this.#waiting = []
+  }
+
+  /** Stops, as by SIGSTOP. */
+  pause(): void {
+    this.isPaused = true
+  }
+
+  /** Goes on: it sees first what time it is, then what has arrived meanwhile. */
+  resume(): void {
+    if (!this.isPaused || this.isEnded) return
+    this.isPaused = false
+    const waiting = this.#waiting
+    this.#waiting = []
+    this.#do(() => this.#step({ _tag: "Woken" }))
+    for (const task of waiting) this.#run(task)
+    this.#do(() => {
+      this.#rearm()
+      this.#look()
+    })
+  }
+
+  /** The frames that are lost if it ends now. */
+  inCustody(): ReadonlyArray<Uint8Array> {
+    return Routing.inCustody(this.messages.routing)
+  }
+
+  // ---------------------------------------------------------------------------
+  // time
+  // ---------------------------------------------------------------------------
+
+  #run(task: () => void): void {
+    if (this.isEnded) return
+    if (this.isPaused) this.#waiting.push(task)
+    else this.#do(task)
+  }
+
+  #do(task: () => void): void {
+    if (this.#isBusy) {
+      this.#tasks.push(task)
+      return
+    }
+    this.#isBusy = true
+    task()
+    this.#rest()
+  }
+
+  /** Does what came up meanwhile. */
+  #rest(): void {
+    for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) if (!this.isEnded) task()
+    this.#isBusy = false
+  }
+
+  #after(delay: number, task: () => void): Plan {
+    return this.#surroundings.timeline.after(delay / this.#rate, () => this.#run(task))
+  }
+
+  /** Plans the next wake-up of the membership, unless one comes early enough anyway. */
+  #rearm(): void {
+    if (this.isEnded) return
+    const at = Membership.wakeAt(this.membership)
+    if (at === Number.POSITIVE_INFINITY) return
+    // Timers are not finer than a millisecond: as `actors/Heartbeat`.
+    const delay = Math.max(1, Math.ceil(at - this.now)) / this.#rate
+    const { timeline } = this.#surroundings
+    const plan = this.#wakePlan
+    if (plan !== undefined && plan.run !== undefined && plan.at <= timeline.now + delay) return
+    callOff(plan)
+    this.#wakePlan = timeline.after(delay, () => {
+      this.#wakePlan = undefined
+      this.#run(() => {
+        if (Membership.wakeAt(this.membership) <= this.now) this.#step({ _tag: "Woken" })
+        else this.#rearm()
+      })
+    })
+  }
+
+  /** Looks at the messages under way now and then, as long as there are any. */
+  #look(): void {
+    if (this.#lookPlan !== undefined || this.isEnded || !Messaging.isActive(this.messages)) return
+    const period = Math.max(1, Math.min(longestLook, this.#surroundings.config.shortestTimeout / 4))
+    this.#lookPlan = this.#after(period, () => {
+      this.#lookPlan = undefined
+      if (Messaging.wakeAt(this.messages) <= this.now) this.#messaging.wake(this.now)
+      this.#look()
+    })
+  }
+
+  // ---------------------------------------------------------------------------
+  // membership
+  // ---------------------------------------------------------------------------
+
+  /** One input after another: a step may cause further inputs, which wait for their turn as in a mailbox. */
+  #step(input: MembershipState.Input): void {
+    if (this.isEnded) return
+    this.#inputs.push(input)
+    if (this.#isStepping) return
+    this.#isStepping = true
+    let isChanged = false
+    for (let next = this.#inputs.shift(); next !== undefined && !this.isEnded; next = this.#inputs.shift()) {
+      this.#code.step(this.membership, this.now, next, this.#out)
+      for (const output of this.#out.splice(0)) {
+        if (output._tag === "Send") this.#sendOut(output.to, output.message)
+        else if (output.event._tag === "OwnershipChanged") isChanged = true
+        else this.#emit(output.event)
+      }
+      this.#surroundings.observer.stepped(this)
+    }
+    this.#inputs.length = 0
+    this.#isStepping = false
+    if (this.isEnded) return
+    if (isChanged) {
+      this.#messaging.ownershipChanged(this.now)
+      this.#look()
+    }
+    this.#rearm()
+  }
+
+  #sendOut(to: Node.Node, message: Extract<MembershipState.Output, { readonly _tag: "Send" }>["message"]): void {
+    const { deduplication } = this.messages
+    const { membership } = this
+    if (message._tag === "InsertAck" || message._tag === "CommitAck") {
+      this.#handOver(
+        to,
+        Deduplication.handOver(deduplication, (key) => NodeId.isCloser(key, to.id, membership.self.id))
+      )
+    }
+    const isNeighbour = Node.isSameLife(to, membership.predecessor.node) ||
+      Node.isSameLife(to, membership.successor.node)
+    if (message._tag === "Leaving" && isNeighbour) this.#handOver(to, Deduplication.handOver(deduplication, () => true))
+    this.#put(to, message)
+  }
+
+  #handOver(to: Node.Node, ids: ReadonlyArray<Frame.DeliveredId>): void {
+    for (let from = 0; from < ids.length; from += Frame.maxDelivered) {
+      this.#put(to, Frame.delivered(ids.slice(from, from + Frame.maxDelivered)))
+    }
+  }
+
+  #emit(event: MembershipState.Event): void {
+    switch (event._tag) {
+      case "Ready": {
+        this.#isReady = true
+        this.#hasFounded = true
+        callOff(this.#seedPlan)
+        break
+      }
+      case "Detached": {
+        this.#isReady = false
+        this.#askSeeds(shortestPause)
+        break
+      }
+      case "NodeExited": {
+        if (event.reason === "failed") this.#abandon(event.node)
+        break
+      }
+      case "IncarnationRaised": {
+        for (const end of this.ends.values()) this.#sayBye(end)
+        break
+      }
+      case "Left": {
+        const patience = this.messages.routing.custody > 0 ? drainPatience : 0
+        this.#after(patience, () => {
+          for (const end of this.ends.values()) this.#sayBye(end)
+          this.end()
+        })
+        break
+      }
+      default:
+        break
+    }
+    this.#surroundings.observer.emitted(this, event)
+  }
+
+  #found(): void {
+    this.#hasFounded = true
+    this.#step({ _tag: "Found" })
+  }
+
+  /** Goes through the seeds until this Node is ready. */
+  #askSeeds(pause: number): void {
+    if (this.isEnded || this.#isReady) return
+    if (this.#seeds.length === 0) {
+      if (!this.#hasFounded) this.#found()
+      return
+    }
+    for (const seed of this.#seeds) {
+      if (seed === this.host) continue
+      this.#connect(seed, () => true, (end) => {
+        if (typeof end === "object") this.#step({ _tag: "Join", via: end.node })
+      })
+    }
+    callOff(this.#seedPlan)
+    this.#seedPlan = this.#after(pause, () => this.#askSeeds(Math.min(longestPause, pause * 2)))
+  }
+
+  // ---------------------------------------------------------------------------
+  // links
+  // ---------------------------------------------------------------------------
+
+  #connect(
+    host: Host,
+    isMeant: (node: Node.Node) => boolean,
+    done: Parameters<Wire["dial"]>[3]
+  ): void {
+    const { config, wire } = this.#surroundings
+    const timeouts = { dial: config.dialTimeout, handshake: config.handshakeTimeout }
+    wire.dial(this, host, timeouts, (result) => this.#run(() => done(result)), isMeant)
+  }
+
+  #dial(node: Node.Node): void {
+    if (this.dialling.has(node.life)) return
+    const pending = { node, queue: [] as Array<Cargo> }
+    this.dialling.set(node.life, pending)
+    this.#attempt(pending, true)
+  }
+
+  #attempt(pending: { readonly node: Node.Node; readonly queue: Array<Cargo> }, isFirst: boolean): void {
+    const { node, queue } = pending
+    this.#connect(this.#surroundings.hostOf(node), (other) => Node.isSameLife(other, node), (result) => {
+      // A connection that breaks in the handshake is what a process that is just dying shows: the next dial tells.
+      if (isFirst && result === "Handshake") return this.#attempt(pending, false)
+      this.dialling.delete(node.life)
+      const end = this.#used.get(node.life)
+      if (typeof result === "object" && end !== undefined) {
+        for (const cargo of queue) this.#transmit(end, cargo)
+        return
+      }
+      if (result === "Refused" || result === "Other") this.#step({ _tag: "Refused", node })
+      this.#messaging.dialFailed(this.now, node)
+      this.#look()
+    })
+  }
+
+  #put(to: Node.Node, cargo: Cargo): void {
+    const end = this.#used.get(to.life)
+    if (end !== undefined && !end.isEnding && !end.isClosed) return this.#transmit(end, cargo)
+    this.#dial(to)
+    const pending = this.dialling.get(to.life)
+    if (pending !== undefined && pending.queue.length < maxQueued) pending.queue.push(cargo)
+  }
+
+  #transmit(end: End, cargo: Cargo): void {
+    if (end.isEnding) return
+    end.usedAt = this.#surroundings.timeline.now
+    this.#surroundings.wire.send(end, cargo)
+  }
+
+  #isPreferred(end: End): boolean {
+    const opener = end.isDialled ? this.self.id : end.node.id
+    const other = end.isDialled ? end.node.id : this.self.id
+    return NodeId.compare(opener, other) < 0
+  }
+
+  #use(end: End): void {
+    this.#used.set(end.node.life, end)
+    const other = this.#newest.get(end.node.hex)
+    if (other === undefined || other.node.incarnation <= end.node.incarnation) this.#newest.set(end.node.hex, end)
+  }
+
+  opened(end: End): void {
+    this.#do(() => this.#open(end))
+  }
+
+  #open(end: End): void {
+    this.ends.set(end.id, end)
+    end.usedAt = this.#surroundings.timeline.now
+    const present = this.#used.get(end.node.life)
+    const isBetter = present === undefined || present.isEnding || this.#isPreferred(end) || !this.#isPreferred(present)
+    if (isBetter) this.#use(end)
+    this.#messaging.linkUp(this.now, end.id, { role: "member", node: end.node }, isBetter)
+    this.#look()
+  }
+
+  arrived(end: End, cargo: Cargo): void {
+    if (this.isPaused) {
+      this.#waiting.push(() => this.#receive(end, cargo))
+      return
+    }
+    if (this.#isBusy) return void this.#tasks.push(() => this.#receive(end, cargo))
+    this.#isBusy = true
+    this.#receive(end, cargo)
+    this.#rest()
+  }
+
+  #receive(end: End, cargo: Cargo): void {
+    end.usedAt = this.#surroundings.timeline.now
+    if (!(cargo instanceof Uint8Array)) return this.#step({ _tag: "Received", from: end.node, message: cargo })
+    const frame = Frame.decode(cargo)
+    if (frame._tag === "Bye") {
+      end.saidBye = true
+      return
+    }
+    this.#messaging.receive(this.now, end.id, [frame])
+    this.#look()
+  }
+
+  broken(end: End): void {
+    this.#run(() => this.#forget(end))
+  }
+
+  /** An end is no more: messages go another way, and membership looks at the Node, unless it was expected. */
+  #forget(end: End): void {
+    if (!this.ends.delete(end.id)) return
+    const { hex, life } = end.node
+    if (this.#newest.get(hex) === end) this.#newest.delete(hex)
+    if (this.#used.get(life) === end) {
+      this.#used.delete(life)
+      for (const other of this.ends.values()) if (Node.isSameLife(other.node, end.node)) this.#use(other)
+    }
+    this.#messaging.linkDown(this.now, end.id)
+    this.#look()
+    if (!end.saidBye && !end.isEnding && !this.#used.has(life)) this.#step({ _tag: "Broken", node: end.node })
+  }
+
+  #sayBye(end: End): void {
+    if (end.isEnding || end.isClosed) return
+    this.#surroundings.wire.send(end, Frame.bye())
+    end.isEnding = true
+    this.#surroundings.wire.close(end)
+    this.#forget(end)
+  }
+
+  /** Ends the links to a life that has failed. */
+  #abandon(node: Node.Node): void {
+    for (const end of Array.from(this.ends.values())) {
+      if (!Node.isSameLife(end.node, node)) continue
+      end.isEnding = true
+      this.#surroundings.wire.close(end)
+      this.#forget(end)
+    }
+  }
+
+  #closeIdle(): void {
+    const { predecessor, successor } = this.membership
+    const limit = this.#surroundings.timeline.now - this.#surroundings.config.idleTimeout
+    for (const end of Array.from(this.ends.values())) {
+      const isNeighbour = Node.isSameLife(end.node, predecessor.node) || Node.isSameLife(end.node, successor.node)
+      if (end.usedAt < limit && !(isNeighbour && this.#used.get(end.node.life) === end)) this.#sayBye(end)
+    }
+    this.#after(this.#surroundings.config.idleTimeout / 2, () => this.#closeIdle())
+  }
+}
+
+/**
+ * The kind of a frame, for statistics.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const nameOf = kindOf

@@ -1,0 +1,510 @@
+/**
+ * World: hosts, Nodes, a network and time, all from one seed.
+ *
+ * It starts and ends Nodes, sends messages, makes the weather, and tells whoever
+ * watches. It checks nothing itself: that do the checkers, which watch.
+ *
+ * @since 0.1.0
+ */
+import type * as MembershipState from "../core/MembershipState.ts"
+import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
+import * as Envelope from "../protocol/Envelope.ts"
+import type { DeliveryClass } from "../protocol/Message.ts"
+import * as Node from "../ring/Node.ts"
+import * as NodeId from "../ring/NodeId.ts"
+import * as Chance from "./Chance.ts"
+import { type Code, CoreNode, type Observer, shipped } from "./CoreNode.ts"
+import { ReadyRing } from "./ReadyRing.ts"
+import { Timeline } from "./Timeline.ts"
+import * as Topology from "./Topology.ts"
+import { type Happening, Trace } from "./Trace.ts"
+import { type Climate, type Rule, Weather } from "./Weather.ts"
+import { type Host, kindOf, Wire } from "./Wire.ts"
+
+/**
+ * How a Node ends.
+ *
+ * - `crash`: its process dies, its connections are reset, and a connect is refused: proof of death.
+ * - `vanish`: its host goes silent; nothing tells.
+ * - `leave`: it says goodbye.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Ending = "crash" | "vanish" | "leave"
+
+/**
+ * A message of the simulation, from its sending to its end.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Lookup {
+  readonly number: number
+  readonly key: NodeId.NodeId
+  readonly deliveryClass: DeliveryClass
+  readonly source: CoreNode
+  readonly sentAt: number
+  /** How often it was delivered, and the first time: when, where, after how many hops. */
+  deliveries: number
+  deliveredAt: number
+  root: CoreNode | undefined
+  hops: number
+  /** When it first had to wait because nobody answered for its key. */
+  heldAt: number | undefined
+  /** Of a confirmed one: how it ended for its sender. */
+  outcome: "receipt" | "failed" | undefined
+  /** A Node died that had it in custody. */
+  diedWithCustodian: boolean
+  /** It was given up for want of a root. */
+  wasGivenUp: boolean
+}
+
+/**
+ * What somebody saw that must not be.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Violation {
+  readonly at: number
+  readonly checker: string
+  readonly message: string
+}
+
+/**
+ * Somebody who watches a world. Each part is called at the moment it names.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Watcher {
+  readonly name: string
+  /** A Node made a step of its membership. */
+  readonly stepped?: (world: World, node: CoreNode) => void
+  readonly emitted?: (world: World, node: CoreNode, event: MembershipState.Event) => void
+  /** A message was delivered. */
+  readonly delivered?: (world: World, node: CoreNode, lookup: Lookup) => void
+  /** A confirmed message has its outcome. */
+  readonly resolved?: (world: World, lookup: Lookup) => void
+  /** Once a simulated second. */
+  readonly sampled?: (world: World) => void
+  /** Nothing has happened to the ring for long enough that everything ought to be in place. */
+  readonly settled?: (world: World) => void
+  /** The simulation is over. */
+  readonly finished?: (world: World) => void
+}
+
+/**
+ * How a world is made.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly seed: string
+  readonly config: ClusterConfig
+  readonly latency: Topology.Latency
+  readonly climate: Climate
+  /** The code that Nodes run, by the number of their host. */
+  readonly code?: ((host: number) => Code) | undefined
+  /** Up to which part clocks run fast or slow: at most half of `margin / lease`, or no lease is safe. */
+  readonly drift?: number | undefined
+  readonly watchers?: ReadonlyArray<Watcher> | undefined
+  readonly write?: ((happening: Happening) => void) | undefined
+}
+
+/** Violations that are kept; further ones are only counted. */
+const maxViolations = 100
+
+/**
+ * A simulated world.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class World {
+  readonly seed: string
+  readonly config: ClusterConfig
+  readonly chance: Chance.Chance
+  readonly timeline = new Timeline()
+  readonly topology: Topology.Topology
+  readonly weather: Weather
+  readonly wire: Wire
+  readonly trace: Trace
+  readonly hosts: Array<Host> = []
+  /** All Nodes that have not ended, by their hosts' numbers. */
+  readonly nodes = new Map<number, CoreNode>()
+  /** Those that are ready, in order of their ids. */
+  readonly ring = new ReadyRing<CoreNode>()
+  readonly lookups: Array<Lookup> = []
+  readonly violations: Array<Violation> = []
+  violationCount = 0
+  /** When each life that is over ended, by life. */
+  readonly endedAt = new Map<string, number>()
+  /** Frames that were sent, by kind. */
+  readonly sent = new Map<string, number>()
+  /** Of these, frames that were lost, for good or until they were sent again. */
+  lost = 0
+  /** The network is cut somewhere. */
+  isCut = false
+  /** It is cut, or was and the parts have not become one ring yet. */
+  isSplit = false
+  /** For how many milliseconds it has been split in all, until now or until it became one again. */
+  splitFor = 0
+
+  readonly #code: (host: number) => Code
+  readonly #drift: number
+  readonly #watchers: Array<Watcher>
+  readonly #observer: Observer
+  readonly #starts = new Map<string, number>()
+  #splitSince = 0
+
+  constructor(options: Options) {
+    this.seed = options.seed
+    this.config = options.config
+    this.chance = Chance.make(options.seed)
+    this.topology = Topology.make(options.latency, this.chance.fork("topology"))
+    this.weather = new Weather(options.climate, this.chance.fork("weather"))
+    this.trace = new Trace(options.write)
+    this.#code = options.code ?? (() => shipped)
+    this.#drift = options.drift ?? 0
+    this.#watchers = Array.from(options.watchers ?? [])
+    this.wire = new Wire(this.timeline, this.topology, this.weather, {
+      sent: (_from, _to, cargo) => {
+        const kind = kindOf(cargo)
+        this.sent.set(kind, (this.sent.get(kind) ?? 0) + 1)
+      },
+      lost: (from, to, cargo) => {
+        this.lost++
+        this.trace.note(this.timeline.now, "lost", from.number, to.number, kindOf(cargo))
+      },
+      received: (from, to, cargo) => {
+        this.trace.note(this.timeline.now, "received", from.number, to.number, kindOf(cargo))
+      }
+    })
+    this.#observer = {
+      stepped: (node) => this.#stepped(node),
+      emitted: (node, event) => {
+        if (event._tag !== "Heartbeat") this.trace.note(this.now, event._tag, node.host.number)
+        for (const watcher of this.#watchers) watcher.emitted?.(this, node, event)
+      },
+      delivered: (node, message) => this.#delivered(node, numberIn(message.value), message.hops),
+      held: (_node, frame) => {
+        const lookup = this.#lookupOf(frame)
+        if (lookup !== undefined) lookup.heldAt ??= this.now
+      },
+      gaveUp: (_node, frame) => {
+        const lookup = this.#lookupOf(frame)
+        if (lookup !== undefined) lookup.wasGivenUp = true
+      },
+      resolved: (_node, context, resolution) => {
+        const lookup = this.lookups[context.number]!
+        lookup.outcome = resolution._tag === "Receipt" && resolution.receipt.outcome === "delivered"
+          ? "receipt"
+          : "failed"
+        this.trace.note(this.now, "resolved", lookup.source.host.number, -1, lookup.outcome, lookup.number)
+        for (const watcher of this.#watchers) watcher.resolved?.(this, lookup)
+      },
+      ended: (node) => this.#ended(node)
+    }
+    this.#sampleLater()
+  }
+
+  /** Milliseconds since the start. */
+  get now(): number {
+    return this.timeline.now
+  }
+
+  /** One more watches from now on. */
+  watch(watcher: Watcher): void {
+    this.#watchers.push(watcher)
+  }
+
+  /** Says that something is as it must not be. */
+  violate(checker: string, message: string): void {
+    this.violationCount++
+    this.trace.note(this.now, "violation", -1, -1, checker)
+    if (this.violations.length < maxViolations) this.violations.push({ at: this.now, checker, message })
+  }
+
+  // ---------------------------------------------------------------------------
+  // Nodes
+  // ---------------------------------------------------------------------------
+
+  /** A further host. */
+  addHost(): Host {
+    const number = this.hosts.length
+    const place = this.topology.place(number)
+    const host: Host = { number, region: place.region, place, process: undefined, isSilent: false, busyUntil: 0 }
+    this.hosts.push(host)
+    return host
+  }
+
+  /** Starts a Node, on a host of its own if none is given; the host must be free and plugged in. */
+  start(options: {
+    readonly host?: Host
+    readonly id?: NodeId.NodeId
+    readonly seeds: ReadonlyArray<Host>
+    /** Its clock said so much less than others' when its life began, in milliseconds. */
+    readonly clockBehind?: number
+  }): CoreNode {
+    const host = options.host ?? this.addHost()
+    const starts = this.#starts.get(String(host.number)) ?? 0
+    this.#starts.set(String(host.number), starts + 1)
+    const chance = this.chance.fork(`node ${host.number} ${starts}`)
+    const self = new Node.Node({
+      id: options.id ?? NodeId.random(() => chance.word()),
+      localHost: `10.${host.number >> 16}.${(host.number >> 8) & 255}.${host.number & 255}`,
+      globalHost: `10.${host.number >> 16}.${(host.number >> 8) & 255}.${host.number & 255}`,
+      port: 7000,
+      region: host.region,
+      incarnation: Math.max(0, firstIncarnation + Math.floor(this.now) - (options.clockBehind ?? 0))
+    })
+    this.trace.note(this.now, "start", host.number)
+    const node: CoreNode = new CoreNode({
+      timeline: this.timeline,
+      wire: this.wire,
+      config: this.config,
+      observer: this.#observer,
+      hostOf: (node) => this.hosts[numberOf(node.localHost)]!
+    }, {
+      host,
+      self,
+      seeds: options.seeds,
+      chance,
+      code: this.#code(host.number),
+      rate: 1 + (this.#drift === 0 ? 0 : chance.between(-this.#drift, this.#drift))
+    })
+    host.process = node
+    this.nodes.set(host.number, node)
+    this.#stepped(node)
+    return node
+  }
+
+  /** Ends a Node. */
+  end(node: CoreNode, ending: Ending): void {
+    if (node.isEnded) return
+    this.trace.note(this.now, ending, node.host.number)
+    if (ending === "leave") return node.leave()
+    if (ending === "vanish") node.host.isSilent = true
+    node.end()
+  }
+
+  /** Unplugs a host whose Node lives on. */
+  silence(host: Host): void {
+    this.trace.note(this.now, "silence", host.number)
+    host.isSilent = true
+    this.#look()
+  }
+
+  /** Plugs a host in again. */
+  restore(host: Host): void {
+    this.trace.note(this.now, "restore", host.number)
+    host.isSilent = false
+    this.#look()
+  }
+
+  /** Stops a Node for a while. */
+  pause(node: CoreNode, milliseconds: number): void {
+    if (node.isEnded || node.isPaused) return
+    this.trace.note(this.now, "pause", node.host.number)
+    node.pause()
+    this.timeline.after(milliseconds, () => {
+      this.trace.note(this.now, "resume", node.host.number)
+      node.resume()
+    })
+  }
+
+  /** Breaks all connections of a Node. */
+  reset(node: CoreNode): void {
+    this.trace.note(this.now, "reset", node.host.number)
+    for (const end of Array.from(node.ends.values())) this.wire.breakOff(end)
+  }
+
+  /** Puts a rule into force. */
+  begin(rule: Rule): void {
+    this.trace.note(this.now, "weather")
+    this.weather.begin(rule)
+    this.#look()
+  }
+
+  /** Takes a rule out of force. */
+  cease(rule: Rule): void {
+    this.trace.note(this.now, "weather")
+    this.weather.end(rule)
+    this.#look()
+  }
+
+  /** Whether two hosts reach each other. */
+  isSameSide(one: Host, other: Host): boolean {
+    return one === other || (this.wire.isOpen(one, other) && this.wire.isOpen(other, one))
+  }
+
+  /** Numbers of the messages that some Node has in custody. */
+  underWay(): Set<number> {
+    const numbers = new Set<number>()
+    for (const node of this.nodes.values()) {
+      for (const frame of node.inCustody()) {
+        const lookup = this.#lookupOf(frame)
+        if (lookup !== undefined) numbers.add(lookup.number)
+      }
+    }
+    return numbers
+  }
+
+  /** A Node that is ready, by chance. */
+  pickReady(chance: Chance.Chance): CoreNode | undefined {
+    const { members } = this.ring
+    for (let tries = 0; tries < 20 && members.length > 0; tries++) {
+      const node = chance.pick(members)
+      if (node.isReady && !node.isPaused && !node.host.isSilent) return node
+    }
+    return undefined
+  }
+
+  // ---------------------------------------------------------------------------
+  // messages
+  // ---------------------------------------------------------------------------
+
+  /** Sends a message from a Node. */
+  send(source: CoreNode, key: NodeId.NodeId, deliveryClass: DeliveryClass): Lookup {
+    const lookup: Lookup = {
+      number: this.lookups.length,
+      key,
+      deliveryClass,
+      source,
+      sentAt: this.now,
+      deliveries: 0,
+      deliveredAt: 0,
+      root: undefined,
+      hops: 0,
+      heldAt: undefined,
+      outcome: undefined,
+      diedWithCustodian: false,
+      wasGivenUp: false
+    }
+    this.lookups.push(lookup)
+    this.trace.note(this.now, "send", source.host.number, -1, deliveryClass, lookup.number)
+    const value = new Uint8Array(4)
+    new DataView(value.buffer).setUint32(0, lookup.number)
+    source.send(lookup.number, key, deliveryClass, value)
+    return lookup
+  }
+
+  // ---------------------------------------------------------------------------
+  // running
+  // ---------------------------------------------------------------------------
+
+  /** Lets time pass. */
+  run(milliseconds: number): void {
+    this.timeline.runUntil(this.now + milliseconds)
+  }
+
+  /** Lets time pass until something is so; looks every `step` milliseconds. Returns whether it came about. */
+  runUntil(isSo: () => boolean, within: number, step = 100): boolean {
+    const limit = this.now + within
+    while (!isSo()) {
+      if (this.now >= limit) return false
+      this.run(Math.min(step, limit - this.now))
+    }
+    return true
+  }
+
+  /** Whether all that live are ready, each next to those that are next to it. */
+  get isOneRing(): boolean {
+    const { members } = this.ring
+    if (members.length !== this.nodes.size) return false
+    return members.every((node, rank) => {
+      const { membership } = node
+      const next = this.ring.at(rank + 1).self
+      const before = this.ring.at(rank - 1).self
+      return node.isReady && Node.isSameLife(membership.successor.bound, next) &&
+        Node.isSameLife(membership.predecessor.bound, before)
+    })
+  }
+
+  /** Tells the watchers that everything ought to be in place. */
+  settle(): void {
+    for (const watcher of this.#watchers) watcher.settled?.(this)
+  }
+
+  /** Tells the watchers that it is over. */
+  finish(): void {
+    this.#endSplit()
+    for (const watcher of this.#watchers) watcher.finished?.(this)
+  }
+
+  // ---------------------------------------------------------------------------
+  // what Nodes tell
+  // ---------------------------------------------------------------------------
+
+  #stepped(node: CoreNode): void {
+    const isReady = node.membership.phase === "ready" && !node.isEnded
+    if (isReady) this.ring.add(node)
+    else this.ring.remove(node)
+    for (const watcher of this.#watchers) watcher.stepped?.(this, node)
+  }
+
+  #ended(node: CoreNode): void {
+    for (const frame of node.inCustody()) {
+      const lookup = this.#lookupOf(frame)
+      if (lookup !== undefined) lookup.diedWithCustodian = true
+    }
+    this.trace.note(this.now, "ended", node.host.number)
+    this.nodes.delete(node.host.number)
+    this.ring.remove(node)
+    this.endedAt.set(node.self.life, this.now)
+  }
+
+  #delivered(node: CoreNode, number: number, hops: number): void {
+    const lookup = this.lookups[number]
+    if (lookup === undefined) return this.violate("deliveries", `${node.self.hex} delivered what nobody sent`)
+    this.trace.note(this.now, "delivered", node.host.number, -1, "", number)
+    lookup.deliveries++
+    if (lookup.deliveries === 1) {
+      lookup.deliveredAt = this.now
+      lookup.root = node
+      lookup.hops = hops
+    }
+    for (const watcher of this.#watchers) watcher.delivered?.(this, node, lookup)
+  }
+
+  #lookupOf(frame: Uint8Array): Lookup | undefined {
+    if (Envelope.purpose(frame) < 16) return undefined
+    return this.lookups[numberIn(Envelope.value(frame))]
+  }
+
+  #sampleLater(): void {
+    this.timeline.after(1_000, () => {
+      if (this.isSplit && !this.isCut && this.isOneRing) this.#endSplit()
+      for (const watcher of this.#watchers) watcher.sampled?.(this)
+      this.#sampleLater()
+    })
+  }
+
+  /** Looks whether the network is cut. */
+  #look(): void {
+    this.isCut = Array.from(this.weather.rules).some((rule) => rule.isCut === true) ||
+      this.hosts.some((host) => host.isSilent && host.process !== undefined)
+    if (!this.isCut || this.isSplit) return
+    this.isSplit = true
+    this.#splitSince = this.now
+  }
+
+  #endSplit(): void {
+    if (!this.isSplit) return
+    this.isSplit = false
+    this.splitFor += this.now - this.#splitSince
+  }
+}
+
+/** Milliseconds of wall time at the start: some day, so that incarnations look as they do outside. */
+const firstIncarnation = 1_700_000_000_000
+
+const numberIn = (value: Uint8Array): number => new DataView(value.buffer, value.byteOffset).getUint32(0)
+
+const numberOf = (address: string): number => {
+  const [, high, middle, low] = address.split(".")
+  return (Number(high) << 16) | (Number(middle) << 8) | Number(low)
+}
