@@ -272,6 +272,7 @@ export const make: (
         case "Acknowledged": {
           for (const sequence of current.sent.keys()) {
             if (sequence > frame.upTo) break
+            if (sequence < frame.from) continue
             current.sent.delete(sequence)
           }
           return

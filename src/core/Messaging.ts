@@ -196,7 +196,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
 
   const sink: Routing.Sink = {
     transmit: ports.transmit,
-    acknowledge: (link, upTo) => ports.transmit(link, Frame.acknowledged(upTo)),
+    acknowledge: (link, from, upTo) => ports.transmit(link, Frame.acknowledged(from, upTo)),
     busy: (link, sequence) => {
       counters.busy++
       ports.transmit(link, Frame.busy(sequence))
@@ -372,7 +372,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
           break
         }
         case "Acknowledged": {
-          Routing.acknowledged(routing, time, link, frame.upTo, sink)
+          Routing.acknowledged(routing, time, link, frame.from, frame.upTo, sink)
           break
         }
         case "Busy": {

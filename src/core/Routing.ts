@@ -35,7 +35,8 @@ export interface View {
  */
 export interface Sink {
   readonly transmit: (link: number, frame: Uint8Array) => void
-  readonly acknowledge: (link: number, upTo: number) => void
+  /** The frames of a link from one number to another are in this Node's custody. */
+  readonly acknowledge: (link: number, from: number, upTo: number) => void
   readonly busy: (link: number, sequence: number) => void
   /** This Node is the root. The driver calls `delivered` when the application is done with it. */
   readonly deliver: (frame: Uint8Array) => void
@@ -134,8 +135,13 @@ interface Link {
   /** Smoothed round trip of an acknowledgement and its mean deviation, in milliseconds (RFC 6298). */
   roundTrip: number | undefined
   deviation: number
-  /** Highest number that came in and has not been acknowledged yet; -1 for none. */
-  toAcknowledge: number
+  /** The number after the highest that came in. */
+  nextReceived: number
+  /** Lower numbers that did not come in: on a connection that loses nothing there are none. At most a window. */
+  missing: Set<number> | undefined
+  /** How many numbers in a row, the newest last, came in and have not been acknowledged yet. */
+  unacknowledged: number
+  newest: number
 }
 
 /**
@@ -286,11 +292,38 @@ export const receive = (state: State, view: View, now: number, linkId: number, f
   if (link === undefined) return
   const sequence = Envelope.sequence(frame)
   if (!hasRoom(state)) {
-    sink.busy(linkId, sequence)
+    if (accept(state, link, sequence)) sink.busy(linkId, sequence)
     return
   }
-  link.toAcknowledge = sequence
+  if (!accept(state, link, sequence)) {
+    // A frame that came twice: it has been taken, but perhaps nobody has heard that.
+    sink.acknowledge(linkId, sequence, sequence)
+    return
+  }
+  if (link.unacknowledged > 0 && sequence !== next(link.newest)) acknowledge(state, linkId, sink)
+  link.unacknowledged++
+  link.newest = sequence
   decide(state, view, now, take(state, frame, undefined, undefined), sink)
+}
+
+const next = (sequence: number): number => (sequence + 1) >>> 0
+
+/** Whether a number comes in for the first time. Numbers of 32 bits go round; those of a window lie close together. */
+const accept = (state: State, link: Link, sequence: number): boolean => {
+  const ahead = (sequence - link.nextReceived) | 0
+  if (ahead < 0) return link.missing?.delete(sequence) === true
+  if (ahead > 0) {
+    const missing = link.missing ??= new Set()
+    for (let number = Math.max(0, ahead - state.settings.window); number < ahead; number++) {
+      missing.add((link.nextReceived + number) >>> 0)
+    }
+    for (const oldest of missing) {
+      if (missing.size <= state.settings.window) break
+      missing.delete(oldest)
+    }
+  }
+  link.nextReceived = next(sequence)
+  return true
 }
 
 /**
@@ -301,9 +334,9 @@ export const receive = (state: State, view: View, now: number, linkId: number, f
  */
 export const acknowledge = (state: State, linkId: number, sink: Sink): void => {
   const link = state.links.get(linkId)
-  if (link === undefined || link.toAcknowledge < 0) return
-  sink.acknowledge(linkId, link.toAcknowledge)
-  link.toAcknowledge = -1
+  if (link === undefined || link.unacknowledged === 0) return
+  sink.acknowledge(linkId, (link.newest - link.unacknowledged + 1) >>> 0, link.newest)
+  link.unacknowledged = 0
 }
 
 /** Rules M1, M2, M8: deliver, send on, or hold. */
@@ -402,7 +435,7 @@ const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sin
   entry.isShared = true
   entry.sequence = link.nextSequence
   entry.sentAt = now
-  link.nextSequence = (entry.sequence + 1) >>> 0
+  link.nextSequence = next(entry.sequence)
   Envelope.setSequence(frame, entry.sequence)
   sink.transmit(link.id, frame)
   if (Envelope.deliveryClass(frame) === "atMostOnce") release(state, entry, sink)
@@ -470,7 +503,10 @@ export const linkUp = (
     waiting: [],
     roundTrip: undefined,
     deviation: 0,
-    toAcknowledge: -1
+    nextReceived: 0,
+    missing: undefined,
+    unacknowledged: 0,
+    newest: 0
   }
   state.links.set(id, link)
   if (node === undefined) return
@@ -548,34 +584,43 @@ const reroute = (
 }
 
 /**
- * The other end has taken custody of everything up to a number. Rule M4.
+ * The other end has taken custody of the frames from one number to another. Rule M4.
  *
  * @category transitions
  * @since 0.1.0
  */
-export const acknowledged = (state: State, now: number, linkId: number, upTo: number, sink: Sink): void => {
+export const acknowledged = (
+  state: State,
+  now: number,
+  linkId: number,
+  from: number,
+  upTo: number,
+  sink: Sink
+): void => {
   const link = state.links.get(linkId)
   if (link === undefined) return
   const { outstanding } = link
-  let count = 0
-  while (count < outstanding.length && isUpTo(outstanding[count]!.sequence, upTo)) {
-    release(state, outstanding[count]!, sink)
-    count++
+  let first = 0
+  while (first < outstanding.length && isBefore(outstanding[first]!.sequence, from)) first++
+  let end = first
+  while (end < outstanding.length && !isBefore(upTo, outstanding[end]!.sequence)) {
+    release(state, outstanding[end]!, sink)
+    end++
   }
-  if (count === 0) return
-  measure(link, now - outstanding[count - 1]!.sentAt)
-  takeOut(state, link, outstanding.slice(count))
+  if (end === first) return
+  measure(link, now - outstanding[end - 1]!.sentAt)
+  takeOut(state, link, first === 0 ? outstanding.slice(end) : outstanding.toSpliced(first, end - first))
   flush(state, now, link, sink)
 }
+
+/** Numbers of 32 bits go round; those of a window lie close together. */
+const isBefore = (sequence: number, other: number): boolean => ((sequence - other) | 0) < 0
 
 /** What is left of the frames that a link has not acknowledged. */
 const takeOut = (state: State, link: Link, rest: Array<Entry>): void => {
   link.outstanding = rest
   if (rest.length === 0) state.unacknowledged.delete(link)
 }
-
-/** Numbers of 32 bits go round; those of a window lie close together. */
-const isUpTo = (sequence: number, upTo: number): boolean => ((upTo - sequence) | 0) >= 0
 
 const measure = (link: Link, roundTrip: number): void => {
   if (link.roundTrip === undefined) {

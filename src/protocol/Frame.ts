@@ -67,8 +67,8 @@ export type Frame =
   | { readonly _tag: "Control"; readonly message: ControlMessage }
   /** Not decoded further: see `Envelope`. */
   | { readonly _tag: "Routed"; readonly frame: Uint8Array }
-  /** All routed frames of this link up to a number are in the custody of the other end, but those it called busy. */
-  | { readonly _tag: "Acknowledged"; readonly upTo: number }
+  /** The routed frames of this link from one number to another are in the custody of the other end. */
+  | { readonly _tag: "Acknowledged"; readonly from: number; readonly upTo: number }
   /** The other end has no room for this routed frame: it stays with its sender. */
   | { readonly _tag: "Busy"; readonly sequence: number }
   | { readonly _tag: "Receipt"; readonly receipt: ReceiptFrame }
@@ -89,6 +89,7 @@ const byeKind = 8
 const queryKind = 9
 const answerKind = 10
 
+const acknowledgedSize = 9
 const receiptSize = 67
 const deliveredSize = 48
 
@@ -110,6 +111,16 @@ const controlFrame = SchemaFrame.make(controlKind, ControlMessage)
  */
 export const control: (message: ControlMessage) => Uint8Array = controlFrame.encode
 
+const writeNumber = (bytes: Uint8Array, offset: number, number: number): void => {
+  bytes[offset] = number >>> 24
+  bytes[offset + 1] = number >>> 16
+  bytes[offset + 2] = number >>> 8
+  bytes[offset + 3] = number
+}
+
+const readNumber = (bytes: Uint8Array, offset: number): number =>
+  ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!) >>> 0
+
 const numbered = (kind: number, sequence: number): Uint8Array => {
   const frame = new Uint8Array(5)
   frame[0] = kind
@@ -123,7 +134,13 @@ const numbered = (kind: number, sequence: number): Uint8Array => {
  * @category encoding
  * @since 0.1.0
  */
-export const acknowledged = (upTo: number): Uint8Array => numbered(acknowledgedKind, upTo)
+export const acknowledged = (from: number, upTo: number): Uint8Array => {
+  const frame = new Uint8Array(acknowledgedSize)
+  frame[0] = acknowledgedKind
+  writeNumber(frame, 1, from)
+  writeNumber(frame, 5, upTo)
+  return frame
+}
 
 /**
  * Encodes the refusal of a routed frame for want of room.
@@ -212,8 +229,8 @@ export const decode = (frame: Uint8Array): Frame => {
     case Envelope.kind:
       return Envelope.isValid(frame) ? { _tag: "Routed", frame } : malformed("a routed frame with a broken header")
     case acknowledgedKind:
-      return frame.length === 5
-        ? { _tag: "Acknowledged", upTo: Envelope.sequence(frame) }
+      return frame.length === acknowledgedSize
+        ? { _tag: "Acknowledged", from: readNumber(frame, 1), upTo: readNumber(frame, 5) }
         : malformed("an acknowledgement of the wrong length")
     case busyKind:
       return frame.length === 5

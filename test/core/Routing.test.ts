@@ -31,7 +31,7 @@ const numberOf = (id: NodeId.NodeId) => Number(Oracle.toBig(id))
 
 type Happened =
   | { readonly _tag: "transmit"; readonly link: number; readonly counter: number; readonly sequence: number }
-  | { readonly _tag: "acknowledge"; readonly link: number; readonly upTo: number }
+  | { readonly _tag: "acknowledge"; readonly link: number; readonly from: number; readonly upTo: number }
   | { readonly _tag: "busy"; readonly link: number; readonly sequence: number }
   | { readonly _tag: "deliver"; readonly counter: number }
   | { readonly _tag: "dial"; readonly node: Node.Node }
@@ -45,6 +45,8 @@ interface Options {
   readonly key?: number
   readonly hops?: number
   readonly size?: number
+  /** Its number on the link; in order when left out. */
+  readonly sequence?: number
 }
 
 /** A Node whose membership is two sets, and in which everything is written down. */
@@ -68,7 +70,8 @@ class World {
   /** Counters of the messages that were told to wait here. */
   readonly heldFirst: Array<number> = []
   private next = 0
-  private nextReceived = 0
+  /** The number of the next frame on each link, as its other end counts. */
+  private readonly nextReceived = new Map<number, number>()
 
   readonly view: Routing.View = {
     covers: (key) => this.covered.has(numberOf(key)),
@@ -86,7 +89,7 @@ class World {
       this.sequences.set(link, sequence)
       this.checkFrame(frame, this.taken.get(counter)!.hops + 1)
     },
-    acknowledge: (link, upTo) => this.happened.push({ _tag: "acknowledge", link, upTo }),
+    acknowledge: (link, from, upTo) => this.happened.push({ _tag: "acknowledge", link, from, upTo }),
     busy: (link, sequence) => this.happened.push({ _tag: "busy", link, sequence }),
     deliver: (frame) => {
       const counter = Envelope.counter(frame)
@@ -153,7 +156,8 @@ class World {
   ): { readonly counter: number; readonly sequence: number; readonly isTaken: boolean } {
     const frame = this.frame(options)
     const counter = Envelope.counter(frame)
-    const sequence = this.nextReceived++
+    const sequence = options.sequence ?? this.nextReceived.get(link) ?? 0
+    if (options.sequence === undefined) this.nextReceived.set(link, sequence + 1)
     Envelope.setSequence(frame, sequence)
     const isTaken = this.state.links.has(link) && Routing.hasRoom(this.state)
     if (isTaken) this.taken.set(counter, { hops: Envelope.hops(frame), bytes: this.bytesOf(frame), isOwn: false })
@@ -165,8 +169,8 @@ class World {
     Routing.acknowledge(this.state, link, this.sink)
   }
 
-  acknowledged(link: number, upTo: number) {
-    Routing.acknowledged(this.state, this.now, link, upTo, this.sink)
+  acknowledged(link: number, upTo: number, from = (upTo - 2 ** 16) >>> 0) {
+    Routing.acknowledged(this.state, this.now, link, from, upTo, this.sink)
   }
 
   busy(link: number, sequence: number) {
@@ -212,7 +216,7 @@ class World {
         case "transmit":
           return `transmit ${one.counter} on ${one.link} as ${one.sequence}`
         case "acknowledge":
-          return `acknowledge ${one.upTo} on ${one.link}`
+          return `acknowledge ${one.from} to ${one.upTo} on ${one.link}`
         case "busy":
           return `busy ${one.sequence} on ${one.link}`
         case "dial":
@@ -439,7 +443,7 @@ describe("Routing: custody and the window (M4)", () => {
     world.acknowledge(1)
     world.acknowledge(2)
     world.acknowledge(3)
-    assert.deepStrictEqual(world.story(), ["acknowledge 1 on 1", "acknowledge 2 on 3"])
+    assert.deepStrictEqual(world.story(), ["acknowledge 0 to 1 on 1", "acknowledge 0 to 0 on 3"])
     world.acknowledge(1)
     world.acknowledge(9)
     world.receive(9)
@@ -489,6 +493,56 @@ describe("Routing: custody and the window (M4)", () => {
     assert.strictEqual(world.check().size, 0)
   })
 
+  it("of what came with gaps, only what came is acknowledged; what comes late fills its gap", () => {
+    const world = withLinks()
+    world.ways = [b]
+    for (const sequence of [0, 1, 3, 4, 7, 2]) world.receive(1, { sequence })
+    world.acknowledge(1)
+    assert.deepStrictEqual(
+      world.story().filter((line) => line.startsWith("acknowledge")),
+      ["acknowledge 0 to 1 on 1", "acknowledge 3 to 4 on 1", "acknowledge 7 to 7 on 1", "acknowledge 2 to 2 on 1"]
+    )
+    assert.strictEqual(world.state.custody, 6)
+  })
+
+  it("what came twice is acknowledged again, and not taken again", () => {
+    const world = withLinks()
+    world.ways = [b]
+    for (const sequence of [0, 2, 2, 0, 1, 1]) world.receive(1, { sequence })
+    assert.strictEqual(world.state.custody, 3)
+    world.acknowledge(1)
+    const said = world.story().filter((line) => line.startsWith("acknowledge"))
+    for (const sequence of [0, 1, 2]) {
+      assert.include(said, `acknowledge ${sequence} to ${sequence} on 1`)
+    }
+  })
+
+  it("numbers that go round, and a jump over more than a window, leave what is kept of gaps bounded", () => {
+    const world = withLinks({ window: 8 })
+    world.ways = [b]
+    world.receive(1, { sequence: 2 ** 31 - 1 })
+    assert.isAtMost(world.state.links.get(1)!.missing!.size, 8)
+    world.receive(1, { sequence: 2 ** 32 - 2 })
+    world.receive(1, { sequence: 1 })
+    world.receive(1, { sequence: 2 ** 32 - 1 })
+    world.receive(1, { sequence: 0 })
+    assert.strictEqual(world.state.custody, 5)
+    world.receive(1, { sequence: 0 })
+    assert.strictEqual(world.state.custody, 5)
+    assert.isAtMost(world.state.links.get(1)!.missing!.size, 8)
+  })
+
+  it("only the frames from one number to another are released; those before stay in custody", () => {
+    const world = withLinks()
+    for (let count = 0; count < 5; count++) world.send()
+    world.take()
+    world.acknowledged(1, 3, 2)
+    assert.deepStrictEqual(world.story(), ["released 2", "released 3"])
+    assert.deepStrictEqual([...world.check().keys()], [0, 1, 4])
+    world.acknowledged(1, 9, 0)
+    assert.deepStrictEqual(world.story(), ["released 0", "released 1", "released 4"])
+  })
+
   it("without room the answer is Busy, and the frame stays with its sender; what is in custody stays there", () => {
     const world = withLinks({ maxCustody: 3 })
     world.ways = []
@@ -502,7 +556,7 @@ describe("Routing: custody and the window (M4)", () => {
     world.acknowledge(1)
     world.acknowledge(2)
     // Not up to the refused one, which came last.
-    assert.deepStrictEqual(world.story(), [`acknowledge ${second.sequence} on 1`])
+    assert.deepStrictEqual(world.story(), [`acknowledge ${first.sequence} to ${second.sequence} on 1`])
     assert.deepStrictEqual([...world.check().keys()], [first.counter, second.counter, 2])
     world.covered.add(7)
     world.ownershipChanged()
@@ -867,7 +921,10 @@ describe("Routing: conservation", () => {
     let nextLink = 1
 
     /** Runs one step and holds the books against what the Node did. `acknowledged` may release on that link up to a number. */
-    const step = (act: () => void, acknowledged?: { readonly link: number; readonly upTo: number }) => {
+    const step = (
+      act: () => void,
+      acknowledged?: { readonly link: number; readonly from: number; readonly upTo: number }
+    ) => {
       const known = new Set(world.taken.keys())
       act()
       const after = world.check(12)

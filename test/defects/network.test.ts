@@ -241,7 +241,7 @@ describe("Network: loops and storms", () => {
           for (const bytes of raw.frames.splice(0)) {
             const frame = Frame.decode(bytes)
             if (frame._tag === "Routed") {
-              frames.push(Frame.acknowledged(hops), bytes)
+              frames.push(Frame.acknowledged(0, hops), bytes)
               hops++
             } else if (frame._tag === "Control" && frame.message._tag === "Probe") {
               const { sequence } = frame.message

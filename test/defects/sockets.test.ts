@@ -255,7 +255,7 @@ describe("Sockets", () => {
       const raw = yield* shakeHands(victim.cluster.node.port, me)
       const receipt = { origin: victim.cluster.node.id, via: victim.cluster.node.id, root: me.id, hops: 255 }
       for (const number of [0, 1, 2 ** 31, 2 ** 32 - 1]) {
-        writeFrames(raw, Frame.acknowledged(number), Frame.busy(number))
+        writeFrames(raw, Frame.acknowledged(0, number), Frame.busy(number))
       }
       for (const counter of [0, largest]) {
         writeFrames(

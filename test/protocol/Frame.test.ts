@@ -39,7 +39,7 @@ const encodeAgain = (frame: Frame.Frame): Uint8Array | undefined => {
     case "Routed":
       return frame.frame
     case "Acknowledged":
-      return Frame.acknowledged(frame.upTo)
+      return Frame.acknowledged(frame.from, frame.upTo)
     case "Busy":
       return Frame.busy(frame.sequence)
     case "Receipt":
@@ -66,7 +66,7 @@ const anyFrame: Arbitrary.Arbitrary<Uint8Array> = Arbitrary.flatMap(Oracle.int(0
         ([header, value]) => Envelope.make(header, value)
       )
     case 1:
-      return Arbitrary.map(Oracle.word, Frame.acknowledged)
+      return Arbitrary.map(Arbitrary.all([Oracle.word, Oracle.word]), ([from, upTo]) => Frame.acknowledged(from, upTo))
     case 2:
       return Arbitrary.map(Oracle.word, Frame.busy)
     case 3:
@@ -117,7 +117,11 @@ describe("Frame: round trips", () => {
   })
 
   it.prop("acknowledged and busy", [Oracle.word], ([sequence]) => {
-    assert.deepStrictEqual(Frame.decode(Frame.acknowledged(sequence)), { _tag: "Acknowledged", upTo: sequence })
+    assert.deepStrictEqual(Frame.decode(Frame.acknowledged(0, sequence)), {
+      _tag: "Acknowledged",
+      from: 0,
+      upTo: sequence
+    })
     assert.deepStrictEqual(Frame.decode(Frame.busy(sequence)), { _tag: "Busy", sequence })
   })
 
@@ -137,7 +141,7 @@ describe("Frame: round trips", () => {
     const first = [
       Frame.control({ _tag: "LeaveAck" }),
       Uint8Array.of(Envelope.kind),
-      Frame.acknowledged(0),
+      Frame.acknowledged(0, 0),
       Frame.busy(0),
       Frame.delivered([]),
       Frame.bye(),
@@ -324,7 +328,7 @@ describe("Frame.decode is total", () => {
   it("on 10,000 frames of arbitrary bytes", () => {
     const next = Oracle.words(1)
     const { add, seen } = tally()
-    const lengths = [1, 2, 5, 49, 67, 80, 97]
+    const lengths = [1, 2, 5, 9, 49, 67, 80, 97]
     for (let run = 0; run < 10_000; run++) {
       const length = run % 2 === 0 ? lengths[Oracle.below(next, lengths.length)]! : Oracle.below(next, 150)
       const frame = Uint8Array.from({ length }, () => next())

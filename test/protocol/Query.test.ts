@@ -94,7 +94,7 @@ describe("questions and answers: round trips", () => {
     const answer = Frame.answer(view(1))
     const others = [
       Frame.control({ _tag: "LeaveAck" }),
-      Frame.acknowledged(0),
+      Frame.acknowledged(0, 0),
       Frame.busy(0),
       Frame.delivered([]),
       Frame.bye(),

@@ -478,7 +478,7 @@ describe("Link: the lanes", () => {
     Effect.gen(function*() {
       const { far, near } = yield* linked
       for (let index = 0; index < 100; index++) {
-        near.sendData(Frame.acknowledged(index))
+        near.sendData(Frame.acknowledged(0, index))
         near.sendControl(probe(index))
       }
       const received = yield* run(far)
@@ -503,7 +503,7 @@ describe("Link: the lanes", () => {
     Effect.gen(function*() {
       const { accepted, near } = yield* linked
       yield* run(near)
-      for (let index = 0; index < 10_000; index++) near.sendData(Frame.acknowledged(index))
+      for (let index = 0; index < 10_000; index++) near.sendData(Frame.acknowledged(0, index))
       const all: Array<Frame.Frame> = []
       yield* untilStill(() => 0)
       near.sendControl(probe(1))
@@ -517,9 +517,9 @@ describe("Link: the lanes", () => {
     Effect.gen(function*() {
       const { accepted, near } = yield* linked
       const sending = yield* run(near)
-      near.sendData(Frame.acknowledged(1))
+      near.sendData(Frame.acknowledged(0, 1))
       near.close()
-      near.sendData(Frame.acknowledged(2))
+      near.sendData(Frame.acknowledged(0, 2))
       near.sendControl(probe(3))
       const error = yield* sending.end
       assert.deepInclude(error, { _tag: "ConnectionError", reason: "Closed" })
@@ -553,7 +553,7 @@ describe("Link: the lanes", () => {
     Effect.gen(function*() {
       const { near } = yield* linked
       const sending = yield* run(near)
-      for (let index = 0; index < 5000; index++) near.sendData(Frame.acknowledged(index))
+      for (let index = 0; index < 5000; index++) near.sendData(Frame.acknowledged(0, index))
       yield* untilStill(() => 0)
       near.close()
       assert.isUndefined(sending.fiber.pollUnsafe())
@@ -614,7 +614,7 @@ describe("Link: what arrives", () => {
         { startImmediately: true }
       )
       const back = yield* run(near)
-      for (let index = 0; index < 2000; index++) near.sendData(Frame.acknowledged(index))
+      for (let index = 0; index < 2000; index++) near.sendData(Frame.acknowledged(0, index))
       far.sendControl(probe(7))
       yield* untilStill(() => back.frames().length)
       assert.deepStrictEqual(back.frames(), [Frame.decode(probe(7))])
