@@ -271,6 +271,18 @@ export const proximityOf = (state: State, node: Node.Node): number => {
   return Number.POSITIVE_INFINITY
 }
 
+/**
+ * The smoothed round trip to a Node in milliseconds, as far as it has been measured.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const roundTripTo = (state: State, node: Node.Node): number | undefined => {
+  const proximity = proximityOf(state, node)
+  if (proximity === Number.POSITIVE_INFINITY) return undefined
+  return node.region === state.self.region ? proximity : proximity / regionFactor
+}
+
 /** Says who has joined, and who has lost the last place that it had. */
 const announce = (state: State, node: Node.Node, out: Array<Output>): void => {
   for (const [hex, announced] of state.announced) {

@@ -182,7 +182,8 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
 
   const view: Routing.View = {
     covers: (key) => Membership.covers(membership, key, time),
-    nextHop: (key, isExcluded) => nextHop(membership, key, isExcluded)
+    nextHop: (key, isExcluded) => nextHop(membership, key, isExcluded),
+    roundTrip: (node) => Liveness.roundTripTo(membership, node)
   }
 
   const messageOf = (frame: Uint8Array): Message => ({

@@ -25,6 +25,8 @@ import type * as NodeId from "../ring/NodeId.ts"
 export interface View {
   readonly covers: (key: NodeId.NodeId) => boolean
   readonly nextHop: (key: NodeId.NodeId, isExcluded?: (node: Node.Node) => boolean) => Node.Node | undefined
+  /** The round trip to a Node in milliseconds, as far as it has been measured. */
+  readonly roundTrip: (node: Node.Node) => number | undefined
 }
 
 /**
@@ -124,6 +126,14 @@ interface Entry {
   retryAt: number
 }
 
+/** A link that is being opened. */
+interface Dial {
+  readonly node: Node.Node
+  /** Until when messages wait for it; then they go another way, if there is one. */
+  readonly patientUntil: number
+  queue: Array<Entry>
+}
+
 interface Link {
   readonly id: number
   readonly node: Node.Node | undefined
@@ -158,7 +168,9 @@ export interface State {
   /** The link on which to send to a Node, by its life. */
   readonly linkTo: Map<string, Link>
   /** Messages that wait for a link to be opened, by the life of its Node. */
-  readonly dialling: Map<string, Array<Entry>>
+  readonly dialling: Map<string, Dial>
+  /** Nodes that were late, by life, and until when they are avoided where there is another way. */
+  readonly suspects: Map<string, number>
   /** Messages that nobody known is closer to than this Node, and that it does not cover. */
   readonly held: Set<Entry>
   /** Messages that a hop was too busy to take. */
@@ -185,6 +197,7 @@ export const make = (settings: Settings): State => ({
   unacknowledged: new Set(),
   linkTo: new Map(),
   dialling: new Map(),
+  suspects: new Map(),
   held: new Set(),
   delayed: new Set(),
   ripe: [],
@@ -202,7 +215,7 @@ export const make = (settings: Settings): State => ({
  */
 export const inCustody = (state: State): ReadonlyArray<Uint8Array> => {
   const entries = [...state.held, ...state.delayed, ...state.ripe]
-  for (const queue of state.dialling.values()) entries.push(...queue)
+  for (const { queue } of state.dialling.values()) entries.push(...queue)
   for (const { outstanding, waiting } of state.links.values()) entries.push(...outstanding, ...waiting)
   return entries.map(({ frame }) => frame)
 }
@@ -341,7 +354,7 @@ export const acknowledge = (state: State, linkId: number, sink: Sink): void => {
 
 /** Rules M1, M2, M8: deliver, send on, or hold. */
 const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink): void => {
-  if (entry.target !== undefined) return sendOn(state, now, entry, entry.target, sink)
+  if (entry.target !== undefined) return sendOn(state, view, now, entry, entry.target, sink)
   if (Envelope.isDirect(entry.frame) || view.covers(entry.key)) {
     if (state.delivering >= state.settings.maxDelivering) {
       state.ripe.push(entry)
@@ -357,8 +370,7 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink)
     sink.dropped(entry.frame, "tooManyHops")
     return
   }
-  const { excluded } = entry
-  const next = view.nextHop(entry.key, excluded === undefined ? undefined : (node) => excluded.has(node.life))
+  const next = chooseHop(state, view, now, entry)
   if (next === undefined) {
     if (entry.heldSince === undefined) {
       entry.heldSince = now
@@ -374,7 +386,18 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink)
     if (forwarding === "wait") return
     if (forwarding !== "forward") return forwarded(state, view, now, entry, forwarding, sink)
   }
-  sendOn(state, now, entry, next, sink)
+  sendOn(state, view, now, entry, next, sink)
+}
+
+/** The next hop: not one that failed for this message, and one that was late only if there is no other. Rule M5. */
+const chooseHop = (state: State, view: View, now: number, { excluded, key }: Entry): Node.Node | undefined => {
+  const { suspects } = state
+  if (suspects.size > 0) {
+    const isSuspect = (life: string) => (suspects.get(life) ?? 0) > now
+    const other = view.nextHop(key, ({ life }) => isSuspect(life) || excluded?.has(life) === true)
+    if (other !== undefined) return other
+  }
+  return view.nextHop(key, excluded === undefined ? undefined : (node) => excluded.has(node.life))
 }
 
 /**
@@ -404,15 +427,23 @@ export const forwarded = (
   decide(state, view, now, changed, sink)
 }
 
-const sendOn = (state: State, now: number, entry: Entry, next: Node.Node, sink: Sink): void => {
-  const link = state.linkTo.get(next.life)
+/** Round trips that it takes to open a link: one for the connection, two for the handshake. */
+const dialRoundTrips = 3
+
+const sendOn = (state: State, view: View, now: number, entry: Entry, node: Node.Node, sink: Sink): void => {
+  const link = state.linkTo.get(node.life)
   if (link === undefined) {
-    const queue = state.dialling.get(next.life)
-    if (queue !== undefined) {
-      queue.push(entry)
+    const dial = state.dialling.get(node.life)
+    if (dial !== undefined) {
+      if (now >= dial.patientUntil && isRouted(entry)) return reroute(state, view, now, node, [entry], sink)
+      dial.queue.push(entry)
     } else {
-      state.dialling.set(next.life, [entry])
-      sink.dial(next)
+      const roundTrip = view.roundTrip(node)
+      const patience = roundTrip === undefined
+        ? state.settings.longestTimeout
+        : bounded(state, dialRoundTrips * firstTimeout * roundTrip)
+      state.dialling.set(node.life, { node, patientUntil: now + patience, queue: [entry] })
+      sink.dial(node)
     }
     return
   }
@@ -510,11 +541,14 @@ export const linkUp = (
   }
   state.links.set(id, link)
   if (node === undefined) return
+  const roundTrip = view.roundTrip(node)
+  if (roundTrip !== undefined) measure(link, roundTrip)
+  state.suspects.delete(node.life)
   if (isPreferred || !state.linkTo.has(node.life)) state.linkTo.set(node.life, link)
-  const queue = state.dialling.get(node.life)
-  if (queue === undefined) return
+  const dial = state.dialling.get(node.life)
+  if (dial === undefined) return
   state.dialling.delete(node.life)
-  for (const entry of queue) decide(state, view, now, entry, sink)
+  for (const entry of dial.queue) decide(state, view, now, entry, sink)
 }
 
 /**
@@ -548,11 +582,11 @@ export const linkDown = (state: State, view: View, now: number, id: number, sink
  * @since 0.1.0
  */
 export const dialFailed = (state: State, view: View, now: number, node: Node.Node, sink: Sink): void => {
-  const queue = state.dialling.get(node.life)
-  if (queue === undefined) return
+  const dial = state.dialling.get(node.life)
+  if (dial === undefined) return
   state.dialling.delete(node.life)
   const routed: Array<Entry> = []
-  for (const entry of queue) {
+  for (const entry of dial.queue) {
     if (entry.target === undefined) {
       routed.push(entry)
     } else {
@@ -609,6 +643,7 @@ export const acknowledged = (
   }
   if (end === first) return
   measure(link, now - outstanding[end - 1]!.sentAt)
+  if (link.node !== undefined) state.suspects.delete(link.node.life)
   takeOut(state, link, first === 0 ? outstanding.slice(end) : outstanding.toSpliced(first, end - first))
   flush(state, now, link, sink)
 }
@@ -662,16 +697,28 @@ export const busy = (state: State, now: number, linkId: number, sequence: number
 // time
 // -----------------------------------------------------------------------------
 
+/** A direct message has no other way, and waits as long as it takes. */
+const isRouted = (entry: Entry): boolean => entry.target === undefined
+
 /** When a message that is held is given up. */
 const giveUpAt = (state: State, { heldSince }: Entry): number => heldSince! + state.settings.hold
+
+/** After a first measurement its half is taken for the deviation, of which four are waited for (RFC 6298, section 2). */
+const firstTimeout = 3
+
+const bounded = ({ settings }: State, wait: number): number =>
+  Math.min(settings.longestTimeout, Math.max(settings.shortestTimeout, wait))
 
 const timeout = (state: State, link: Link): number =>
   link.roundTrip === undefined
     ? state.settings.longestTimeout
-    : Math.min(
-      state.settings.longestTimeout,
-      Math.max(state.settings.shortestTimeout, link.roundTrip + 4 * link.deviation)
-    )
+    : bounded(state, link.roundTrip + 4 * link.deviation)
+
+/** A Node was late: membership looks at it, and until it answers messages avoid it where they can. */
+const suspect = (state: State, now: number, node: Node.Node, sink: Sink): void => {
+  state.suspects.set(node.life, now + state.settings.longestTimeout)
+  sink.suspect(node)
+}
 
 /**
  * Does what is due: reroutes what was not acknowledged in time, tries again what
@@ -688,12 +735,20 @@ export const wake = (state: State, view: View, now: number, sink: Sink): void =>
     if (link.node === undefined || link.outstanding.length === 0 || !isLate(link.outstanding[0]!)) continue
     const late = link.outstanding.filter(isLate)
     takeOut(state, link, link.outstanding.filter((entry) => !isLate(entry)))
-    sink.suspect(link.node)
+    suspect(state, now, link.node, sink)
     // A direct message has no other way: its sender sends it again until its deadline.
     for (const entry of late) if (entry.target !== undefined) release(state, entry, sink)
     reroute(state, view, now, link.node, late.filter((entry) => entry.target === undefined), sink)
     flush(state, now, link, sink)
   }
+  for (const dial of Array.from(state.dialling.values())) {
+    if (now < dial.patientUntil || !dial.queue.some(isRouted)) continue
+    const late = dial.queue.filter(isRouted)
+    dial.queue = dial.queue.filter((entry) => !isRouted(entry))
+    suspect(state, now, dial.node, sink)
+    reroute(state, view, now, dial.node, late, sink)
+  }
+  for (const [life, until] of state.suspects) if (now >= until) state.suspects.delete(life)
   for (const entry of Array.from(state.delayed)) {
     if (now < entry.retryAt) continue
     state.delayed.delete(entry)
@@ -722,6 +777,9 @@ export const wakeAt = (state: State): number => {
   let at = Number.POSITIVE_INFINITY
   for (const link of state.unacknowledged) {
     at = Math.min(at, link.outstanding[0]!.sentAt + timeout(state, link))
+  }
+  for (const { patientUntil, queue } of state.dialling.values()) {
+    if (queue.some(isRouted)) at = Math.min(at, patientUntil)
   }
   for (const entry of state.delayed) at = Math.min(at, entry.retryAt)
   for (const entry of state.held) at = Math.min(at, entry.retryAt, giveUpAt(state, entry))

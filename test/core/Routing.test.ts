@@ -55,6 +55,8 @@ class World {
   now = 0
   /** Keys that this Node covers. */
   readonly covered = new Set<number>()
+  /** Round trips as membership has measured them, by life. */
+  readonly roundTrips = new Map<string, number>()
   /** The ways to any key, the best first. */
   ways: Array<Node.Node> = []
   /** Done with a message as soon as it is delivered, as with an application that returns nothing to wait for. */
@@ -75,7 +77,8 @@ class World {
 
   readonly view: Routing.View = {
     covers: (key) => this.covered.has(numberOf(key)),
-    nextHop: (_key, isExcluded) => this.ways.find((node) => isExcluded === undefined || !isExcluded(node))
+    nextHop: (_key, isExcluded) => this.ways.find((node) => isExcluded === undefined || !isExcluded(node)),
+    roundTrip: (node) => this.roundTrips.get(node.life)
   }
 
   readonly sink: Routing.Sink = {
@@ -243,8 +246,7 @@ class World {
       }
     }
     const { state } = this
-    for (const [life, queue] of state.dialling) {
-      assert.isAbove(queue.length, 0)
+    for (const [life, { queue }] of state.dialling) {
       put(`dialling ${life}`, queue)
     }
     put("held", state.held)
@@ -635,6 +637,45 @@ describe("Routing: another way (M5)", () => {
     world.linkDown(2)
     assert.deepStrictEqual(world.story(), [])
     assert.strictEqual(world.check().size, 1)
+  })
+
+  it("when one takes too long to be opened: three first time-outs of its round trip, within the bounds", () => {
+    const world = new World({ shortestTimeout: 500, longestTimeout: 3000 })
+    world.ways = [a, b]
+    world.roundTrips.set(a.life, 100)
+    world.linkUp(2, b)
+    world.send()
+    assert.deepStrictEqual(world.story(), ["dial 1"])
+    assert.strictEqual(Routing.wakeAt(world.state), 900)
+    world.wake(899)
+    assert.deepStrictEqual(world.story(), [])
+    world.wake(900)
+    assert.deepStrictEqual(world.story(), ["suspect 1", "transmit 0 on 2 as 0"])
+    // Until it answers others avoid it at once, where they can.
+    world.send()
+    assert.deepStrictEqual(world.story(), ["transmit 1 on 2 as 1"])
+    world.linkUp(1, a)
+    world.send()
+    assert.deepStrictEqual(world.story(), ["transmit 2 on 1 as 0"])
+  })
+
+  it("a Node that was late is avoided where there is another way, until it acknowledges or time has passed", () => {
+    const world = withLinks()
+    world.ways = [a, b]
+    world.linkUp(2, b)
+    world.send()
+    world.take()
+    world.wake(Routing.wakeAt(world.state))
+    assert.deepStrictEqual(world.story(), ["suspect 1", "transmit 0 on 2 as 0"])
+    world.send()
+    assert.deepStrictEqual(world.story(), ["transmit 1 on 2 as 1"])
+    world.ways = [a]
+    world.send()
+    assert.deepStrictEqual(world.story(), ["transmit 2 on 1 as 1"])
+    world.acknowledged(1, 1)
+    world.ways = [a, b]
+    world.send()
+    assert.deepStrictEqual(world.story(), ["released 2", "transmit 3 on 1 as 2"])
   })
 
   it("when one cannot be opened, at once, for all that waits for it", () => {
@@ -1038,7 +1079,7 @@ describe("Routing: conservation", () => {
           const last = link === undefined ? undefined : world.sequences.get(link)
           if (link === undefined || last === undefined) break
           const upTo = Math.max(0, last - small % 4)
-          step(() => world.acknowledged(link, upTo), { link, upTo })
+          step(() => world.acknowledged(link, upTo), { link, from: 0, upTo })
           break
         }
         case 12: {
@@ -1096,7 +1137,7 @@ describe("Routing: conservation", () => {
       for (const link of Array.from(state.links.keys())) {
         const upTo = world.sequences.get(link)
         const isTo = state.links.get(link)!.node === a
-        if (end === 1 && upTo !== undefined && isTo) step(() => world.acknowledged(link, upTo), { link, upTo })
+        if (end === 1 && upTo !== undefined && isTo) step(() => world.acknowledged(link, upTo), { link, from: 0, upTo })
       }
       const at = Routing.wakeAt(state)
       if (at < Number.POSITIVE_INFINITY) step(() => world.wake(Math.max(at, world.now)))
