@@ -15,9 +15,10 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
+import * as Handover from "../core/Handover.ts"
 import * as Liveness from "../core/Liveness.ts"
 import type { Address } from "../protocol/Address.ts"
-import type { ControlMessage } from "../protocol/ControlMessage.ts"
+import { type ControlMessage, type DeliveredId, maxDelivered } from "../protocol/ControlMessage.ts"
 import * as Frame from "../protocol/Frame.ts"
 import type * as Handshake from "../protocol/Handshake.ts"
 import * as Node from "../ring/Node.ts"
@@ -47,7 +48,7 @@ export class Links extends Context.Service<Links, {
   /** Sends a control message, over a new connection if there is none. What cannot be sent is lost; the protocol asks again. */
   readonly sendControl: (to: Node.Node, message: ControlMessage) => void
   /** Sends what was delivered here to a Node that takes over, ahead of any later control message to it. */
-  readonly sendDelivered: (to: Node.Node, ids: ReadonlyArray<Frame.DeliveredId>) => void
+  readonly sendDelivered: (to: Node.Node, ids: ReadonlyArray<DeliveredId>) => void
   readonly transmit: (link: number, frame: Uint8Array) => void
   /** The link to use for a member, if one is open. */
   readonly linkTo: (id: NodeId.NodeId) => number | undefined
@@ -155,7 +156,8 @@ const make = Effect.gen(function*() {
       _tag: "LinkUp",
       link: entry.id,
       peer: link.peer,
-      isPreferred: better
+      isPreferred: better,
+      roundTrip: link.roundTrip
     })
     return entry
   }
@@ -193,7 +195,9 @@ const make = Effect.gen(function*() {
           } else if (frame._tag !== "Control") {
             rest.push(frame)
           } else if (entry.isMember) {
-            // What was delivered elsewhere must be known before the Node acts on the message behind it.
+            // What was delivered elsewhere must be known before the Node acts on the message that brings it.
+            const ids = Handover.brought(frame.message)
+            if (ids.length > 0) rest.push({ _tag: "Delivered", ids })
             if (rest.length > 0) {
               yield* offerFromPeer(mailboxes.router, { _tag: "Frames", link: entry.id, frames: rest.splice(0) })
             }
@@ -355,8 +359,8 @@ const make = Effect.gen(function*() {
   return Links.of({
     sendControl: (to, message) => put(to, Frame.control(message)),
     sendDelivered: (to, ids) => {
-      for (let from = 0; from < ids.length; from += Frame.maxDelivered) {
-        put(to, Frame.delivered(ids.slice(from, from + Frame.maxDelivered)))
+      for (let from = 0; from < ids.length; from += maxDelivered) {
+        put(to, Frame.delivered(ids.slice(from, from + maxDelivered)))
       }
     },
     transmit: (id, frame) => {

@@ -35,6 +35,8 @@ export type RouterInput =
     readonly link: number
     readonly peer: Peer
     readonly isPreferred: boolean
+    /** What its handshake took, in milliseconds. */
+    readonly roundTrip: number
   }
   | { readonly _tag: "LinkDown"; readonly link: number }
   | { readonly _tag: "DialFailed"; readonly node: Node.Node }

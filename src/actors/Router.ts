@@ -120,7 +120,7 @@ const make = Effect.gen(function*() {
       case "Frames":
         return messaging.receive(time, input.link, input.frames)
       case "LinkUp":
-        return messaging.linkUp(time, input.link, input.peer, input.isPreferred)
+        return messaging.linkUp(time, input.link, input.peer, input.isPreferred, input.roundTrip)
       case "LinkDown":
         return messaging.linkDown(time, input.link)
       case "DialFailed":

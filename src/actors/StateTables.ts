@@ -10,12 +10,10 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import * as Deduplication from "../core/Deduplication.ts"
+import * as Handover from "../core/Handover.ts"
 import * as Membership from "../core/Membership.ts"
 import type { Event, Output } from "../core/MembershipState.ts"
 import * as LeafSet from "../ring/LeafSet.ts"
-import * as Node from "../ring/Node.ts"
-import * as NodeId from "../ring/NodeId.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
@@ -35,21 +33,10 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
     const upcalls = yield* Upcalls
     const { membership } = state
 
-    const isNeighbour = (node: Node.Node): boolean =>
-      Node.isSameLife(node, membership.predecessor.node) || Node.isSameLife(node, membership.successor.node)
-
     const send = ({ message, to }: Extract<Output, { readonly _tag: "Send" }>): void => {
-      // Whoever takes over keys must know what has been delivered of them before it answers for them. Rule C5.
-      if (message._tag === "InsertAck" || message._tag === "CommitAck") {
-        links.sendDelivered(
-          to,
-          Deduplication.handOver(state.messages.deduplication, (key) => NodeId.isCloser(key, to.id, membership.self.id))
-        )
-      }
-      if (message._tag === "Leaving" && isNeighbour(to)) {
-        links.sendDelivered(to, Deduplication.handOver(state.messages.deduplication, () => true))
-      }
-      links.sendControl(to, message)
+      const handover = Handover.attach(membership, state.messages.deduplication, to, message)
+      if (handover.before.length > 0) links.sendDelivered(to, handover.before)
+      links.sendControl(to, handover.message)
     }
 
     const emit = (event: Event): void => {

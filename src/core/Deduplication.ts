@@ -7,7 +7,8 @@
  *
  * @since 0.1.0
  */
-import type { DeliveredId, Outcome } from "../protocol/Frame.ts"
+import type { DeliveredId } from "../protocol/ControlMessage.ts"
+import type { Outcome } from "../protocol/Frame.ts"
 import * as NodeId from "../ring/NodeId.ts"
 
 /**

@@ -144,7 +144,7 @@ export const onCommit = (
     if (!isExpected) return nack(state, from, attempt, out)
     Ownership.shrink(state, now, "successor", from, attempt, out)
   }
-  send(out, from, { _tag: "CommitAck", attempt })
+  send(out, from, { _tag: "CommitAck", attempt, delivered: [] })
 }
 
 /**
@@ -168,7 +168,7 @@ export const onInsert = (
     if (!isExpected) return nack(state, from, attempt, out)
     Ownership.shrink(state, now, "predecessor", from, attempt, out)
   }
-  send(out, from, { _tag: "InsertAck", attempt, leaves: state.leafSet.members.slice() })
+  send(out, from, { _tag: "InsertAck", attempt, leaves: state.leafSet.members.slice(), delivered: [] })
 }
 
 const nack = (state: State, to: Node.Node, attempt: number, out: Array<Output>): void =>
@@ -248,13 +248,51 @@ export const onJoinGrant = (
     }
     return
   }
-  state.grant = { predecessor: from, successor: message.successor, askedAt: now, inserted: false, committed: false }
+  state.grant = {
+    predecessor: from,
+    successor: message.successor,
+    askedAt: now,
+    askAgainAt: now,
+    inserted: false,
+    committed: false
+  }
   state.retryAt = now + state.settings.lease / 2
-  send(out, message.successor, { _tag: "Insert", attempt: state.attempt, predecessor: from.id })
-  send(out, from, { _tag: "Commit", attempt: state.attempt })
+  askNeighbours(state, now, state.grant, out)
   for (const node of message.leaves) Liveness.learn(state, now, node, out)
   for (const node of message.rows) Liveness.learn(state, now, node, out)
 }
+
+/** Asks both to shrink, or again whoever has not answered: whoever has shrunk answers the same once more. Rule J3. */
+const askNeighbours = (state: State, now: number, grant: MembershipState.Grant, out: Array<Output>): void => {
+  const { attempt } = state
+  grant.askAgainAt = now + state.settings.probe
+  if (!grant.inserted) send(out, grant.successor, { _tag: "Insert", attempt, predecessor: grant.predecessor.id })
+  if (!grant.committed) send(out, grant.predecessor, { _tag: "Commit", attempt })
+}
+
+/**
+ * Does what is due for a joiner: asks its neighbours again, gives an attempt up, or begins the next.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const wake = (state: State, now: number, out: Array<Output>): void => {
+  const { grant } = state
+  if (now < state.retryAt) {
+    if (grant !== undefined && now >= grant.askAgainAt) askNeighbours(state, now, grant, out)
+  } else if (grant !== undefined) abort(state, now, out)
+  else if (mayFoundAgain(state, now)) found(state, now, out)
+  else request(state, now, out)
+}
+
+/**
+ * When `wake` has something to do.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const wakeAt = ({ grant, retryAt }: State): number =>
+  grant === undefined ? retryAt : Math.min(retryAt, grant.askAgainAt)
 
 /**
  * One of the two neighbours has shrunk; with both, the joiner is ready. Rule J5.
@@ -329,6 +367,9 @@ const beReady = (state: State, now: number, out: Array<Output>): void => {
   state.retryAt = Number.POSITIVE_INFINITY
   state.exchangeAt = now + state.settings.exchange
   state.tableExchangeAt = now + state.settings.tableExchange
+  state.readyAt = now
+  state.failures.length = 0
+  Liveness.lookLater(state, now)
   out.push({ _tag: "Emit", event: { _tag: "Ready" } }, { _tag: "Emit", event: { _tag: "OwnershipChanged" } })
 }
 

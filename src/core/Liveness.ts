@@ -116,9 +116,11 @@ export const inquire = (
   now: number,
   node: Node.Node,
   wantsLeaves: boolean,
-  out: Array<Output>
+  out: Array<Output>,
+  isHearsay = false
 ): void => {
   const running = state.inquiries.get(node.hex)
+  if (running !== undefined && !isHearsay) running.isHearsay = false
   if (running !== undefined && running.node.incarnation >= node.incarnation) return
   if (running === undefined && state.inquiries.size >= MembershipState.maxInquiries) return
   const inquiry: Inquiry = {
@@ -127,7 +129,8 @@ export const inquire = (
     askedAt: now,
     unanswered: 1,
     saidReady: state.phase === "ready",
-    wantsLeaves
+    wantsLeaves,
+    isHearsay
   }
   state.inquiries.set(node.hex, inquiry)
   question(inquiry, out)
@@ -149,18 +152,18 @@ export const onBroken = (state: State, now: number, node: Node.Node, out: Array<
 }
 
 /**
- * Asks again where no answer came. Returns the Nodes that have left the last question unanswered.
+ * Asks again where no answer came. Returns the questions that were asked for the last time in vain.
  *
  * @category transitions
  * @since 0.1.0
  */
-export const wake = (state: State, now: number, out: Array<Output>): ReadonlyArray<Node.Node> => {
-  const silent: Array<Node.Node> = []
+export const wake = (state: State, now: number, out: Array<Output>): ReadonlyArray<Inquiry> => {
+  const silent: Array<Inquiry> = []
   for (const [hex, inquiry] of state.inquiries) {
     if (now < inquiry.askedAt + inquiry.unanswered * state.settings.probe) continue
     if (inquiry.unanswered > state.settings.probeRetries) {
       state.inquiries.delete(hex)
-      silent.push(inquiry.node)
+      silent.push(inquiry)
     } else {
       inquiry.unanswered++
       question(inquiry, out)
@@ -213,11 +216,26 @@ export const admit = (
     return awaitEnd(state, now, before, node, out)
   }
   state.lost.delete(node.hex)
-  const proximity = roundTrip === undefined ? Number.POSITIVE_INFINITY : smoothed(state, node, roundTrip)
-  const isLeaf = LeafSet.insert(state.leafSet, node)
-  const isEntry = RoutingTable.insert(state.routingTable, node, proximity)
-  const isNear = NeighborhoodSet.insert(state.neighborhoodSet, node, proximity)
-  if (isLeaf || isEntry || isNear) announce(state, node, out)
+  const measured = smoothed(state, node, roundTrip)
+  const proximity = measured * factor(state, node)
+  const { leafSet, neighborhoodSet, routingTable } = state
+  const row = NodeId.commonPrefix(state.self.id, node.id)
+  const entry = RoutingTable.get(routingTable, row, NodeId.digit(node.id, row))
+  const isNeighbour = neighborhoodSet.members.some((member) => NodeId.equals(member.node.id, node.id))
+  const leaves = leafSet.members.length
+  const neighbours = neighborhoodSet.members.length
+  const isLeaf = LeafSet.insert(leafSet, node)
+  const isEntry = RoutingTable.insert(routingTable, node, proximity)
+  const isNear = NeighborhoodSet.insert(neighborhoodSet, node, proximity)
+  const hasDisplaced = (isLeaf && leafSet.members.length === leaves) ||
+    (isEntry && entry !== undefined && !NodeId.equals(entry.id, node.id)) ||
+    (isNear && !isNeighbour && neighborhoodSet.members.length === neighbours)
+  if (hasDisplaced) retire(state, out)
+  const announced = state.announced.get(node.hex)
+  if (announced === undefined || announced !== node) announce(state, node, out)
+  if (state.announced.has(node.hex)) {
+    state.contacts.set(node.hex, { incarnation: node.incarnation, heardAt: now, roundTrip: measured })
+  }
   if (isLeaf) {
     out.push({ _tag: "Emit", event: { _tag: "LeavesChanged" } }, {
       _tag: "Emit",
@@ -242,14 +260,30 @@ const regionFactor = 5
 /** What a round trip counts at least, in milliseconds: where the network costs nothing, the Region still does. */
 const shortestRoundTrip = 0.05
 
+const factor = (state: State, node: Node.Node): number => node.region === state.self.region ? 1 : regionFactor
+
 /**
- * The proximity of a Node after another measurement. Queues and dials only ever add to a round trip: a
- * shorter one counts at once, a longer one by an eighth.
+ * The round trip to a Node after another measurement, if there is one. Queues and dials only ever add to a
+ * round trip: a shorter one counts at once, a longer one by an eighth.
  */
-const smoothed = (state: State, node: Node.Node, roundTrip: number): number => {
-  const measured = Math.max(roundTrip, shortestRoundTrip) * (node.region === state.self.region ? 1 : regionFactor)
-  const before = proximityOf(state, node)
-  return measured < before || before === Number.POSITIVE_INFINITY ? measured : before + (measured - before) / 8
+const smoothed = (state: State, node: Node.Node, roundTrip: number | undefined): number => {
+  const before = roundTripTo(state, node)
+  if (roundTrip === undefined) return before ?? Number.POSITIVE_INFINITY
+  const measured = Math.max(roundTrip, shortestRoundTrip)
+  return before === undefined || measured < before ? measured : before + (measured - before) / 8
+}
+
+/**
+ * The smoothed round trip to a Node in the tables, in milliseconds, as far as it has been measured.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const roundTripTo = (state: State, node: Node.Node): number | undefined => {
+  const contact = state.contacts.get(node.hex)
+  const isMeasured = contact !== undefined && contact.incarnation === node.incarnation &&
+    contact.roundTrip !== Number.POSITIVE_INFINITY
+  return isMeasured ? contact.roundTrip : undefined
 }
 
 /**
@@ -259,44 +293,31 @@ const smoothed = (state: State, node: Node.Node, roundTrip: number): number => {
  * @category getters
  * @since 0.1.0
  */
-export const proximityOf = (state: State, node: Node.Node): number => {
-  const near = state.neighborhoodSet.members.find((entry) => NodeId.equals(entry.node.id, node.id))
-  const row = NodeId.commonPrefix(state.self.id, node.id)
-  const entry = row === NodeId.digits
-    ? undefined
-    : state.routingTable.rows[row]?.[NodeId.digit(node.id, row)]
-  for (const there of [near, entry]) {
-    if (there !== undefined && Node.isSameLife(there.node, node)) return there.proximity
+export const proximityOf = (state: State, node: Node.Node): number =>
+  (roundTripTo(state, node) ?? Number.POSITIVE_INFINITY) * factor(state, node)
+
+/** Says who has lost the last place that it had. */
+const retire = (state: State, out: Array<Output>): void => {
+  for (const announced of state.announced.values()) {
+    if (known(state, announced.id) === undefined) exit(state, announced, "forgotten", out)
   }
-  return Number.POSITIVE_INFINITY
 }
 
-/**
- * The smoothed round trip to a Node in milliseconds, as far as it has been measured.
- *
- * @category getters
- * @since 0.1.0
- */
-export const roundTripTo = (state: State, node: Node.Node): number | undefined => {
-  const proximity = proximityOf(state, node)
-  if (proximity === Number.POSITIVE_INFINITY) return undefined
-  return node.region === state.self.region ? proximity : proximity / regionFactor
-}
-
-/** Says who has joined, and who has lost the last place that it had. */
+/** Says who has joined; an earlier life of it exits first. */
 const announce = (state: State, node: Node.Node, out: Array<Output>): void => {
-  for (const [hex, announced] of state.announced) {
-    const there = known(state, announced.id)
-    if (there === undefined) exit(state, announced, "forgotten", out)
-    else if (Node.isSameLife(there, announced)) state.announced.set(hex, there)
-    else exit(state, announced, "failed", out)
+  const there = known(state, node.id)
+  if (there === undefined) return
+  const announced = state.announced.get(node.hex)
+  if (announced !== undefined) {
+    if (Node.isSameLife(there, announced)) return void state.announced.set(node.hex, there)
+    exit(state, announced, "failed", out)
   }
-  if (state.announced.has(node.hex) || known(state, node.id) === undefined) return
-  state.announced.set(node.hex, node)
-  out.push({ _tag: "Emit", event: { _tag: "NodeJoined", node } })
+  state.announced.set(node.hex, there)
+  out.push({ _tag: "Emit", event: { _tag: "NodeJoined", node: there } })
 }
 
 const exit = (state: State, node: Node.Node, reason: ExitReason, out: Array<Output>): void => {
+  state.contacts.delete(node.hex)
   if (state.announced.delete(node.hex)) out.push({ _tag: "Emit", event: { _tag: "NodeExited", node, reason } })
 }
 
@@ -328,6 +349,8 @@ export const expel = (
   if (inquiry !== undefined && inquiry.node.incarnation <= node.incarnation) state.inquiries.delete(node.hex)
   if (before === undefined || before.incarnation > node.incarnation) return
   if (reason === "failed") {
+    state.failures.push(now)
+    if (state.failures.length > maxFailures) state.failures.shift()
     state.lost.set(node.hex, node)
     bound(state.lost)
   }
@@ -354,21 +377,95 @@ export const expel = (
 }
 
 /**
- * Asks those in the tables, in turn, whether they live: each once in
- * `tableExchange`. Measures how near they are, too. Rule D6.
+ * A Node said something: as good as an answer to a question whether it lives.
  *
  * @category transitions
  * @since 0.1.0
  */
-export const inquireInTurn = (state: State, now: number, out: Array<Output>): void => {
+export const hear = (state: State, now: number, node: Node.Node): void => {
+  const contact = state.contacts.get(node.hex)
+  if (contact !== undefined && contact.incarnation === node.incarnation) contact.heardAt = now
+}
+
+/** Failures over which their rate is measured [M]. */
+const maxFailures = 16
+
+/** Which part of all routed messages may meet a dead Node on their way, before they go another way [M]. */
+const rawLoss = 0.05
+
+/** Who is silent is looked for at most so many times in an exchange of leaf sets. */
+const looksPerExchange = 8
+
+/**
+ * How many Nodes the ring has, by the density of the leaf set: exact while that holds them all.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const estimateNodes = ({ leafSet, self }: State): number => {
+  const { members, side } = leafSet
+  if (LeafSet.isWhole(leafSet)) return members.length + 1
+  const span = (from: NodeId.NodeId, to: NodeId.NodeId) => (NodeId.clockwise(from, to).word0 >>> 0) + 1
+  const arc = span(members[side]!.id, self.id) + span(self.id, members[side - 1]!.id)
+  return Math.max(members.length + 1, members.length / arc * 2 ** 32)
+}
+
+/**
+ * How long a Node of the routing table may be silent before it is asked: short enough that not more than
+ * a twentieth of all messages meet a dead one on their way, at the rate at which Nodes have been failing. Between an
+ * eighth of `exchange` and `tableExchange`. Rule D6; MSPastry (DSN 2004), section 4.1.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const silence = (state: State, now: number): number => {
+  const { exchange, probe, probeRetries, tableExchange } = state.settings
+  const shortest = Math.min(tableExchange, exchange / looksPerExchange)
+  const { failures } = state
+  const nodes = state.announced.size
+  if (nodes === 0) return tableExchange
+  // As if one more failed right now: a young Node that has seen none yet does not take the world for safe.
+  const since = failures.length === maxFailures ? failures[0]! : state.readyAt
+  const rate = (failures.length + 1) / (nodes * Math.max(1, now - since))
+  // The last hop goes to a leaf; those before it to the routing table [P 2.2].
+  const hops = Math.log(estimateNodes(state)) / Math.log(NodeId.radix) * (NodeId.radix - 1) / NodeId.radix - 1
+  const lossPerHop = 1 - (1 - rawLoss) ** (1 / Math.max(1, hops))
+  // Of Nodes that live 1 / rate on average, and are found out after T, this part is dead at some moment:
+  // 1 - (1 - e^(-rate T)) / (rate T), which is about rate T / 2.
+  const found = 2 * lossPerHop / rate
+  return Math.min(tableExchange, Math.max(shortest, found - (probeRetries + 1) * probe))
+}
+
+/**
+ * Asks those in the tables that have been silent for too long whether they live.
+ * Measures how near they are, too. Leaves are not asked here: they are each asked
+ * for their leaf sets in turn, and when one fails its neighbours say so. Rule D6.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const inquireSilent = (state: State, now: number, out: Array<Output>): void => {
   const { exchange, tableExchange } = state.settings
-  const count = Math.ceil(state.announced.size * exchange / tableExchange)
-  for (const [hex, node] of Array.from(state.announced).slice(0, count)) {
-    // To the end of the line.
-    state.announced.delete(hex)
-    state.announced.set(hex, node)
-    inquire(state, now, node, false, out)
+  const longest = silence(state, now)
+  let next = now + longest
+  for (const node of state.announced.values()) {
+    const due = (state.contacts.get(node.hex)?.heardAt ?? Number.NEGATIVE_INFINITY) + longest
+    if (LeafSet.get(state.leafSet, node.id) !== undefined) continue
+    if (due > now) next = Math.min(next, due)
+    else inquire(state, now, node, false, out)
   }
+  state.lookAt = Math.max(now + Math.min(tableExchange, exchange / looksPerExchange), next)
+}
+
+/**
+ * Sets when `inquireSilent` comes first.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const lookLater = (state: State, now: number): void => {
+  const { exchange, tableExchange } = state.settings
+  state.lookAt = tableExchange === Number.POSITIVE_INFINITY ? tableExchange : now + exchange / looksPerExchange
 }
 
 /**

@@ -38,6 +38,7 @@ export const step = (state: State, now: number, input: Input, out: Array<Output>
   if (state.phase === "ready" && Ownership.isDetached(state, now)) detach(state, now, out)
   switch (input._tag) {
     case "Received": {
+      Liveness.hear(state, now, input.from)
       receive(state, now, input.from, input.message, out)
       break
     }
@@ -90,10 +91,11 @@ export const wakeAt = (state: State): number => {
         Ownership.wakeAt(state),
         state.exchangeAt,
         state.tableExchangeAt,
+        state.lookAt,
         state.busy === undefined ? Number.POSITIVE_INFINITY : state.busy.until
       )
     case "joining":
-      return Math.min(at, state.retryAt)
+      return Math.min(at, JoinProtocol.wakeAt(state))
     case "leaving":
       return Math.min(at, state.leaveUntil)
     case "idle":
@@ -119,20 +121,18 @@ export const isReady = (state: State, now: number): boolean =>
   state.phase === "ready" && !Ownership.hasLapsed(state, now)
 
 const wake = (state: State, now: number, out: Array<Output>): void => {
-  for (const node of Liveness.wake(state, now, out)) fail(state, now, node, out)
+  for (const { isHearsay, node } of Liveness.wake(state, now, out)) fail(state, now, node, !isHearsay, out)
   switch (state.phase) {
     case "ready": {
-      for (const node of Ownership.wake(state, now, out)) fail(state, now, node, out)
+      for (const node of Ownership.wake(state, now, out)) fail(state, now, node, true, out)
       if (state.busy !== undefined && now >= state.busy.until) state.busy = undefined
       if (now >= state.exchangeAt) exchange(state, now, out)
       if (now >= state.tableExchangeAt) exchangeTables(state, now, out)
+      if (now >= state.lookAt) Liveness.inquireSilent(state, now, out)
       break
     }
     case "joining": {
-      if (now < state.retryAt) break
-      if (state.grant !== undefined) JoinProtocol.abort(state, now, out)
-      else if (JoinProtocol.mayFoundAgain(state, now)) JoinProtocol.found(state, now, out)
-      else JoinProtocol.request(state, now, out)
+      JoinProtocol.wake(state, now, out)
       break
     }
     case "leaving": {
@@ -150,7 +150,6 @@ const exchange = (state: State, now: number, out: Array<Output>): void => {
   const { members } = state.leafSet
   const leaf = members[state.exchanges++ % Math.max(1, members.length)]
   if (leaf !== undefined) Liveness.inquire(state, now, leaf, true, out)
-  Liveness.inquireInTurn(state, now, out)
   Liveness.inquireLost(state, now, out)
   Merge.look(state, out)
 }
@@ -178,11 +177,11 @@ const isOfInterest = (state: State, node: Node.Node): boolean =>
     Node.isSameLife(state.predecessor.node, node) || Node.isSameLife(state.successor.node, node) ||
     (state.busy !== undefined && Node.isSameLife(state.busy.joiner, node)))
 
-/** A Node did not answer, however often it was asked: out of the tables, and the leaf set is told to look. Rules D3, D4. */
-const fail = (state: State, now: number, node: Node.Node, out: Array<Output>): void => {
+/** A Node did not answer, however often it was asked: out of the tables, and the leaf set is told to look, if this Node found it out itself. Rules D3, D4. */
+const fail = (state: State, now: number, node: Node.Node, isNews: boolean, out: Array<Output>): void => {
   const wasLeaf = LeafSet.get(state.leafSet, node.id)
   gone(state, now, node, false, "failed", out)
-  if (wasLeaf === undefined || !Node.isSameLife(wasLeaf, node)) return
+  if (!isNews || wasLeaf === undefined || !Node.isSameLife(wasLeaf, node)) return
   for (const leaf of state.leafSet.members) out.push({ _tag: "Send", to: leaf, message: { _tag: "Failed", node } })
 }
 
@@ -320,7 +319,7 @@ const receive = (
     case "Failed": {
       const there = Liveness.known(state, message.node.id)
       if (there !== undefined && there.incarnation <= message.node.incarnation) {
-        Liveness.inquire(state, now, there, false, out)
+        Liveness.inquire(state, now, there, false, out, true)
       }
       return
     }
@@ -396,7 +395,9 @@ const sayGoodbye = (state: State, reason: "left" | "detached", out: Array<Output
   for (const side of [state.predecessor, state.successor]) {
     if (!NodeId.equals(side.node.id, state.self.id)) told.set(side.node.hex, side.node)
   }
-  for (const node of told.values()) out.push({ _tag: "Send", to: node, message: { _tag: "Leaving", reason } })
+  for (const node of told.values()) {
+    out.push({ _tag: "Send", to: node, message: { _tag: "Leaving", reason, delivered: [] } })
+  }
   if (state.busy !== undefined) {
     out.push({
       _tag: "Send",

@@ -43,7 +43,7 @@ export interface Settings {
   readonly jitter: number
   /** Time between exchanges of leaf sets with one leaf after another. */
   readonly exchange: number
-  /** Time between exchanges of routing-table rows and neighborhood sets. */
+  /** Time between exchanges of routing-table rows and neighborhood sets, and the longest for which a Node in a table may be silent before it is asked. */
   readonly tableExchange: number
 }
 
@@ -105,8 +105,10 @@ export interface Pairing {
 export interface Grant {
   readonly predecessor: Node.Node
   readonly successor: Node.Node
-  /** When `Insert` and `Commit` were sent: the leases count from here. */
+  /** When `Insert` and `Commit` were first sent: the leases count from here. */
   readonly askedAt: number
+  /** When whichever has no answer is sent again. */
+  askAgainAt: number
   inserted: boolean
   committed: boolean
 }
@@ -139,6 +141,22 @@ export interface Inquiry {
   readonly saidReady: boolean
   /** Whether it asked for the other's leaf set. */
   readonly wantsLeaves: boolean
+  /** It is asked only because another said that it does not answer: who said so has told everybody. */
+  isHearsay: boolean
+}
+
+/**
+ * What is known of the way to a Node in the tables.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Contact {
+  readonly incarnation: number
+  /** When it last said anything. */
+  heardAt: number
+  /** Smoothed, in milliseconds; `Infinity` while it is not measured. */
+  readonly roundTrip: number
 }
 
 /**
@@ -181,6 +199,14 @@ export interface State extends Tables {
   readonly heirs: Map<string, Node.Node>
   /** Nodes that were said to have joined and not yet to have exited, by id: those in the tables. */
   readonly announced: Map<string, Node.Node>
+  /** The way to each of these, by id. */
+  readonly contacts: Map<string, Contact>
+  /** When Nodes of the tables failed, the newest last: as many as say something about how often that is. */
+  readonly failures: Array<number>
+  /** Since when they have been counted. */
+  readyAt: number
+  /** When those in the tables are next looked at for silent ones. */
+  lookAt: number
   sequence: number
   exchangeAt: number
   /** Counts exchanges: the leaves take turns. */
@@ -343,6 +369,10 @@ export const make = (self: Node.Node, settings: Settings, seed: number): State =
   lost: new Map(),
   heirs: new Map(),
   announced: new Map(),
+  contacts: new Map(),
+  failures: [],
+  readyAt: 0,
+  lookAt: Number.POSITIVE_INFINITY,
   sequence: 0,
   exchangeAt: Number.POSITIVE_INFINITY,
   exchanges: 0,
@@ -381,6 +411,8 @@ export const clone = (state: State): State => ({
   lost: new Map(state.lost),
   heirs: new Map(state.heirs),
   announced: new Map(state.announced),
+  contacts: new Map(Array.from(state.contacts, ([hex, contact]) => [hex, { ...contact }])),
+  failures: state.failures.slice(),
   leaveAcks: new Set(state.leaveAcks)
 })
 

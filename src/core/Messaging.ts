@@ -143,7 +143,9 @@ export interface Messaging<A extends Context> {
     now: number,
     link: number,
     peer: { readonly role: "member" | "client"; readonly node: Node.Node },
-    isPreferred: boolean
+    isPreferred: boolean,
+    /** What its handshake took, in milliseconds. */
+    roundTrip: number
   ) => void
   readonly linkDown: (now: number, link: number) => void
   readonly dialFailed: (now: number, node: Node.Node) => void
@@ -404,13 +406,13 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       time = now
       receive(link, frames)
     },
-    linkUp: (now, link, { node, role }, isPreferred) => {
+    linkUp: (now, link, { node, role }, isPreferred, roundTrip) => {
       time = now
       if (role === "client") {
         clients.set(node.hex, link)
         clientOf.set(link, node)
       }
-      Routing.linkUp(routing, view, now, link, role === "member" ? node : undefined, isPreferred, sink)
+      Routing.linkUp(routing, view, now, link, role === "member" ? node : undefined, isPreferred, roundTrip, sink)
     },
     linkDown: (now, link) => {
       time = now

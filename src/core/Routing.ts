@@ -216,7 +216,8 @@ export const make = (settings: Settings): State => ({
 export const inCustody = (state: State): ReadonlyArray<Uint8Array> => {
   const entries = [...state.held, ...state.delayed, ...state.ripe]
   for (const { queue } of state.dialling.values()) entries.push(...queue)
-  for (const { outstanding, waiting } of state.links.values()) entries.push(...outstanding, ...waiting)
+  // What waits behind a window waits behind frames that are not acknowledged.
+  for (const { outstanding, waiting } of state.unacknowledged) entries.push(...outstanding, ...waiting)
   return entries.map(({ frame }) => frame)
 }
 
@@ -513,6 +514,7 @@ export const ownershipChanged = (state: State, view: View, now: number, sink: Si
 /**
  * A link is open; `node` is the member at its other end, or `undefined` for a
  * client. It becomes the one to send on when there is none, or when `isPreferred`.
+ * `roundTrip` is what its handshake took, in milliseconds.
  *
  * @category transitions
  * @since 0.1.0
@@ -524,6 +526,7 @@ export const linkUp = (
   id: number,
   node: Node.Node | undefined,
   isPreferred: boolean,
+  roundTrip: number,
   sink: Sink
 ): void => {
   const link: Link = {
@@ -541,8 +544,7 @@ export const linkUp = (
   }
   state.links.set(id, link)
   if (node === undefined) return
-  const roundTrip = view.roundTrip(node)
-  if (roundTrip !== undefined) measure(link, roundTrip)
+  measure(link, roundTrip)
   state.suspects.delete(node.life)
   if (isPreferred || !state.linkTo.has(node.life)) state.linkTo.set(node.life, link)
   const dial = state.dialling.get(node.life)

@@ -149,6 +149,7 @@ const table = {
     minimum: 1,
     maximum: 1_024,
     default: 32,
+    presets: { mspastry: 8 },
     meaning: "Nodes kept because they are near",
     formula: "2 * leafSetSide, as in the paper on Pastry",
     cost: "about 50 bytes each in every exchange of neighborhood sets"
@@ -209,7 +210,7 @@ const table = {
     minimum: second,
     maximum: day,
     default: minute,
-    presets: { wan: 5 * minute, mspastry: 5 * minute },
+    presets: { wan: 5 * minute, mspastry: hour },
     meaning: "A link without traffic is closed after this, but not one to a neighbour",
     formula: "long beside the time to open a link anew",
     cost: "an open socket and its buffers for each Node spoken to within it"
@@ -282,7 +283,7 @@ const table = {
     minimum: 1,
     maximum: minute,
     default: 500,
-    presets: { wan: second, mspastry: second },
+    presets: { wan: second, mspastry: 200 },
     meaning: "Shortest time to wait for an acknowledgement",
     formula: "waits are round trip + 4 * its deviation, within the two bounds",
     cost: "smaller: a pause sends messages twice; larger: they wait longer at a dead Node"
@@ -292,8 +293,8 @@ const table = {
     minimum: 1,
     maximum: 10 * minute,
     default: 3 * second,
-    presets: { wan: 6 * second, mspastry: 6 * second },
-    meaning: "Longest time to wait for an acknowledgement, and the first, before a round trip is known",
+    presets: { wan: 6 * second },
+    meaning: "Longest time to wait for an acknowledgement, and for a link to a Node to which no round trip is known",
     formula: "(probeRetries + 1) * probe, when a silent Node is noticed anyway; wan two probes",
     cost: "how long a message waits at a silent Node before it goes another way"
   },

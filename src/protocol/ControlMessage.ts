@@ -19,6 +19,37 @@ const maxNodes = 256
 const Nodes = Schema.Array(Node.Node).check(Schema.isMaxLength(maxNodes))
 
 /**
+ * A message that was delivered, told to the Node that takes over its key. Rule C5.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const DeliveredId = Schema.Struct({
+  key: NodeId.FromBytes,
+  origin: NodeId.FromBytes,
+  incarnation: Count,
+  counter: Count
+})
+
+/**
+ * A message that was delivered, told to the Node that takes over its key. Rule C5.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type DeliveredId = typeof DeliveredId.Type
+
+/**
+ * Numbers of delivered messages in one control message, or in one frame of their own.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxDelivered = 4096
+
+const Delivered = Schema.Array(DeliveredId).check(Schema.isMaxLength(maxDelivered))
+
+/**
  * What the receiver is to the sender.
  *
  * @category models
@@ -83,12 +114,12 @@ export const JoinGrant = Schema.TaggedStruct("JoinGrant", {
 export const Insert = Schema.TaggedStruct("Insert", { attempt: Count, predecessor: NodeId.FromBytes })
 
 /**
- * "Done: I no longer answer for your part." Rule J4.
+ * "Done: I no longer answer for your part, and this I have delivered of it." Rules J4, C5.
  *
  * @category join
  * @since 0.1.0
  */
-export const InsertAck = Schema.TaggedStruct("InsertAck", { attempt: Count, leaves: Nodes })
+export const InsertAck = Schema.TaggedStruct("InsertAck", { attempt: Count, leaves: Nodes, delivered: Delivered })
 
 /**
  * To the gap owner: "take me for your successor". Rule J3.
@@ -99,12 +130,12 @@ export const InsertAck = Schema.TaggedStruct("InsertAck", { attempt: Count, leav
 export const Commit = Schema.TaggedStruct("Commit", { attempt: Count })
 
 /**
- * "Done: I no longer answer for your part." Rule J4.
+ * "Done: I no longer answer for your part, and this I have delivered of it." Rules J4, C5.
  *
  * @category join
  * @since 0.1.0
  */
-export const CommitAck = Schema.TaggedStruct("CommitAck", { attempt: Count })
+export const CommitAck = Schema.TaggedStruct("CommitAck", { attempt: Count, delivered: Delivered })
 
 /**
  * "No: my neighbour is another by now." Rule J4.
@@ -181,12 +212,15 @@ export const Denied = Schema.TaggedStruct("Denied", {
 })
 
 /**
- * "I answer for nothing from now on": a leave, or a Node that has lost its leases. Rules V1, L4.
+ * "I answer for nothing from now on": a leave, or a Node that has lost its leases; "and this I have delivered". Rules V1, L4, C5.
  *
  * @category leave
  * @since 0.1.0
  */
-export const Leaving = Schema.TaggedStruct("Leaving", { reason: Schema.Literals(["left", "detached"]) })
+export const Leaving = Schema.TaggedStruct("Leaving", {
+  reason: Schema.Literals(["left", "detached"]),
+  delivered: Delivered
+})
 
 /**
  * To a Node that leaves: "the gap is closed". Rule V2.

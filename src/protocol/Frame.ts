@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 import * as NodeId from "../ring/NodeId.ts"
-import { ControlMessage } from "./ControlMessage.ts"
+import { ControlMessage, type DeliveredId, maxDelivered } from "./ControlMessage.ts"
 import * as Envelope from "./Envelope.ts"
 import * as Query from "./Query.ts"
 import * as SchemaFrame from "./SchemaFrame.ts"
@@ -42,19 +42,6 @@ export interface ReceiptFrame {
   readonly root: NodeId.NodeId
   readonly hops: number
   readonly outcome: Outcome
-}
-
-/**
- * A message that was delivered, told to the Node that takes over its key. Rule C5.
- *
- * @category models
- * @since 0.1.0
- */
-export interface DeliveredId {
-  readonly key: NodeId.NodeId
-  readonly origin: NodeId.NodeId
-  readonly incarnation: number
-  readonly counter: number
 }
 
 /**
@@ -92,14 +79,6 @@ const answerKind = 10
 const acknowledgedSize = 9
 const receiptSize = 67
 const deliveredSize = 48
-
-/**
- * Ids in one `Delivered` frame; more go in further frames.
- *
- * @category constants
- * @since 0.1.0
- */
-export const maxDelivered = 4096
 
 const controlFrame = SchemaFrame.make(controlKind, ControlMessage)
 

@@ -9,12 +9,13 @@
  *
  * @since 0.1.0
  */
-import * as Deduplication from "../core/Deduplication.ts"
+import * as Handover from "../core/Handover.ts"
 import * as Membership from "../core/Membership.ts"
 import * as MembershipState from "../core/MembershipState.ts"
 import * as Messaging from "../core/Messaging.ts"
 import * as Routing from "../core/Routing.ts"
 import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
+import { type ControlMessage, maxDelivered } from "../protocol/ControlMessage.ts"
 import * as Frame from "../protocol/Frame.ts"
 import type { DeliveryClass, Message, Raw } from "../protocol/Message.ts"
 import * as Node from "../ring/Node.ts"
@@ -209,9 +210,9 @@ export class CoreNode implements Process {
     this.#run(() => this.#step({ _tag: "Woken" }))
   }
 
-  /** Whether it answers for a key now. */
+  /** Whether it answers for a key now; while it is stopped, whether it would if it went on now. */
   covers(key: NodeId.NodeId): boolean {
-    return !this.isEnded && !this.isPaused && Membership.covers(this.membership, key, this.now)
+    return !this.isEnded && Membership.covers(this.membership, key, this.now)
   }
 
   /** Whether it answers for anything now. */
@@ -371,25 +372,12 @@ export class CoreNode implements Process {
     this.#rearm()
   }
 
-  #sendOut(to: Node.Node, message: Extract<MembershipState.Output, { readonly _tag: "Send" }>["message"]): void {
-    const { deduplication } = this.messages
-    const { membership } = this
-    if (message._tag === "InsertAck" || message._tag === "CommitAck") {
-      this.#handOver(
-        to,
-        Deduplication.handOver(deduplication, (key) => NodeId.isCloser(key, to.id, membership.self.id))
-      )
+  #sendOut(to: Node.Node, message: ControlMessage): void {
+    const handover = Handover.attach(this.membership, this.messages.deduplication, to, message)
+    for (let from = 0; from < handover.before.length; from += maxDelivered) {
+      this.#put(to, Frame.delivered(handover.before.slice(from, from + maxDelivered)))
     }
-    const isNeighbour = Node.isSameLife(to, membership.predecessor.node) ||
-      Node.isSameLife(to, membership.successor.node)
-    if (message._tag === "Leaving" && isNeighbour) this.#handOver(to, Deduplication.handOver(deduplication, () => true))
-    this.#put(to, message)
-  }
-
-  #handOver(to: Node.Node, ids: ReadonlyArray<Frame.DeliveredId>): void {
-    for (let from = 0; from < ids.length; from += Frame.maxDelivered) {
-      this.#put(to, Frame.delivered(ids.slice(from, from + Frame.maxDelivered)))
-    }
+    this.#put(to, handover.message)
   }
 
   #emit(event: MembershipState.Event): void {
@@ -523,7 +511,7 @@ export class CoreNode implements Process {
     const present = this.#used.get(end.node.life)
     const isBetter = present === undefined || present.isEnding || this.#isPreferred(end) || !this.#isPreferred(present)
     if (isBetter) this.#use(end)
-    this.#messaging.linkUp(this.now, end.id, { role: "member", node: end.node }, isBetter)
+    this.#messaging.linkUp(this.now, end.id, { role: "member", node: end.node }, isBetter, end.roundTrip)
     this.#look()
   }
 
@@ -540,7 +528,11 @@ export class CoreNode implements Process {
 
   #receive(end: End, cargo: Cargo): void {
     end.usedAt = this.#surroundings.timeline.now
-    if (!(cargo instanceof Uint8Array)) return this.#step({ _tag: "Received", from: end.node, message: cargo })
+    if (!(cargo instanceof Uint8Array)) {
+      const ids = Handover.brought(cargo)
+      if (ids.length > 0) this.#messaging.receive(this.now, end.id, [{ _tag: "Delivered", ids }])
+      return this.#step({ _tag: "Received", from: end.node, message: cargo })
+    }
     const frame = Frame.decode(cargo)
     if (frame._tag === "Bye") {
       end.saidBye = true

@@ -17,9 +17,10 @@ import * as Checkers from "./checkers/index.ts"
 import * as LeafSets from "./checkers/LeafSets.ts"
 import type { Sessions } from "./Churn.ts"
 import type { Code, CoreNode } from "./CoreNode.ts"
+import * as Latency from "./Latency.ts"
 import type { Point, Report } from "./Report.ts"
 import * as Statistics from "./Statistics.ts"
-import type { Latency } from "./Topology.ts"
+import type * as Topology from "./Topology.ts"
 import type { Happening } from "./Trace.ts"
 import type { Climate, Rule } from "./Weather.ts"
 import type { Host } from "./Wire.ts"
@@ -42,7 +43,7 @@ export interface Options {
   readonly sessions: Sessions | undefined
   readonly ending: Ending
   readonly config: ClusterConfig
-  readonly latency: Latency
+  readonly latency: Topology.Latency
   readonly climate: Climate
   readonly keys: "random" | "nodes"
   readonly delivery: DeliveryClass
@@ -316,14 +317,11 @@ export function* run(options: Options): Generator<Progress, Report> {
   isChurning = false
   const splitBefore = world.splitFor
   const limit = world.now + config.hold + 4 * (config.lease + config.margin)
-  let longest = 0
   while (world.now < limit) {
     world.run(1000)
     look()
-    yield progress("ending", longest)
-    longest = Math.max(longest, 0)
-    const isQuiet = world.underWay().size === 0 && world.isOneRing && LeafSets.areExact(world)
-    if (isQuiet && !isWaiting(world)) break
+    yield progress("ending", 0)
+    if (world.isQuiet && world.isOneRing && LeafSets.areExact(world)) break
   }
   // Lost frames must not decide whether tables are found exact.
   world.weather.loss = 0
@@ -360,7 +358,7 @@ export function* run(options: Options): Generator<Progress, Report> {
     ending: options.ending,
     loss: options.climate.loss,
     lossModel: options.climate.lossModel,
-    latency: describeLatency(options.latency),
+    latency: Latency.print(options.latency),
     joins,
     endings,
     joinTimes: Statistics.summarize(joinTimes),
@@ -413,10 +411,6 @@ const countControl = (world: World): number => {
   return count
 }
 
-/** Whether a confirmed message has no outcome yet at a sender that lives. */
-const isWaiting = (world: World): boolean =>
-  Array.from(world.nodes.values()).some(({ messages }) => messages.confirmations.unresolved.size > 0)
-
 const distanceOf = (world: World, { root, source }: Lookup): number =>
   world.topology.distance(source.host.place, root!.host.place)
 
@@ -462,23 +456,4 @@ const cutInto = (world: World, parts: ReadonlyArray<number>, chance: Chance): Re
       isCut: true
     }))
   )
-}
-
-/**
- * A latency model in words, as the command line takes it.
- *
- * @category getters
- * @since 0.1.0
- */
-export const describeLatency = (latency: Latency): string => {
-  switch (latency._tag) {
-    case "constant":
-      return `constant:${latency.delay}`
-    case "uniform":
-      return `uniform:${latency.shortest}-${latency.longest}`
-    case "plane":
-      return `plane:${latency.across}`
-    case "regions":
-      return `regions:${latency.names.join(",")}`
-  }
 }

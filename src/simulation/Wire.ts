@@ -93,6 +93,8 @@ export class End {
   /** The other end's Node, as its handshake named it. */
   readonly node: Node.Node
   readonly isDialled: boolean
+  /** What the handshake took, in milliseconds. */
+  readonly roundTrip: number
   other!: End
   isClosed = false
   saidBye = false
@@ -106,7 +108,8 @@ export class End {
   tries = 0
   stuckSince = 0
 
-  constructor(id: number, owner: Process, node: Node.Node, isDialled: boolean) {
+  constructor(id: number, owner: Process, node: Node.Node, isDialled: boolean, roundTrip: number) {
+    this.roundTrip = roundTrip
     this.id = id
     this.owner = owner
     this.node = node
@@ -133,6 +136,8 @@ const breakAfter = 30_000
 export interface Listener {
   /** A frame was handed to the wire. */
   readonly sent: (from: Host, to: Host, cargo: Cargo) => void
+  /** So many frames of a handshake were. */
+  readonly shook: (frames: number) => void
   /** A frame was lost, for good or until it is sent again. */
   readonly lost: (from: Host, to: Host, cargo: Cargo) => void
   readonly received: (from: Host, to: Host, cargo: Cargo) => void
@@ -211,8 +216,9 @@ export class Wire {
         const isThere = !process.isEnded && !process.isPaused && this.isOpen(from.host, to) &&
           this.isOpen(to, from.host)
         if (!isThere) return void fail(process.isEnded ? back : timeouts.handshake, "Handshake")
-        const near = new End(++this.#lastId, from, process.self, true)
-        const far = new End(++this.#lastId, process, from.self, false)
+        const near = new End(++this.#lastId, from, process.self, true, there + back)
+        const far = new End(++this.#lastId, process, from.self, false, there + back)
+        this.#listener.shook(this.#isReliable ? 4 : 2)
         near.other = far
         far.other = near
         near.lastDue = far.lastDue = timeline.now

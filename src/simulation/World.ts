@@ -175,6 +175,7 @@ export class World {
         const kind = kindOf(cargo)
         this.sent.set(kind, (this.sent.get(kind) ?? 0) + 1)
       },
+      shook: (frames) => void this.sent.set("Handshake", (this.sent.get("Handshake") ?? 0) + frames),
       lost: (from, to, cargo) => {
         this.lost++
         this.trace.note(this.timeline.now, "lost", from.number, to.number, kindOf(cargo))
@@ -345,6 +346,7 @@ export class World {
   underWay(): Set<number> {
     const numbers = new Set<number>()
     for (const node of this.nodes.values()) {
+      if (node.messages.routing.custody === 0) continue
       for (const frame of node.inCustody()) {
         const lookup = this.#lookupOf(frame)
         if (lookup !== undefined) numbers.add(lookup.number)
@@ -422,6 +424,14 @@ export class World {
       return node.isReady && Node.isSameLife(membership.successor.bound, next) &&
         Node.isSameLife(membership.predecessor.bound, before)
     })
+  }
+
+  /** Whether no message is under way, and none of the confirmed ones waits for its outcome at a Node that lives. */
+  get isQuiet(): boolean {
+    for (const { messages } of this.nodes.values()) {
+      if (messages.routing.custody > 0 || messages.confirmations.unresolved.size > 0) return false
+    }
+    return true
   }
 
   /** Tells the watchers that everything ought to be in place. */

@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -66,6 +67,8 @@ export interface Link {
   readonly peer: Peer
   /** This end opened it. */
   readonly isDialled: boolean
+  /** How long the first answer of the handshake took, in milliseconds. */
+  readonly roundTrip: number
   /** Puts a frame on the control lane. */
   readonly sendControl: (frame: Uint8Array) => void
   /** Puts a frame on the data lane. The link's window bounds how many there are. */
@@ -116,6 +119,9 @@ const refuse = (connection: Connection, reason: Handshake.RefusalReason, message
   Effect.ignore(connection.write([Handshake.encode({ _tag: "Refusal", reason })])).pipe(
     Effect.andThen(Effect.fail(new Handshake.Refused({ reason, by: "self", message })))
   )
+
+const since = (nanos: bigint): Effect.Effect<number> =>
+  Effect.map(Clock.monotonicTimeNanos, (now) => Number(now - nanos) / 1_000_000)
 
 /** Reads the frames of the handshake one by one; what came with the last of them belongs to the link. */
 const makeReader = (connection: Connection) => {
@@ -229,8 +235,10 @@ export const open = Effect.fnUntraced(function*(connection: Connection, identity
   const reader = makeReader(connection)
   const mine = makeHello(identity, yield* identity.nonce)
   const sent = Handshake.encode(mine)
+  const sentAt = yield* Clock.monotonicTimeNanos
   yield* connection.write([sent])
   const theirs = yield* expect(connection, reader, "Hello")
+  const roundTrip = yield* since(sentAt)
   const mismatch = Handshake.mismatch(mine, theirs.message)
   if (mismatch !== undefined) return yield* refuse(connection, mismatch)
   const bytes = yield* show(connection, identity, "dialler", sent, theirs.frame)
@@ -238,7 +246,7 @@ export const open = Effect.fnUntraced(function*(connection: Connection, identity
   const proof = yield* expect(connection, reader, "Proof")
   yield* check(connection, identity, "acceptor", sent, theirs.frame, proof.message.bytes)
   if (identity.credentials === "custom") yield* connection.write([Handshake.encode({ _tag: "Accepted" })])
-  return make(connection, theirs.message, true, reader.rest())
+  return make(connection, theirs.message, true, roundTrip, reader.rest())
 })
 
 /**
@@ -254,20 +262,23 @@ export const accept = Effect.fnUntraced(function*(connection: Connection, identi
   const mismatch = Handshake.mismatch(mine, theirs.message)
   if (mismatch !== undefined) return yield* refuse(connection, mismatch)
   const sent = Handshake.encode(mine)
+  const sentAt = yield* Clock.monotonicTimeNanos
   yield* connection.write([sent])
   const proof = yield* expect(connection, reader, "Proof")
+  const roundTrip = yield* since(sentAt)
   yield* check(connection, identity, "dialler", theirs.frame, sent, proof.message.bytes)
   const bytes = yield* show(connection, identity, "acceptor", theirs.frame, sent)
   yield* connection.write([Handshake.encode({ _tag: "Proof", bytes })])
   // This end's own credentials may be refused yet, and a link is open to whatever the peer asks.
   if (identity.credentials === "custom") yield* expect(connection, reader, "Accepted")
-  return make(connection, theirs.message, false, reader.rest())
+  return make(connection, theirs.message, false, roundTrip, reader.rest())
 })
 
 const make = (
   connection: Connection,
   hello: Handshake.Hello,
   isDialled: boolean,
+  roundTrip: number,
   ahead: ReadonlyArray<Uint8Array>
 ): Link => {
   const control: Array<Uint8Array> = []
@@ -336,6 +347,7 @@ const make = (
   return {
     peer: { role: hello.role, node: hello.node },
     isDialled,
+    roundTrip,
     sendControl: (frame) => put(control, frame),
     sendData: (frame) => put(data, frame),
     close: () => {

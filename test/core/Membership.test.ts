@@ -75,11 +75,29 @@ describe("Membership: coverage and the join", () => {
     ring.join("5", "1")
     assert.deepStrictEqual(ring.owners("5"), [])
     assert.deepStrictEqual(ring.owners("2"), ["1"])
-    stop()
     ring.pass(lease / 2 + 1)
     assert.isTrue(ring.log.some(({ message }) => message._tag === "Release"))
+    stop()
+    ring.pass(lease)
     assert.deepStrictEqual(ring.owners("5"), ["5"])
     assert.deepStrictEqual(ring.neighbours("5"), ["1", "9"])
+  })
+
+  it("J3: whichever neighbour has not answered is asked again, and answers the same", () => {
+    const ring = makeRing("1", "9")
+    const stop = ring.lose(({ message }) => message._tag === "CommitAck")
+    ring.add("5")
+    ring.join("5", "1")
+    stop()
+    const before = ring.log.length
+    ring.pass(probe)
+    const asked = ring.log.slice(before).filter(({ from }) => from.hex === ring.node("5").hex).map(({ message }) =>
+      message._tag
+    )
+    assert.include(asked, "Commit")
+    assert.notInclude(asked, "Insert")
+    assert.isFalse(ring.log.some(({ message }) => message._tag === "Release"))
+    assert.deepStrictEqual(ring.owners("5"), ["5"])
   })
 
   it("J5: acknowledgements that come after a lease make nobody ready", () => {

@@ -180,8 +180,8 @@ class World {
     Routing.busy(this.state, this.now, link, sequence, this.sink)
   }
 
-  linkUp(id: number, node: Node.Node | undefined, isPreferred = false) {
-    Routing.linkUp(this.state, this.view, this.now, id, node, isPreferred, this.sink)
+  linkUp(id: number, node: Node.Node | undefined, isPreferred = false, roundTrip = 1_000) {
+    Routing.linkUp(this.state, this.view, this.now, id, node, isPreferred, roundTrip, this.sink)
   }
 
   linkDown(id: number) {
@@ -743,9 +743,9 @@ describe("Routing: another way (M5)", () => {
       world.now += after
       world.acknowledged(1, world.sequences.get(1)!)
     }
-    assert.strictEqual(wait(), 3_000)
-    // RFC 6298: 400, deviation 200.
-    answer(400)
+    // RFC 6298: the handshake took 400, so its deviation is taken to be 200.
+    world.linkDown(1)
+    world.linkUp(1, a, false, 400)
     assert.strictEqual(wait(), 400 + 4 * 200)
     // Deviation 200 + (200 - 200) / 4, then 400 + (600 - 400) / 8.
     answer(600)
@@ -765,7 +765,9 @@ describe("Routing: another way (M5)", () => {
     answer(50_000)
     assert.strictEqual(wait(), 3_000)
     // Of a batch, the youngest frame counts: the others waited for it.
-    const other = withLinks()
+    const other = new World()
+    other.ways = [a]
+    other.linkUp(1, a, false, 10)
     other.send()
     other.now = 300
     other.send()

@@ -154,13 +154,48 @@ describe("D6: the other tables", () => {
     for (const node of nodes) if (node !== dead) assert.strictEqual(Liveness.known(state, node.id), node)
   })
 
+  it("who is heard of anyway is not asked", () => {
+    const { answer, hear, pass, sent, state } = setUp({ leafSetSide: 1 })
+    const nodes = ["10", "20", "30", "40", "f0"].map((digits) => makeNode(digits))
+    for (const node of nodes) hear(node, joined)
+    const [, , talkative, silent] = nodes
+    const asked = new Set<string>()
+    const { probe, tableExchange } = state.settings
+    for (let passed = 0; passed < 2 * tableExchange; passed += probe) {
+      // Any word counts; this one leads to no answer.
+      hear(talkative!, { _tag: "RowReply", nodes: [] })
+      pass(probe)
+      for (const { to } of sent("Probe")) asked.add(to.hex)
+      for (const node of nodes) if (state.inquiries.has(node.hex)) answer(node)
+    }
+    assert.isTrue(asked.has(silent!.hex))
+    assert.isFalse(asked.has(talkative!.hex))
+  })
+
+  it("the more often Nodes fail, the sooner a silent one is asked", () => {
+    const { hear, state } = setUp({ leafSetSide: 1, tableExchange: 1_200_000, exchange: 60_000 })
+    for (const digits of ["10", "20", "30", "40", "f0"]) hear(makeNode(digits), joined)
+    state.readyAt = 0
+    const day = 86_400_000
+    const calm = Liveness.silence(state, day)
+    assert.strictEqual(calm, state.settings.tableExchange)
+    for (let count = 0; count < 16; count++) state.failures.push(day - 1_600_000 + count * 100_000)
+    const stormy = Liveness.silence(state, day)
+    // 16 of 5 Nodes in 1,600 s: 17 / (5 * 1,600 s) each; at one row a twentieth may be dead: 0.1 / rate, less the time to find out.
+    const { probe, probeRetries } = state.settings
+    assert.closeTo(stormy, 0.1 / (17 / (5 * 1_600_000)) - (probeRetries + 1) * probe, 1)
+    state.failures.splice(0, 16, ...Array.from({ length: 16 }, () => day - 1000))
+    assert.strictEqual(Liveness.silence(state, day), 7_500)
+  })
+
   it("rows and neighborhood sets are exchanged, in turn", () => {
     const { answer, hear, pass, sent, state } = setUp()
     const nodes = ["80", "90", "01"].map((digits) => makeNode(digits))
     for (const node of nodes) hear(node, joined)
     const rows: Array<number> = []
-    for (let count = 0; count < 4; count++) {
-      pass(state.settings.tableExchange)
+    const { probe, tableExchange } = state.settings
+    for (let passed = 0; passed < 4 * tableExchange; passed += probe / 2) {
+      pass(probe / 2)
       for (const { message } of sent("RowRequest")) if (message._tag === "RowRequest") rows.push(message.row)
       for (const node of nodes) if (state.inquiries.has(node.hex)) answer(node)
     }

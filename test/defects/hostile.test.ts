@@ -113,7 +113,7 @@ describe("hostile input", () => {
           Frame.control({ _tag: "Probe", sequence: Number.MAX_SAFE_INTEGER, ready: true, wantsLeaves: true })
         )
         assert.lengthOf(yield* takeFrames(raw, 2), 2)
-        writeFrames(raw, Frame.control({ _tag: "Leaving", reason: "left" }))
+        writeFrames(raw, Frame.control({ _tag: "Leaving", reason: "left", delivered: [] }))
       })
   )
 
@@ -139,7 +139,7 @@ describe("hostile input", () => {
             Frame.control({ _tag: "Renew", sequence: 1, as: "successor", replaces: undefined, waited: false }),
             Frame.control({ _tag: "Failed", node: victim!.cluster.node }),
             Frame.control({ _tag: "Probe", sequence: 1, ready: true, wantsLeaves: false }),
-            Frame.control({ _tag: "Leaving", reason: "left" })
+            Frame.control({ _tag: "Leaving", reason: "left", delivered: [] })
           )
           yield* takeFrames(raw, 3)
         }

@@ -264,7 +264,7 @@ describe("Sockets", () => {
           Frame.control({ _tag: "ProbeAck", sequence: counter, ready: false, leaves: [] }),
           Frame.control({ _tag: "Renewed", sequence: counter, as: "successor" }),
           Frame.control({ _tag: "Denied", sequence: counter, as: "successor", reason: "wait", neighbour: undefined }),
-          Frame.control({ _tag: "CommitAck", attempt: counter }),
+          Frame.control({ _tag: "CommitAck", attempt: counter, delivered: [] }),
           Frame.control({ _tag: "JoinRetry", attempt: counter, reason: "stale", incarnation: largest }),
           Frame.control({ _tag: "LeaveAck" })
         )

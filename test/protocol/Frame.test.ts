@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
 import { ControlMessage } from "../../src/protocol/ControlMessage.ts"
+import { type ControlMessage, type DeliveredId, maxDelivered } from "../../src/protocol/ControlMessage.ts"
 import * as Envelope from "../../src/protocol/Envelope.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Node from "../../src/ring/Node.ts"
@@ -21,7 +22,7 @@ const receipt: Arbitrary.Arbitrary<Frame.ReceiptFrame> = Arbitrary.all({
   outcome: Samples.oneOf("failed", "delivered", "undecodable", "dropped")
 })
 
-const deliveredId: Arbitrary.Arbitrary<Frame.DeliveredId> = Arbitrary.all({
+const deliveredId: Arbitrary.Arbitrary<DeliveredId> = Arbitrary.all({
   key: Samples.id,
   origin: Samples.id,
   incarnation: Samples.count,
@@ -226,8 +227,8 @@ describe("Frame: what is not well-formed", () => {
         incarnation: 0,
         counter
       }))
-    assert.strictEqual(Frame.decode(Frame.delivered(ids(Frame.maxDelivered)))._tag, "Delivered")
-    assert.isTrue(isMalformed(Frame.delivered(ids(Frame.maxDelivered + 1))))
+    assert.strictEqual(Frame.decode(Frame.delivered(ids(maxDelivered)))._tag, "Delivered")
+    assert.isTrue(isMalformed(Frame.delivered(ids(maxDelivered + 1))))
   })
 
   // What a peer would send that checks nothing: the same layout without the bounds.
@@ -246,7 +247,7 @@ describe("Frame: what is not well-formed", () => {
   const encodeUnbounded = Schema.encodeUnknownSync(unbounded as unknown as Schema.Codec<unknown, Uint8Array>)
   const unboundedFrame = (message: object): Uint8Array => {
     const body = encodeUnbounded(message)
-    return Uint8Array.of(1, ...body)
+    return Uint8Array.from(Buffer.concat([Uint8Array.of(1), body]))
   }
 
   const node = Oracle.node(77n)
@@ -262,7 +263,7 @@ describe("Frame: what is not well-formed", () => {
       rows: []
     })],
     ["JoinGrant.rows", (size) => ({ _tag: "JoinGrant", attempt: 1, successor: node, leaves: [], rows: list(size) })],
-    ["InsertAck.leaves", (size) => ({ _tag: "InsertAck", attempt: 1, leaves: list(size) })],
+    ["InsertAck.leaves", (size) => ({ _tag: "InsertAck", attempt: 1, leaves: list(size), delivered: [] })],
     ["Nack.leaves", (size) => ({ _tag: "Nack", attempt: 1, leaves: list(size) })],
     ["JoinedAck.leaves", (size) => ({ _tag: "JoinedAck", leaves: list(size) })],
     ["ProbeAck.leaves", (size) => ({ _tag: "ProbeAck", sequence: 1, ready: true, leaves: list(size) })],
@@ -276,6 +277,21 @@ describe("Frame: what is not well-formed", () => {
       assert.deepStrictEqual(plain(full), plain({ _tag: "Control", message: make(256) }))
       assert.isTrue(isMalformed(unboundedFrame(make(257))), `${name}: 257`)
       assert.throws(() => Frame.control(make(257)))
+    }
+  })
+
+  it("more delivered messages than fit, in every message that carries them", () => {
+    const ids = (size: number) =>
+      Array.from({ length: size }, (_, index) => ({ key: node.id, origin: node.id, incarnation: 1, counter: index }))
+    for (
+      const make of [
+        (size: number) => ({ _tag: "InsertAck", attempt: 1, leaves: [], delivered: ids(size) }),
+        (size: number) => ({ _tag: "CommitAck", attempt: 1, delivered: ids(size) }),
+        (size: number) => ({ _tag: "Leaving", reason: "left", delivered: ids(size) })
+      ]
+    ) {
+      assert.isFalse(isMalformed(unboundedFrame(make(maxDelivered))))
+      assert.throws(() => Frame.control(make(maxDelivered + 1) as ControlMessage))
     }
   })
 

@@ -51,6 +51,10 @@ const optional = <A>(item: Arbitrary.Arbitrary<A>): Arbitrary.Arbitrary<A | unde
   Arbitrary.flatMap(Oracle.boolean, (isThere) => isThere ? item : Arbitrary.Constant(undefined))
 
 const nodes = Arbitrary.array(node, { maxLength: 12 })
+const deliveredIds = Arbitrary.array(
+  Arbitrary.all({ key: id, origin: id, incarnation: count, counter: count }),
+  { maxLength: 4 }
+)
 
 const as = oneOf("predecessor", "successor")
 
@@ -74,9 +78,9 @@ export const controls: { readonly [Tag in ControlMessage["_tag"]]: Arbitrary.Arb
   }),
   JoinGrant: tagged("JoinGrant", { attempt: count, successor: node, leaves: nodes, rows: nodes }),
   Insert: tagged("Insert", { attempt: count, predecessor: id }),
-  InsertAck: tagged("InsertAck", { attempt: count, leaves: nodes }),
+  InsertAck: tagged("InsertAck", { attempt: count, leaves: nodes, delivered: deliveredIds }),
   Commit: tagged("Commit", { attempt: count }),
-  CommitAck: tagged("CommitAck", { attempt: count }),
+  CommitAck: tagged("CommitAck", { attempt: count, delivered: deliveredIds }),
   Nack: tagged("Nack", { attempt: count, leaves: nodes }),
   Release: tagged("Release", { attempt: count }),
   Joined: tagged("Joined", { attempt: count }),
@@ -94,7 +98,7 @@ export const controls: { readonly [Tag in ControlMessage["_tag"]]: Arbitrary.Arb
     reason: oneOf("joining", "notReady", "wait", "taken"),
     neighbour: optional(node)
   }),
-  Leaving: tagged("Leaving", { reason: oneOf("left", "detached") }),
+  Leaving: tagged("Leaving", { reason: oneOf("left", "detached"), delivered: deliveredIds }),
   LeaveAck: tagged("LeaveAck", {}),
   Probe: tagged("Probe", { sequence: count, ready: Oracle.boolean, wantsLeaves: Oracle.boolean }),
   ProbeAck: tagged("ProbeAck", { sequence: count, ready: Oracle.boolean, leaves: nodes }),

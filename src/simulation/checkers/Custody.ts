@@ -1,9 +1,10 @@
 /**
- * Custody: what was promised about every message has been kept (rules M4, M6, C1 to C3).
+ * Custody: what was promised about every message has been kept (rules M4, M6, C1 to C5).
  *
  * A message whose sender holds a receipt was delivered exactly once. An
  * acknowledged one is lost only with a Node that had it in custody, or when nobody
- * answered for its key longer than messages are held; it is not delivered twice.
+ * answered for its key longer than messages are held; no Node delivers it twice,
+ * though two may whose keys changed hands in between (only of confirmed ones is the next root told).
  *
  * @since 0.1.0
  */
@@ -44,10 +45,10 @@ export const fateOf = (lookup: Lookup, isUnderWay: (lookup: Lookup) => boolean):
 export const make = (): Watcher => ({
   name: "custody",
   delivered: (world, node, lookup) => {
-    if (lookup.deliveries <= 1 || lookup.deliveryClass === "atMostOnce" && world.weather.climate.repeated > 0) return
+    if (lookup.deliveries <= 1 || world.isSplit) return
+    if (lookup.deliveryClass === "acknowledged" && lookup.root !== node) return
     // A root that died after it had delivered, and before its receipt left, has told nobody.
-    if (lookup.deliveryClass !== "atMostOnce" && lookup.root !== node && lookup.root!.isEnded) return
-    if (world.isSplit) return
+    if (lookup.deliveryClass === "confirmed" && lookup.root !== node && lookup.root!.isEnded) return
     world.violate(
       "custody",
       `message ${lookup.number} was delivered ${lookup.deliveries} times: by ${

@@ -14,7 +14,8 @@ import type { Watcher, World } from "../World.ts"
  * @since 0.1.0
  */
 export const bound = (config: ClusterConfig): number =>
-  config.tableExchange + 2 * config.exchange + (config.probeRetries + 2) * config.probe
+  Math.max(config.tableExchange, 2 * config.leafSetSide * config.exchange) + 2 * config.exchange +
+  (config.probeRetries + 2) * config.probe
 
 /** Nodes that are looked at once a second: all of them in turn. */
 const perSecond = 50

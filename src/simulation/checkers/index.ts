@@ -28,5 +28,5 @@ export const make = () => {
     Dead.make(),
     Bounds.make()
   ]
-  return { coverage, roots, watchers }
+  return { coverage, roots, watchers, areLeavesExact: LeafSets.areExact }
 }
