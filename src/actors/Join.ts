@@ -145,6 +145,25 @@ const make = Effect.fnUntraced(function*(options: {
     }
   })
 
+  /** Whether somebody in the tables listens at an address. */
+  const isKnown = ({ host, port }: Address.Address): boolean =>
+    Array.from(membership.announced.values()).some((node) =>
+      node.port === port && (node.localHost === host || node.globalHost === host)
+    )
+
+  /** Asks one seed after another, for one that is not known by now may have a ring of its own. Rule S1. */
+  const remember = Effect.gen(function*() {
+    for (let turn = 0; options.seeds.length > 0; turn++) {
+      yield* Effect.sleep(config.tableExchange)
+      const seed = options.seeds[turn % options.seeds.length]!
+      if (!isReady || isKnown(seed)) continue
+      const exit = yield* Effect.exit(links.connect(seed))
+      if (Exit.isSuccess(exit) && exit.value.role === "member") {
+        Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Join", via: exit.value.node })
+      }
+    }
+  })
+
   const watch = Effect.gen(function*() {
     while (true) {
       const signal = yield* Queue.take(mailboxes.join)
@@ -168,6 +187,7 @@ const make = Effect.fnUntraced(function*(options: {
   })
 
   yield* Effect.forkScoped(supervise("Join", upcalls)(watch))
+  yield* Effect.forkScoped(supervise("Join", upcalls)(remember))
   yield* Effect.forkScoped(Effect.catch(untilReady, (error) => Deferred.fail(ready, error)))
   if (options.timeout !== undefined) {
     const { timeout } = options

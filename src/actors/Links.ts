@@ -196,8 +196,8 @@ const make = Effect.gen(function*() {
             rest.push(frame)
           } else if (entry.isMember) {
             // What was delivered elsewhere must be known before the Node acts on the message that brings it.
-            const ids = Handover.brought(frame.message)
-            if (ids.length > 0) rest.push({ _tag: "Delivered", ids })
+            const brought = Handover.brought(frame.message)
+            if (brought !== undefined) rest.push(brought)
             if (rest.length > 0) {
               yield* offerFromPeer(mailboxes.router, { _tag: "Frames", link: entry.id, frames: rest.splice(0) })
             }
@@ -239,13 +239,21 @@ const make = Effect.gen(function*() {
       Effect.ensuring(Effect.sync(() => close(entry)))
     )
 
+  const reset = (message: string) => new ConnectionError({ reason: "Reset", message })
+
   const handshake = (effect: Effect.Effect<Link.Link, Handshake.Refused | ConnectionError>) =>
-    Effect.timeoutOrElse(effect, {
-      duration: config.handshakeTimeout,
-      orElse: () =>
-        Effect.fail(
-          new ConnectionError({ reason: "Reset", message: "the other end did not finish the handshake in time" })
+    Effect.suspend(() => {
+      const named = state.self
+      return Effect.timeoutOrElse(effect, {
+        duration: config.handshakeTimeout,
+        orElse: () => Effect.fail(reset("the other end did not finish the handshake in time"))
+      }).pipe(
+        // Who became a later life meanwhile (J8) must not keep a link that names the earlier one.
+        Effect.filterOrFail(
+          () => named === state.self,
+          () => reset("this Node became a later life during the handshake")
         )
+      )
     })
 
   const serve = (connection: Connection) =>

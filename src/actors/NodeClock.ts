@@ -1,11 +1,12 @@
 /**
- * NodeClock: the time of one Node, which passes also while its machine sleeps.
+ * NodeClock: the time of one Node, and whether its machine has slept.
  *
  * It is the monotonic clock, which no setting of the hour disturbs. But the
  * monotonic clock of many machines stands still while they sleep, and a Node that
  * woke would take leases to stand that have run out long ago. So wall time is
- * looked at for one thing: whenever it has run ahead by more than the drift
- * margin between two looks, that much has passed here too. Rule L6.
+ * looked at for one thing: whether it has run ahead by more than the drift
+ * margin between two looks. It may have been set forward, too, so that is no time
+ * for which this Node has waited: it only makes what others promised shorter. Rule L6.
  *
  * @since 0.1.0
  */
@@ -22,8 +23,6 @@ export interface NodeClock {
   readonly clock: Clock.Clock
   /** How far wall time may run ahead between two looks, in milliseconds. */
   readonly margin: number
-  /** Milliseconds that passed unnoticed by the monotonic clock. */
-  slept: number
   wallAt: number
   monotonicAt: number
 }
@@ -40,7 +39,6 @@ export const make = (margin: number): Effect.Effect<NodeClock> =>
   Effect.map(Clock.Clock, (clock) => ({
     clock,
     margin,
-    slept: 0,
     wallAt: clock.currentTimeMillisUnsafe(),
     monotonicAt: monotonic(clock)
   }))
@@ -51,7 +49,7 @@ export const make = (margin: number): Effect.Effect<NodeClock> =>
  * @category getters
  * @since 0.1.0
  */
-export const now = (self: NodeClock): number => monotonic(self.clock) + self.slept
+export const now = (self: NodeClock): number => monotonic(self.clock)
 
 /**
  * Looks whether the machine has slept since the last look. Returns for how many milliseconds, 0 if it has not.
@@ -65,7 +63,5 @@ export const noticeSleep = (self: NodeClock): number => {
   const ahead = (wall - self.wallAt) - (passed - self.monotonicAt)
   self.wallAt = wall
   self.monotonicAt = passed
-  if (ahead <= self.margin) return 0
-  self.slept += ahead
-  return ahead
+  return ahead <= self.margin ? 0 : ahead
 }

@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as MembershipState from "../core/MembershipState.ts"
 import * as Messaging from "../core/Messaging.ts"
+import * as Ownership from "../core/Ownership.ts"
 import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Identity } from "../transport/Link.ts"
@@ -77,7 +78,10 @@ export class NodeState extends Context.Service<NodeState, {
           },
           now: () => {
             const slept = NodeClock.noticeSleep(clock)
-            if (slept > 0) onSlept(slept)
+            if (slept > 0) {
+              Ownership.age(membership, slept)
+              onSlept(slept)
+            }
             return NodeClock.now(clock)
           },
           membership,

@@ -25,6 +25,7 @@ import { ExitCode, type NotDone, type ProgramError } from "./ProgramError.ts"
 import { ring } from "./ring.ts"
 import { route } from "./route.ts"
 import { send } from "./send.ts"
+import { simulate } from "./simulate.ts"
 
 /**
  * Runs the program with the arguments that follow its name, and ends the process.
@@ -49,14 +50,15 @@ const wendy = Command.make("wendy").pipe(
   Command.withDescription(
     "An overlay of servers that find each other and bring each message to the live Node closest to its key."
   ),
-  Command.withSubcommands([demo, node, send, route, ring]),
+  Command.withSubcommands([demo, node, send, route, ring, simulate]),
   Command.withExamples([
     { command: "wendy demo", description: "See it work: Nodes, messages, kills and joins on this machine" },
     { command: "wendy node --port 7001", description: "Start a ring" },
     { command: "wendy node --join 127.0.0.1:7001", description: "Join it" },
     { command: "wendy send --to 127.0.0.1:7001 --key room:42 hello", description: "Send a message" },
     { command: "wendy route --to 127.0.0.1:7001 room:42", description: "Show the way of a key" },
-    { command: "wendy ring --to 127.0.0.1:7001", description: "Show every Node, and whether all agree" }
+    { command: "wendy ring --to 127.0.0.1:7001", description: "Show every Node, and whether all agree" },
+    { command: "wendy simulate --churn gnutella", description: "Simulate a large ring under churn, and check it" }
   ])
 )
 

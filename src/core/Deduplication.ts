@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import type { DeliveredId } from "../protocol/ControlMessage.ts"
+import type { DeliveredId, OriginFloor } from "../protocol/ControlMessage.ts"
 import type { Outcome } from "../protocol/Frame.ts"
 import * as NodeId from "../ring/NodeId.ts"
 
@@ -284,12 +284,29 @@ export const handOver = (self: Deduplication, isTaken: (key: NodeId.NodeId) => b
 }
 
 /**
+ * The floors of all origins that have one.
+ *
+ * @category handover
+ * @since 0.1.0
+ */
+export const floors = (self: Deduplication): Array<OriginFloor> => {
+  const known: Array<OriginFloor> = []
+  for (const { floor, id, incarnation } of all(self)) if (floor > 0) known.push({ origin: id, incarnation, floor })
+  return known
+}
+
+/**
  * Takes over what another Node has delivered.
  *
  * @category handover
  * @since 0.1.0
  */
-export const takeOver = (self: Deduplication, ids: ReadonlyArray<DeliveredId>): void => {
+export const takeOver = (
+  self: Deduplication,
+  ids: ReadonlyArray<DeliveredId>,
+  floors: ReadonlyArray<OriginFloor> = []
+): void => {
+  for (const { floor, incarnation, origin } of floors) raiseFloor(self, originOf(self, origin, incarnation), floor)
   for (const { counter, incarnation, key, origin: id } of ids) {
     const origin = originOf(self, id, incarnation)
     raiseFloor(self, origin, counter - windowSize + 1)

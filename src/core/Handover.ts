@@ -8,10 +8,12 @@
  * @since 0.1.0
  */
 import { type ControlMessage, type DeliveredId, maxDelivered } from "../protocol/ControlMessage.ts"
+import type { Frame } from "../protocol/Frame.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import * as Deduplication from "./Deduplication.ts"
 import type { State } from "./MembershipState.ts"
+import * as Ownership from "./Ownership.ts"
 
 /**
  * The message with the numbers that belong to it, and further ones that have to be sent before it.
@@ -30,13 +32,19 @@ export const attach = (
     case "CommitAck": {
       const isTaken = (key: NodeId.NodeId) => NodeId.isCloser(key, to.id, membership.self.id)
       const ids = Deduplication.handOver(deduplication, isTaken)
-      return { message: { ...message, delivered: ids.slice(0, maxDelivered) }, before: ids.slice(maxDelivered) }
+      return fill(deduplication, message, ids)
     }
     case "Leaving": {
-      const { predecessor, successor } = membership
-      if (!Node.isSameLife(to, predecessor.node) && !Node.isSameLife(to, successor.node)) break
+      // Whoever loses its place has no neighbours any more, but knows who stands next.
+      const next = [
+        membership.predecessor.node,
+        membership.successor.node,
+        Ownership.nearestLeaf(membership, "predecessor"),
+        Ownership.nearestLeaf(membership, "successor")
+      ]
+      if (!next.some((node) => node !== undefined && Node.isSameLife(to, node))) break
       const ids = Deduplication.handOver(deduplication, () => true)
-      return { message: { ...message, delivered: ids.slice(0, maxDelivered) }, before: ids.slice(maxDelivered) }
+      return fill(deduplication, message, ids)
     }
     default:
       break
@@ -44,19 +52,30 @@ export const attach = (
   return { message, before: [] }
 }
 
+const fill = (
+  deduplication: Deduplication.Deduplication,
+  message: Extract<ControlMessage, { readonly delivered: unknown }>,
+  ids: ReadonlyArray<DeliveredId>
+) => ({
+  message: { ...message, delivered: ids.slice(0, maxDelivered), floors: Deduplication.floors(deduplication) },
+  before: ids.slice(maxDelivered)
+})
+
 /**
- * The numbers that a message brought: to be taken over before the message is acted on.
+ * What a message brought, if anything: to be taken over before the message is acted on.
  *
  * @category getters
  * @since 0.1.0
  */
-export const brought = (message: ControlMessage): ReadonlyArray<DeliveredId> => {
+export const brought = (message: ControlMessage): Extract<Frame, { readonly _tag: "Delivered" }> | undefined => {
   switch (message._tag) {
     case "InsertAck":
     case "CommitAck":
-    case "Leaving":
-      return message.delivered
+    case "Leaving": {
+      const { delivered, floors } = message
+      return delivered.length + floors.length === 0 ? undefined : { _tag: "Delivered", ids: delivered, floors }
+    }
     default:
-      return []
+      return undefined
   }
 }

@@ -57,7 +57,7 @@ export const onJoinRequest = (
 ): void => {
   const { joiner } = request
   if (Node.isSameLife(joiner, state.self)) return
-  if (state.phase !== "ready") return retry(out, request, "notReady")
+  if (state.phase !== "ready") return retry(out, request, isNewcomer(state) ? "newcomer" : "notReady")
   if (NodeId.equals(joiner.id, state.self.id)) return retry(out, request, "idInUse")
   const ended = state.failed.get(joiner.hex)
   if (ended !== undefined && ended.incarnation > joiner.incarnation) {
@@ -76,6 +76,10 @@ export const onJoinRequest = (
   if (next === undefined) return retry(out, request, "busy")
   send(out, next, onward)
 }
+
+/** Whether this Node has never been ready: it starts no ring by L5, so nobody may wait for it to do so. */
+const isNewcomer = (state: State): boolean =>
+  (state.phase === "joining" || state.phase === "idle") && state.detachedAt === undefined
 
 const addRow = (state: State, request: Message<"JoinRequest">): ReadonlyArray<Node.Node> => {
   const row = RoutingTable.row(state.routingTable, NodeId.commonPrefix(state.self.id, request.joiner.id))
@@ -144,7 +148,7 @@ export const onCommit = (
     if (!isExpected) return nack(state, from, attempt, out)
     Ownership.shrink(state, now, "successor", from, attempt, out)
   }
-  send(out, from, { _tag: "CommitAck", attempt, delivered: [] })
+  send(out, from, { _tag: "CommitAck", attempt, delivered: [], floors: [] })
 }
 
 /**
@@ -168,7 +172,7 @@ export const onInsert = (
     if (!isExpected) return nack(state, from, attempt, out)
     Ownership.shrink(state, now, "predecessor", from, attempt, out)
   }
-  send(out, from, { _tag: "InsertAck", attempt, leaves: state.leafSet.members.slice(), delivered: [] })
+  send(out, from, { _tag: "InsertAck", attempt, leaves: state.leafSet.members.slice(), delivered: [], floors: [] })
 }
 
 const nack = (state: State, to: Node.Node, attempt: number, out: Array<Output>): void =>
@@ -188,10 +192,17 @@ export const request = (state: State, now: number, out: Array<Output>): void => 
   state.attempt++
   state.attemptAt = now
   state.grant = undefined
-  if (state.vias.length === 0) { for (const leaf of state.leafSet.members) addVia(state, leaf) }
+  for (const leaf of state.leafSet.members) addVia(state, leaf)
+  if (state.vias.length === 0) {
+    // Whoever seemed dead, because this Node or that one was slow, may be the only one who knows the ring.
+    for (const lost of state.lost.values()) addVia(state, lost)
+  }
   const via = state.vias[state.nextVia++ % Math.max(1, state.vias.length)]
   if (via === undefined) {
-    state.retryAt = Number.POSITIVE_INFINITY
+    // With nobody left to ask, one that was in a ring starts one when its time has come (L5); a newcomer waits for a way in.
+    state.retryAt = state.detachedAt === undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.max(now + state.settings.joinRetry, state.detachedAt + 2 * (state.settings.lease + state.settings.margin))
     return
   }
   state.retryAt = now + state.settings.joinRetry + MembershipState.nextRandom(state) % state.settings.jitter
@@ -201,13 +212,17 @@ export const request = (state: State, now: number, out: Array<Output>): void => 
 }
 
 /**
- * A way in was found.
+ * A way in was found; or, for a ready Node, one that somebody else may need.
  *
  * @category transitions
  * @since 0.1.0
  */
 export const onVia = (state: State, now: number, via: Node.Node, out: Array<Output>): void => {
   if (state.phase === "idle") state.phase = "joining"
+  // A seed that this Node does not know, though it has a ring: that ring is another one (S1).
+  if (state.phase === "ready" && Liveness.known(state, via.id) === undefined) {
+    Liveness.inquire(state, now, via, true, out)
+  }
   if (state.phase !== "joining") return
   addVia(state, via)
   if (state.grant === undefined && state.retryAt === Number.POSITIVE_INFINITY) request(state, now, out)
@@ -409,6 +424,7 @@ export const onJoinRetry = (
   if (message.reason === "stale") return raise(state, now, message.incarnation ?? 0, out)
   if (message.reason === "idInUse") out.push({ _tag: "Emit", event: { _tag: "JoinRefused", reason: "idInUse" } })
   if (message.reason === "notReady") state.notReady.set(from.hex, from)
+  else if (message.reason === "newcomer") state.notReady.set(from.hex, undefined)
   else state.notReady.clear()
   state.retryAt = now + 1 + MembershipState.nextRandom(state) % state.settings.jitter
 }
@@ -451,6 +467,18 @@ export const onGone = (state: State, now: number, node: Node.Node, out: Array<Ou
 }
 
 /**
+ * Another Node has lost its place too: a way in perhaps, and one that may start a ring before this one does. Rule L5.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onDetached = (state: State, from: Node.Node): void => {
+  if (state.phase !== "joining") return
+  addVia(state, from)
+  state.notReady.set(from.hex, from)
+}
+
+/**
  * Whether a Node that lost its place may start a ring of its own: for longer than
  * any lease can stand it has found nobody who is ready, and of those who say that
  * they are not either its id is the smallest. Rule L5.
@@ -461,6 +489,10 @@ export const onGone = (state: State, now: number, node: Node.Node, out: Array<Ou
 export const mayFoundAgain = (state: State, now: number): boolean => {
   if (state.detachedAt === undefined || state.grant !== undefined) return false
   if (now < state.detachedAt + 2 * (state.settings.lease + state.settings.margin)) return false
-  for (const node of state.notReady.values()) if (NodeId.compare(node.id, state.self.id) < 0) return false
-  return state.vias.every((via) => state.notReady.has(via.hex) || state.failed.has(via.hex))
+  for (const node of state.notReady.values()) {
+    if (node !== undefined && NodeId.compare(node.id, state.self.id) < 0) return false
+  }
+  const isNoHelp = ({ hex }: Node.Node) => state.notReady.has(hex) || state.failed.has(hex)
+  // Who stands in the tables has said that it is ready.
+  return state.vias.every(isNoHelp) && Array.from(state.announced.values()).every(isNoHelp)
 }

@@ -340,7 +340,8 @@ export const expel = (
   // That a later life is gone says nothing about the one that is known.
   if (before !== undefined && before.incarnation < node.incarnation) return
   const ended = state.failed.get(node.hex)
-  if (ended === undefined || ended.incarnation <= node.incarnation) {
+  // Not anew when it was known: who asks an ended life again and again must not keep a restart out for ever.
+  if (ended === undefined || ended.incarnation < node.incarnation) {
     state.failed.delete(node.hex)
     state.failed.set(node.hex, { incarnation: node.incarnation, at: now })
     bound(state.failed)
@@ -394,7 +395,7 @@ const maxFailures = 16
 const rawLoss = 0.05
 
 /** Who is silent is looked for at most so many times in an exchange of leaf sets. */
-const looksPerExchange = 8
+const looksPerExchange = 2
 
 /**
  * How many Nodes the ring has, by the density of the leaf set: exact while that holds them all.
@@ -412,8 +413,8 @@ export const estimateNodes = ({ leafSet, self }: State): number => {
 
 /**
  * How long a Node of the routing table may be silent before it is asked: short enough that not more than
- * a twentieth of all messages meet a dead one on their way, at the rate at which Nodes have been failing. Between an
- * eighth of `exchange` and `tableExchange`. Rule D6; MSPastry (DSN 2004), section 4.1.
+ * a twentieth of all messages meet a dead one on their way, at the rate at which Nodes have been failing. Between a
+ * half of `exchange` and `tableExchange`. Rule D6; MSPastry (DSN 2004), section 4.1.
  *
  * @category getters
  * @since 0.1.0

@@ -258,9 +258,14 @@ const receive = (
       return
     }
     case "Leaving": {
+      // Messages of one pair may overtake each other where one connection follows another.
+      if (Ownership.isOutdated(state, from, message.attempt)) return
       gone(state, now, from, true, message.reason === "left" ? "left" : "failed", out)
       // A detached Node is alive and will be back under the same incarnation.
-      if (message.reason === "detached") state.failed.delete(from.hex)
+      if (message.reason === "detached") {
+        state.failed.delete(from.hex)
+        JoinProtocol.onDetached(state, from)
+      }
       if (state.phase !== "ready") send({ _tag: "LeaveAck" })
       return
     }
@@ -396,7 +401,11 @@ const sayGoodbye = (state: State, reason: "left" | "detached", out: Array<Output
     if (!NodeId.equals(side.node.id, state.self.id)) told.set(side.node.hex, side.node)
   }
   for (const node of told.values()) {
-    out.push({ _tag: "Send", to: node, message: { _tag: "Leaving", reason, delivered: [] } })
+    out.push({
+      _tag: "Send",
+      to: node,
+      message: { _tag: "Leaving", reason, attempt: state.attempt, delivered: [], floors: [] }
+    })
   }
   if (state.busy !== undefined) {
     out.push({

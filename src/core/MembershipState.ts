@@ -79,8 +79,10 @@ export interface Side {
   leaving: boolean
   /** What stood here before `node`: to be restored when `node` says that it never became ready (a joiner), or never took the grant. */
   previous: Side | undefined
-  /** The attempt by which `node` came here as a joiner. */
+  /** The attempt by which `node` came here as a joiner, until it has shown that it is ready. */
   attempt: number | undefined
+  /** The newest attempt by which `node` is known to have become ready. */
+  joined: number
 }
 
 /**
@@ -187,8 +189,8 @@ export interface State extends Tables {
   grant: Grant | undefined
   /** When a ready Node last lost both leases; `undefined` in a first join. Rule L5. */
   detachedAt: number | undefined
-  /** Nodes that said, since then, that they are not ready either. */
-  readonly notReady: Map<string, Node.Node>
+  /** Nodes that said, since then, that they are not ready either, by id; `undefined` for those that never were. */
+  readonly notReady: Map<string, Node.Node | undefined>
   /** Questions under way, by id. At most `maxInquiries`. */
   readonly inquiries: Map<string, Inquiry>
   /** Lives that have ended, by id, and when: rumours about them, or about earlier ones, are ignored for four leases. At most `maxFailed`. */
@@ -335,7 +337,8 @@ export const makeSide = (node: Node.Node, bound: Node.Node, leaseUntil: number, 
   proven: false,
   leaving: false,
   previous: undefined,
-  attempt: undefined
+  attempt: undefined,
+  joined: 0
 })
 
 /**

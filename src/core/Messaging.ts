@@ -342,7 +342,9 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       return
     }
     const entry = Confirmations.resolve(confirmations, time, receipt.counter, receipt.incarnation)
-    if (entry !== undefined) ports.resolve(entry, { _tag: "Receipt", receipt, now: time })
+    if (entry === undefined) return
+    if (entry.inCustody) Routing.withdraw(routing, entry, sink)
+    ports.resolve(entry, { _tag: "Receipt", receipt, now: time })
   }
 
   // ---------------------------------------------------------------------------
@@ -387,7 +389,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
           break
         }
         case "Delivered": {
-          if (client === undefined) Deduplication.takeOver(deduplication, frame.ids)
+          if (client === undefined) Deduplication.takeOver(deduplication, frame.ids, frame.floors)
           break
         }
         case "Control":
@@ -463,7 +465,10 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
         ports.returned(entry.frame.length)
         launch(entry, Confirmations.copy(confirmations, entry))
       }
-      for (const entry of expired) ports.resolve(entry, { _tag: "Expired" })
+      for (const entry of expired) {
+        if (entry.inCustody) Routing.withdraw(routing, entry, sink)
+        ports.resolve(entry, { _tag: "Expired" })
+      }
     }
   }
 }

@@ -92,6 +92,7 @@ const ask = (state: State, now: number, which: Neighbour, out: Array<Output>): v
       sequence: side.sequence,
       as: which,
       replaces: replaced?.node.id,
+      attempt: state.attempt,
       waited: replaced !== undefined && hasWaited(state, replaced, now)
     }
   })
@@ -149,6 +150,7 @@ const seek = (state: State, now: number, which: Neighbour, out: Array<Output>): 
       sequence: pairing.sequence,
       as: which,
       replaces: side.node.id,
+      attempt: state.attempt,
       waited: hasWaited(state, side, now)
     }
   })
@@ -238,6 +240,26 @@ export const hasLapsed = (state: State, now: number): boolean =>
  */
 export const isDetached = (state: State, now: number): boolean => hasLapsed(state, now) && !isDeserted(state)
 
+/**
+ * So much time may have passed for others that has not passed here, or the clock was set forward: what was promised to this
+ * Node counts as promised so much earlier, and what it promised as it did. Rule L6.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const age = (state: State, milliseconds: number): void => {
+  for (const which of ["predecessor", "successor"] as const) {
+    for (let side: Side | undefined = state[which]; side !== undefined; side = side.previous) {
+      side.leaseUntil -= milliseconds
+      side.askedAt -= milliseconds
+    }
+    const pairing = state.pairings[which]
+    if (pairing !== undefined) state.pairings[which] = { ...pairing, askedAt: pairing.askedAt - milliseconds }
+  }
+  state.attemptAt -= milliseconds
+  if (state.grant !== undefined) state.grant = { ...state.grant, askedAt: state.grant.askedAt - milliseconds }
+}
+
 const isDeserted = (state: State): boolean =>
   state.leafSet.members.length === 0 && state.predecessor.lostAt !== undefined && state.successor.lostAt !== undefined
 
@@ -322,6 +344,7 @@ export const onRenew = (
 ): void => {
   const which = MembershipState.opposite(question.as)
   const answer = (message: ControlMessage) => out.push({ _tag: "Send", to: from, message })
+  const grant = () => answer({ _tag: "Renewed", sequence: question.sequence, as: question.as, attempt: state.attempt })
   const deny = (reason: Message<"Denied">["reason"], neighbour?: Node.Node) => {
     // Having said no, this Node must not act on an old yes of the same Node.
     const pairing = state.pairings[which]
@@ -345,7 +368,8 @@ export const onRenew = (
     }
     settle(state, side)
     side.grantedAt = now
-    return void answer({ _tag: "Renewed", sequence: question.sequence, as: question.as })
+    side.joined = Math.max(side.joined, question.attempt)
+    return void grant()
   }
   if (side.lostAt === undefined) {
     if (question.replaces !== undefined && NodeId.equals(question.replaces, side.node.id)) suspect(side.node)
@@ -360,6 +384,7 @@ export const onRenew = (
   state.pairings[which] = undefined
   const next = MembershipState.makeSide(from, side.bound, side.leaseUntil, now)
   next.previous = side
+  next.joined = question.attempt
   state[which] = next
   closeGap(side, out)
   if (pairing !== undefined && Node.isSameLife(pairing.node, from)) {
@@ -371,7 +396,7 @@ export const onRenew = (
   } else {
     ask(state, now, which, out)
   }
-  answer({ _tag: "Renewed", sequence: question.sequence, as: question.as })
+  grant()
 }
 
 /** A joiner has shown that it is ready: what stood there before is history. Rule J5. */
@@ -381,6 +406,16 @@ const settle = (state: State, side: Side): void => {
   side.previous = undefined
   if (state.busy !== undefined && Node.isSameLife(state.busy.joiner, side.node)) state.busy = undefined
 }
+
+/**
+ * Whether a word that a neighbour answers for nothing any more is older than its becoming ready again. Rule V3.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isOutdated = (state: State, from: Node.Node, attempt: number): boolean =>
+  state.phase === "ready" &&
+  [state.predecessor, state.successor].some((side) => Node.isSameLife(side.node, from) && side.joined > attempt)
 
 /**
  * A joiner said that it is ready.
@@ -412,6 +447,7 @@ export const onRenewed = (
   if (Node.isSameLife(side.node, from)) {
     if (side.sequence !== answer.sequence || side.unanswered === 0) return
     const until = side.askedAt + state.settings.lease
+    side.joined = Math.max(side.joined, answer.attempt)
     side.unanswered = 0
     side.nextAskAt = Math.max(now, side.askedAt + state.settings.renewal)
     side.lostAt = undefined
@@ -435,6 +471,7 @@ export const onRenewed = (
   const next = MembershipState.makeSide(from, from, until, now)
   next.sequence = pairing.sequence
   next.askedAt = pairing.askedAt
+  next.joined = answer.attempt
   next.nextAskAt = Math.max(now, pairing.askedAt + state.settings.renewal)
   state[answer.as] = next
   closeGap(side, out)
@@ -510,6 +547,7 @@ export const shrink = (
   const side = MembershipState.makeSide(joiner, joiner, Math.min(old.leaseUntil, now + state.settings.lease), now)
   side.previous = old
   side.attempt = attempt
+  side.joined = attempt
   side.nextAskAt = now + state.settings.renewal
   state[which] = side
   out.push(changed)

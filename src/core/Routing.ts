@@ -475,6 +475,24 @@ const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sin
 }
 
 /**
+ * An own message has its outcome: what waits here to be sent, or sent again, goes nowhere any more. What is on its way is.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const withdraw = (state: State, own: unknown, sink: Sink): void => {
+  const drop = (entry: Entry): boolean => {
+    if (entry.own !== own) return false
+    release(state, entry, sink)
+    return true
+  }
+  for (const waiting of [state.held, state.delayed]) {
+    for (const entry of waiting) if (drop(entry)) waiting.delete(entry)
+  }
+  for (const dial of state.dialling.values()) dial.queue = dial.queue.filter((entry) => !drop(entry))
+}
+
+/**
  * The application is done with a message.
  *
  * @category transitions

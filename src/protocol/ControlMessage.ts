@@ -40,6 +40,31 @@ export const DeliveredId = Schema.Struct({
 export type DeliveredId = typeof DeliveredId.Type
 
 /**
+ * The lowest number of an origin that has no outcome, as far as is known: told with the messages that were delivered, for what lies below it has
+ * been forgotten, and a stray copy of it may still be under way. Rules C4, C5.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const OriginFloor = Schema.Struct({ origin: NodeId.FromBytes, incarnation: Count, floor: Count })
+
+/**
+ * The lowest number of an origin that has no outcome, as far as is known. Rules C4, C5.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type OriginFloor = typeof OriginFloor.Type
+
+/**
+ * Origins of which one control message tells the floor.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxFloors = 1024
+
+/**
  * Numbers of delivered messages in one control message, or in one frame of their own.
  *
  * @category constants
@@ -47,7 +72,10 @@ export type DeliveredId = typeof DeliveredId.Type
  */
 export const maxDelivered = 4096
 
-const Delivered = Schema.Array(DeliveredId).check(Schema.isMaxLength(maxDelivered))
+const Handover = {
+  delivered: Schema.Array(DeliveredId).check(Schema.isMaxLength(maxDelivered)),
+  floors: Schema.Array(OriginFloor).check(Schema.isMaxLength(maxFloors))
+}
 
 /**
  * What the receiver is to the sender.
@@ -88,7 +116,7 @@ export const JoinRequest = Schema.TaggedStruct("JoinRequest", {
  */
 export const JoinRetry = Schema.TaggedStruct("JoinRetry", {
   attempt: Count,
-  reason: Schema.Literals(["busy", "notReady", "idInUse", "stale"]),
+  reason: Schema.Literals(["busy", "notReady", "newcomer", "idInUse", "stale"]),
   incarnation: Schema.UndefinedOr(Count)
 })
 
@@ -119,7 +147,7 @@ export const Insert = Schema.TaggedStruct("Insert", { attempt: Count, predecesso
  * @category join
  * @since 0.1.0
  */
-export const InsertAck = Schema.TaggedStruct("InsertAck", { attempt: Count, leaves: Nodes, delivered: Delivered })
+export const InsertAck = Schema.TaggedStruct("InsertAck", { attempt: Count, leaves: Nodes, ...Handover })
 
 /**
  * To the gap owner: "take me for your successor". Rule J3.
@@ -135,7 +163,7 @@ export const Commit = Schema.TaggedStruct("Commit", { attempt: Count })
  * @category join
  * @since 0.1.0
  */
-export const CommitAck = Schema.TaggedStruct("CommitAck", { attempt: Count, delivered: Delivered })
+export const CommitAck = Schema.TaggedStruct("CommitAck", { attempt: Count, ...Handover })
 
 /**
  * "No: my neighbour is another by now." Rule J4.
@@ -181,6 +209,8 @@ export const Renew = Schema.TaggedStruct("Renew", {
   sequence: Count,
   as: Neighbour,
   replaces: Schema.UndefinedOr(NodeId.FromBytes),
+  /** By which attempt the sender became ready. Rule V3. */
+  attempt: Count,
   /** The sender lost the one it replaces longer than any lease ago. */
   waited: Schema.Boolean
 })
@@ -191,7 +221,12 @@ export const Renew = Schema.TaggedStruct("Renew", {
  * @category leases
  * @since 0.1.0
  */
-export const Renewed = Schema.TaggedStruct("Renewed", { sequence: Count, as: Neighbour })
+export const Renewed = Schema.TaggedStruct("Renewed", {
+  sequence: Count,
+  as: Neighbour,
+  /** By which attempt the answerer became ready. Rule V3. */
+  attempt: Count
+})
 
 /**
  * "Not granted." Rules L2, F4.
@@ -219,7 +254,9 @@ export const Denied = Schema.TaggedStruct("Denied", {
  */
 export const Leaving = Schema.TaggedStruct("Leaving", {
   reason: Schema.Literals(["left", "detached"]),
-  delivered: Delivered
+  /** By which attempt it had become ready: whoever knows of a later one has got this late. Rule V3. */
+  attempt: Count,
+  ...Handover
 })
 
 /**

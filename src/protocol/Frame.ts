@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 import * as NodeId from "../ring/NodeId.ts"
-import { ControlMessage, type DeliveredId, maxDelivered } from "./ControlMessage.ts"
+import { ControlMessage, type DeliveredId, maxDelivered, type OriginFloor } from "./ControlMessage.ts"
 import * as Envelope from "./Envelope.ts"
 import * as Query from "./Query.ts"
 import * as SchemaFrame from "./SchemaFrame.ts"
@@ -59,7 +59,12 @@ export type Frame =
   /** The other end has no room for this routed frame: it stays with its sender. */
   | { readonly _tag: "Busy"; readonly sequence: number }
   | { readonly _tag: "Receipt"; readonly receipt: ReceiptFrame }
-  | { readonly _tag: "Delivered"; readonly ids: ReadonlyArray<DeliveredId> }
+  | {
+    readonly _tag: "Delivered"
+    readonly ids: ReadonlyArray<DeliveredId>
+    /** Known when they came in a control message. */
+    readonly floors?: ReadonlyArray<OriginFloor>
+  }
   /** The other end closes this link on purpose: nobody has died. */
   | { readonly _tag: "Bye" }
   /** The other end, member or client, looks at this Node. */

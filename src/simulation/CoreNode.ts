@@ -13,6 +13,7 @@ import * as Handover from "../core/Handover.ts"
 import * as Membership from "../core/Membership.ts"
 import * as MembershipState from "../core/MembershipState.ts"
 import * as Messaging from "../core/Messaging.ts"
+import * as Ownership from "../core/Ownership.ts"
 import * as Routing from "../core/Routing.ts"
 import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
 import { type ControlMessage, maxDelivered } from "../protocol/ControlMessage.ts"
@@ -142,8 +143,10 @@ export class CoreNode implements Process {
   readonly #used = new Map<string, End>()
   readonly #newest = new Map<string, End>()
   readonly #rate: number
-  /** How far its clock is ahead, in milliseconds, for it was set. */
+  /** How far its monotonic clock is ahead, in milliseconds: behind, if it stood still while the machine slept. */
   #ahead = 0
+  /** By how much its wall clock has run ahead since it last looked. */
+  #slept = 0
   #wakePlan: Plan | undefined
   #lookPlan: Plan | undefined
   /** What happens when it goes on after a pause, in order. */
@@ -204,15 +207,25 @@ export class CoreNode implements Process {
     return this.#surroundings.timeline.now * this.#rate + this.#ahead
   }
 
-  /** Its clock is set forward: it takes that for a sleep of the machine, and that much time has passed (rule L6). */
+  /** Its wall clock is set forward, which it cannot tell from a sleep of its machine (rule L6). */
   jump(milliseconds: number): void {
-    this.#ahead += milliseconds
-    this.#run(() => this.#step({ _tag: "Woken" }))
+    this.#slept += milliseconds
+    if (this.isPaused) return
+    Ownership.age(this.membership, this.#slept)
+    this.#slept = 0
+    this.#do(() => this.#step({ _tag: "Woken" }))
+  }
+
+  /** Its machine sleeps: it stops, and so does its monotonic clock; when it wakes up its wall clock has run ahead. */
+  sleep(milliseconds: number): void {
+    this.pause()
+    this.#ahead -= milliseconds * this.#rate
+    this.#slept += milliseconds
   }
 
   /** Whether it answers for a key now; while it is stopped, whether it would if it went on now. */
   covers(key: NodeId.NodeId): boolean {
-    return !this.isEnded && Membership.covers(this.membership, key, this.now)
+    return !this.isEnded && Membership.covers(this.membership, key, this.now + this.#slept)
   }
 
   /** Whether it answers for anything now. */
@@ -268,6 +281,10 @@ export class CoreNode implements Process {
     this.isPaused = false
     const waiting = this.#waiting
     this.#waiting = []
+    if (this.#slept > 0) {
+      Ownership.age(this.membership, this.#slept)
+      this.#slept = 0
+    }
     this.#do(() => this.#step({ _tag: "Woken" }))
     for (const task of waiting) this.#run(task)
     this.#do(() => {
@@ -386,10 +403,12 @@ export class CoreNode implements Process {
         this.#isReady = true
         this.#hasFounded = true
         callOff(this.#seedPlan)
+        this.#rememberSeeds(0)
         break
       }
       case "Detached": {
         this.#isReady = false
+        callOff(this.#seedPlan)
         this.#askSeeds(shortestPause)
         break
       }
@@ -435,6 +454,22 @@ export class CoreNode implements Process {
     }
     callOff(this.#seedPlan)
     this.#seedPlan = this.#after(pause, () => this.#askSeeds(Math.min(longestPause, pause * 2)))
+  }
+
+  /** Asks one seed after another, as long as this Node is ready, for it may have a ring of its own by now. */
+  #rememberSeeds(turn: number): void {
+    if (this.#seeds.length === 0) return
+    this.#seedPlan = this.#after(this.#surroundings.config.tableExchange, () => {
+      const seed = this.#seeds[turn % this.#seeds.length]!
+      const isKnown = seed === this.host ||
+        Array.from(this.membership.announced.values()).some((node) => this.#surroundings.hostOf(node) === seed)
+      if (!isKnown) {
+        this.#connect(seed, () => true, (end) => {
+          if (typeof end === "object") this.#step({ _tag: "Join", via: end.node })
+        })
+      }
+      this.#rememberSeeds(turn + 1)
+    })
   }
 
   // ---------------------------------------------------------------------------
@@ -529,8 +564,8 @@ export class CoreNode implements Process {
   #receive(end: End, cargo: Cargo): void {
     end.usedAt = this.#surroundings.timeline.now
     if (!(cargo instanceof Uint8Array)) {
-      const ids = Handover.brought(cargo)
-      if (ids.length > 0) this.#messaging.receive(this.now, end.id, [{ _tag: "Delivered", ids }])
+      const brought = Handover.brought(cargo)
+      if (brought !== undefined) this.#messaging.receive(this.now, end.id, [brought])
       return this.#step({ _tag: "Received", from: end.node, message: cargo })
     }
     const frame = Frame.decode(cargo)

@@ -2,75 +2,23 @@
  * An exhaustive explorer of the membership core in small rings.
  *
  * It runs the very step functions that a Node runs, from one start, through every
- * order in which messages can arrive and faults can strike within stated
- * bounds, and checks safety in every state: at most one Node covers any key, and
- * no ready Node is closer. From every state it also runs on without further
- * faults and demands that all living Nodes become ready in one true ring.
+ * order in which messages can arrive, Nodes can wake up and faults can strike
+ * within stated bounds, and checks safety in every state: at most one Node covers
+ * any key, and no ready Node is closer. From every state it also follows a run without
+ * further faults and demands that all living Nodes become ready in one true ring.
  *
- * What bounds it: messages of a pair arrive in order (the Transport's contract)
- * unless a fault says otherwise; time passes when nothing is on its way, except
- * on a channel that a `stall` fault holds back for as long as it likes, so
- * that leases run out around a late message. Kinds of message named `prompt` are
- * answered at once: they commute, and would only multiply the states.
+ * Of two orders of steps at different Nodes that lead to one state only one is
+ * followed (sleep sets; Godefroid, 1996): every state is still seen, and by a shortest way.
+ * What bounds a run, and what it has found, is told in `docs/proof.md`.
  *
  * @since 0.1.0
  */
-import { hash } from "node:crypto"
 import * as Membership from "../core/Membership.ts"
-import * as MembershipState from "../core/MembershipState.ts"
-import type { ControlMessage } from "../protocol/ControlMessage.ts"
-import * as Node from "../ring/Node.ts"
-import * as NodeId from "../ring/NodeId.ts"
-
-/**
- * What goes over a channel: a message, or what the network tells about its sender.
- *
- * @category models
- * @since 0.1.0
- */
-export type Packet = ControlMessage | { readonly _tag: "Broken" } | { readonly _tag: "Refused" }
-
-/**
- * A fault that the explorer may use up.
- *
- * - `crash`: a process ends; its connections break, and fresh connects are refused.
- * - `vanish`: a host goes silent; nothing tells.
- * - `lose`: the next message of a channel is lost.
- * - `repeat`: the next message of a channel arrives twice.
- * - `stall`: a channel holds its messages back, for any time.
- * - `leave`: a Node leaves.
- * - `pause`: a Node stops for longer than a lease, and comes back.
- *
- * @category models
- * @since 0.1.0
- */
-export type Fault = "crash" | "vanish" | "lose" | "repeat" | "stall" | "leave" | "pause"
-
-/**
- * What to explore.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Scenario {
-  readonly name: string
-  /** Ids of the Nodes, as hexadecimal digits that are filled up with zeros on the right. */
-  readonly nodes: ReadonlyArray<string>
-  /** Indices of the Nodes that form the ring at the start, one after another. */
-  readonly ring: ReadonlyArray<number>
-  /** Indices of the Nodes that then join, and of the seeds that each knows. */
-  readonly joins: ReadonlyArray<readonly [joiner: number, ...vias: Array<number>]>
-  /** How often each fault may strike. */
-  readonly faults: Partial<Record<Fault, number>>
-  /** Nodes that a crash, vanish, leave or pause may strike; all when left out. */
-  readonly victims?: ReadonlyArray<number> | undefined
-  /** Kinds of message that are answered at once. */
-  readonly prompt?: ReadonlyArray<ControlMessage["_tag"]> | undefined
-  /** Time after which only fault-free running goes on. */
-  readonly horizon: number
-  /** States after which the exploration stops. */
-  readonly maxStates: number
-}
+import type * as MembershipState from "../core/MembershipState.ts"
+import type { Core, Scenario } from "./ExplorerScenario.ts"
+import * as ExplorerScenario from "./ExplorerScenario.ts"
+import * as Trace from "./ExplorerTrace.ts"
+import { type Choice, decodeChoice, encodeChoice, Model, type World } from "./ExplorerWorld.ts"
 
 /**
  * What came out.
@@ -82,11 +30,17 @@ export interface Report {
   readonly name: string
   readonly states: number
   readonly transitions: number
-  /** States from which a fault-free run was followed until it met a state already known to end well. */
-  readonly runs: number
-  /** Whether every state within the bounds was seen. */
+  /** Choices of the longest of the shortest ways to a state. */
+  readonly depth: number
+  /** Whether every state that can be reached was seen. */
   readonly complete: boolean
-  readonly violation: { readonly message: string; readonly trace: ReadonlyArray<string> } | undefined
+  /** What cut the exploration short, where something did. */
+  readonly bound: "states" | "horizon" | undefined
+  readonly violation: {
+    readonly message: string
+    /** A shortest way to it, as the text of a scenario file: `ExplorerTrace.replay` reads it. */
+    readonly trace: string
+  } | undefined
 }
 
 /**
@@ -95,531 +49,214 @@ export interface Report {
  * @category constants
  * @since 0.1.0
  */
-export const settings: MembershipState.Settings = {
-  leafSetSide: 4,
-  neighborhoodSize: 8,
-  lease: 100,
-  margin: 10,
-  renewal: 40,
-  probe: 10,
-  probeRetries: 1,
-  joinRetry: 50,
-  jitter: 1,
-  exchange: 150,
-  // Rows and neighborhood sets decide nothing about who owns a key.
-  tableExchange: Number.POSITIVE_INFINITY
+export const settings: MembershipState.Settings = ExplorerScenario.settings
+
+/** The state ends well: it is done, or a run from it was followed to the end. */
+const endsWell = -1
+/** No run from it is known yet. */
+const unknown = -2
+
+/** Transitions that need not be tried from a state, as a number for each such set: many states share one. */
+class SleepSets {
+  readonly #numbers = new Map<string, number>([["", 0]])
+  readonly #sets: Array<ReadonlyArray<number>> = [[]]
+
+  numberOf(set: ReadonlyArray<number>): number {
+    if (set.length === 0) return 0
+    const sorted = Array.from(new Set(set)).sort((x, y) => x - y)
+    const text = sorted.join()
+    let number = this.#numbers.get(text)
+    if (number === undefined) {
+      number = this.#sets.length
+      this.#numbers.set(text, number)
+      this.#sets.push(sorted)
+    }
+    return number
+  }
+
+  get(number: number): ReadonlyArray<number> {
+    return this.#sets[number]!
+  }
 }
 
-/** Kinds of message whose order among themselves changes nothing that safety depends on. */
-const commuting: ReadonlyArray<ControlMessage["_tag"]> = [
-  "Probe",
-  "ProbeAck",
-  "JoinedAck",
-  "Failed",
-  "RowRequest",
-  "RowReply"
-]
+interface Visit {
+  readonly state: number
+  readonly world: World
+  /** Only these are to be tried: the state was seen before, and by another way. */
+  readonly only: ReadonlySet<number> | undefined
+}
 
 /**
- * Those, and the renewal of leases.
+ * Explores a scenario, with the shipped step functions or with others.
  *
- * @category constants
- * @since 0.1.0
- */
-export const promptRenewals: ReadonlyArray<ControlMessage["_tag"]> = [...commuting, "Renew", "Renewed"]
-
-interface World {
-  now: number
-  readonly nodes: Array<MembershipState.State | undefined>
-  /** Nodes that have ended: by `crash` (true: refuses) or `vanish` (false: silent). */
-  readonly ended: Array<boolean | undefined>
-  /** Until when a Node is stopped. */
-  readonly paused: Array<number>
-  /** Packets on the way, by `from * n + to`. */
-  readonly channels: Array<Array<Packet>>
-  readonly stalled: Set<number>
-  readonly used: Partial<Record<Fault, number>>
-}
-
-type Choice =
-  | { readonly _tag: "Deliver"; readonly channel: number }
-  | { readonly _tag: "Advance" }
-  | { readonly _tag: "Unstall"; readonly channel: number }
-  | { readonly _tag: "Fault"; readonly fault: Fault; readonly at: number }
-
-const makeNode = (hex: string, index: number): Node.Node =>
-  new Node.Node({
-    id: NodeId.parse(hex.padEnd(32, "0")),
-    localHost: `10.0.0.${index + 1}`,
-    globalHost: `10.0.0.${index + 1}`,
-    port: 7000,
-    region: "",
-    incarnation: 1
-  })
-
-const cloneWorld = (world: World): World => ({
-  now: world.now,
-  nodes: world.nodes.map((state) => state === undefined ? undefined : MembershipState.clone(state)),
-  ended: world.ended.slice(),
-  paused: world.paused.slice(),
-  channels: world.channels.map((channel) => channel.slice()),
-  stalled: new Set(world.stalled),
-  used: { ...world.used }
-})
-
-/**
- * Explores a scenario.
+ * **Details**
+ *
+ * `reduce: false` follows every order of steps, also of those that commute: the same states, at more cost.
  *
  * @category running
  * @since 0.1.0
  */
-export const explore = (scenario: Scenario): Report => {
-  const size = scenario.nodes.length
-  const identities = scenario.nodes.map(makeNode)
-  const indexByHex = new Map(identities.map((node, index) => [node.hex, index]))
-  const prompt = new Set<string>(scenario.prompt ?? commuting)
-  const keys = criticalKeys(identities)
-
-  /** A process ends, after what it has said, or a host goes silent. */
-  const end = (world: World, at: number, refuses: boolean): void => {
-    world.nodes[at] = undefined
-    world.ended[at] = refuses
-    for (let other = 0; other < size; other++) world.channels[other * size + at]!.length = 0
-  }
-
-  const step = (world: World, index: number, input: MembershipState.Input): void => {
-    const state = world.nodes[index]
-    if (state === undefined) return
-    const out: Array<MembershipState.Output> = []
-    Membership.step(state, world.now, input, out)
-    for (const output of out) {
-      if (output._tag === "Emit") {
-        if (output.event._tag === "Left") end(world, index, true)
-        continue
-      }
-      const to = indexByHex.get(output.to.hex)!
-      if (world.nodes[to] === undefined) {
-        if (world.ended[to] === true) world.channels[to * size + index]!.push({ _tag: "Refused" })
-      } else {
-        world.channels[index * size + to]!.push(output.message)
-      }
-    }
-  }
-
-  const isPaused = (world: World, index: number): boolean => world.now < world.paused[index]!
-
-  const isDeliverable = (world: World, channel: number): boolean =>
-    world.channels[channel]!.length > 0 && !world.stalled.has(channel) && !isPaused(world, channel % size)
-
-  const deliver = (world: World, channel: number): void => {
-    const packet = world.channels[channel]!.shift()!
-    const node = identities[Math.floor(channel / size)]!
-    step(
-      world,
-      channel % size,
-      packet._tag === "Broken" || packet._tag === "Refused"
-        ? { _tag: packet._tag, node }
-        : { _tag: "Received", from: node, message: packet }
-    )
-  }
-
-  /** Delivers what is prompt, until nothing prompt stands first in its channel. */
-  const settle = (world: World): void => {
-    for (let progress = true; progress;) {
-      progress = false
-      for (let channel = 0; channel < world.channels.length; channel++) {
-        while (isDeliverable(world, channel) && prompt.has(world.channels[channel]![0]!._tag)) {
-          deliver(world, channel)
-          progress = true
-        }
-      }
-    }
-  }
-
-  const isIdle = (world: World): boolean => !world.channels.some((_, channel) => isDeliverable(world, channel))
-
-  const nextTime = (world: World): number => {
-    let at = Number.POSITIVE_INFINITY
-    world.nodes.forEach((state, index) => {
-      if (state !== undefined) at = Math.min(at, Math.max(Membership.wakeAt(state), world.paused[index]!))
-    })
-    return at
-  }
-
-  const advance = (world: World): boolean => {
-    const at = nextTime(world)
-    if (at === Number.POSITIVE_INFINITY) return false
-    world.now = Math.max(world.now, at)
-    for (let index = 0; index < size; index++) {
-      const state = world.nodes[index]
-      if (state !== undefined && !isPaused(world, index) && Membership.wakeAt(state) <= world.now) {
-        step(world, index, { _tag: "Woken" })
-      }
-    }
-    return true
-  }
-
-  const strike = (world: World, fault: Fault, at: number): void => {
-    world.used[fault] = (world.used[fault] ?? 0) + 1
-    switch (fault) {
-      case "crash":
-      case "vanish": {
-        end(world, at, fault === "crash")
-        world.nodes.forEach((state, other) => {
-          if (fault === "crash" && state !== undefined) world.channels[at * size + other]!.push({ _tag: "Broken" })
-        })
-        return
-      }
-      case "lose": {
-        world.channels[at]!.shift()
-        return
-      }
-      case "repeat": {
-        const first = world.channels[at]![0]!
-        world.channels[at]!.push(first)
-        return
-      }
-      case "stall": {
-        world.stalled.add(at)
-        return
-      }
-      case "leave":
-        return step(world, at, { _tag: "Leave" })
-      case "pause": {
-        world.paused[at] = world.now + settings.lease + settings.margin + 2 * settings.renewal
-        return
-      }
-    }
-  }
-
-  const choices = (world: World): Array<Choice> => {
-    const all: Array<Choice> = []
-    world.channels.forEach((_, channel) => {
-      if (isDeliverable(world, channel)) all.push({ _tag: "Deliver", channel })
-    })
-    if (all.length === 0 && world.now < scenario.horizon) all.push({ _tag: "Advance" })
-    for (const channel of world.stalled) all.push({ _tag: "Unstall", channel })
-    for (const fault of Object.keys(scenario.faults) as Array<Fault>) {
-      if ((world.used[fault] ?? 0) >= (scenario.faults[fault] ?? 0)) continue
-      if (fault === "lose" || fault === "repeat" || fault === "stall") {
-        world.channels.forEach((packets, channel) => {
-          const first = packets[0]?._tag
-          if (first === undefined || first === "Broken" || first === "Refused" || world.stalled.has(channel)) return
-          all.push({ _tag: "Fault", fault, at: channel })
-        })
-      } else {
-        world.nodes.forEach((state, index) => {
-          if (state === undefined || isPaused(world, index)) return
-          if (fault === "leave" && state.phase !== "ready") return
-          if (scenario.victims !== undefined && !scenario.victims.includes(index)) return
-          all.push({ _tag: "Fault", fault, at: index })
-        })
-      }
-    }
-    return all
-  }
-
-  const apply = (world: World, choice: Choice): void => {
-    switch (choice._tag) {
-      case "Deliver": {
-        deliver(world, choice.channel)
-        break
-      }
-      case "Advance": {
-        advance(world)
-        break
-      }
-      case "Unstall": {
-        world.stalled.delete(choice.channel)
-        break
-      }
-      case "Fault": {
-        strike(world, choice.fault, choice.at)
-        break
-      }
-    }
-    settle(world)
-  }
-
-  const describe = (world: World, choice: Choice): string => {
-    const name = (index: number) => scenario.nodes[index]!
-    const pair = (channel: number) => `${name(Math.floor(channel / size))} -> ${name(channel % size)}`
-    switch (choice._tag) {
-      case "Deliver":
-        return `${world.now} deliver ${pair(choice.channel)} ${text(world.channels[choice.channel]![0]!)}`
-      case "Advance":
-        return `${world.now} time passes to ${nextTime(world)}`
-      case "Unstall":
-        return `${world.now} the channel ${pair(choice.channel)} goes on`
-      case "Fault":
-        return choice.fault === "lose" || choice.fault === "repeat" || choice.fault === "stall"
-          ? `${world.now} ${choice.fault} ${pair(choice.at)} ${text(world.channels[choice.at]![0]!)}`
-          : `${world.now} ${choice.fault} ${name(choice.at)}`
-    }
-  }
-
-  const unsafe = (world: World): string | undefined => {
-    const ready = world.nodes.filter((state, index): state is MembershipState.State =>
-      state !== undefined && !isPaused(world, index) && Membership.isReady(state, world.now)
-    )
-    for (const key of keys) {
-      let owner: MembershipState.State | undefined
-      for (const state of ready) {
-        if (!Membership.covers(state, key, world.now)) continue
-        if (owner !== undefined) {
-          return `${short(owner.self)} and ${short(state.self)} both cover ${key.hex}`
-        }
-        owner = state
-      }
-      if (owner === undefined) continue
-      for (const state of ready) {
-        if (NodeId.isCloser(key, state.self.id, owner.self.id)) {
-          return `${short(owner.self)} covers ${key.hex}, but ${short(state.self)} is ready and closer`
-        }
-      }
-    }
-    return undefined
-  }
-
-  const isDone = (world: World): boolean => {
-    if (!isIdle(world) || world.stalled.size > 0) return false
-    const living = world.nodes.filter((state) => state !== undefined)
-    living.sort((x, y) => NodeId.compare(x.self.id, y.self.id))
-    return living.every((state, index) => {
-      const successor = living[(index + 1) % living.length]!.self
-      const predecessor = living[(index + living.length - 1) % living.length]!.self
-      return Membership.isReady(state, world.now) &&
-        Node.isSameLife(state.successor.bound, successor) && Node.isSameLife(state.successor.node, successor) &&
-        Node.isSameLife(state.predecessor.bound, predecessor) && Node.isSameLife(state.predecessor.node, predecessor) &&
-        state.successor.lostAt === undefined && state.predecessor.lostAt === undefined &&
-        world.now < state.successor.leaseUntil && world.now < state.predecessor.leaseUntil &&
-        state.leafSet.members.length === Math.min(living.length - 1, 2 * settings.leafSetSide)
-    })
-  }
-
-  const good = new Set<string>()
-  let runs = 0
-
-  /** Runs on without further faults until a state that is known to end well, or one that is done. */
-  const livelock = (start: World): ReadonlyArray<string> | undefined => {
-    const world = cloneWorld(start)
-    const passed: Array<string> = []
-    const trace: Array<string> = []
-    runs++
-    world.stalled.clear()
-    for (let count = 0; count < 5000; count++) {
-      const print = fingerprint(world, size)
-      if (good.has(print) || isDone(world)) {
-        for (const state of passed) good.add(state)
-        good.add(print)
-        return undefined
-      }
-      passed.push(print)
-      const channel = world.channels.findIndex((_, index) => isDeliverable(world, index))
-      const choice: Choice = channel >= 0 ? { _tag: "Deliver", channel } : { _tag: "Advance" }
-      trace.push(`  ${describe(world, choice)}`)
-      apply(world, choice)
-      const breach = unsafe(world)
-      if (breach !== undefined) return [...trace, breach]
-    }
-    const view = (state: MembershipState.State) =>
-      `${short(state.self)} ${state.phase} <${short(state.predecessor.node)} >${short(state.successor.node)} [${
-        state.leafSet.members.map(short).join(" ")
-      }]`
-    return [...trace.slice(-40), ...world.nodes.flatMap((state) => state === undefined ? [] : [view(state)])]
-  }
-
-  // The ring at the start is formed through the protocol itself, one Node after another.
-  const first: World = {
-    now: 0,
-    nodes: identities.map((node) => MembershipState.make(node, settings, 1)),
-    ended: identities.map(() => undefined),
-    paused: identities.map(() => 0),
-    channels: Array.from({ length: size * size }, () => []),
-    stalled: new Set(),
-    used: {}
-  }
-  const runIdle = () => {
-    for (let channel = 0; channel >= 0;) {
-      channel = first.channels.findIndex((_, index) => isDeliverable(first, index))
-      if (channel >= 0) deliver(first, channel)
-    }
-  }
-  scenario.ring.forEach((index, position) => {
-    step(first, index, position === 0 ? { _tag: "Found" } : { _tag: "Join", via: identities[scenario.ring[0]!]! })
-    runIdle()
-  })
-  for (const [joiner, ...vias] of scenario.joins) {
-    for (const via of vias) step(first, joiner, { _tag: "Join", via: identities[via]! })
-  }
-  settle(first)
-
-  const seen = new Set<string>([fingerprint(first, size)])
-  const parents: Array<number> = [-1]
-  const labels: Array<string> = ["start"]
-  let frontier: Array<readonly [number, World]> = [[0, first]]
+export const explore = (
+  scenario: Scenario,
+  core: Core = Membership,
+  { reduce = true }: { readonly reduce?: boolean } = {}
+): Report => {
+  const model = new Model(scenario, core)
+  // What arrives at once makes a choice touch several Nodes: then orders do not commute.
+  const isReducing = reduce && model.prompt.size === 0
+  const sleepSets = new SleepSets()
+  const states = new Map<string, number>()
+  const parents: Array<number> = []
+  const codes: Array<number> = []
+  const sleeps: Array<number> = []
+  /** By state: the next one of a run without faults. */
+  const next: Array<number> = []
+  const isExpanded: Array<boolean> = []
   let transitions = 0
-  let complete = true
+  let depth = 0
+  let bound: Report["bound"]
 
-  const trace = (index: number): Array<string> => {
-    const lines: Array<string> = []
-    for (let at = index; at >= 0; at = parents[at]!) lines.push(labels[at]!)
-    return lines.reverse()
-  }
   const finish = (violation: Report["violation"]): Report => ({
     name: scenario.name,
-    states: seen.size,
+    states: states.size,
     transitions,
-    runs,
-    complete: complete && violation === undefined,
+    depth,
+    complete: bound === undefined && violation === undefined,
+    bound,
     violation
   })
+  /** Whether a run from a state fails: then what is wrong, and a shortest way to it, are told. */
+  const examine = (state: number, breach?: string): Report | undefined => {
+    const choices: Array<Choice> = []
+    for (let at = state; at > 0; at = parents[at]!) choices.push(decodeChoice(codes[at]!))
+    const { trace, verdict } = Trace.write(scenario, core, [...joins, ...choices.reverse()])
+    const message = breach ?? verdict
+    return message === Trace.noViolation ? undefined : finish({ message, trace })
+  }
 
-  while (frontier.length > 0) {
-    const next: Array<readonly [number, World]> = []
-    for (const [index, world] of frontier) {
-      for (const choice of choices(world)) {
-        const after = cloneWorld(world)
-        apply(after, choice)
+  const add = (key: string, parent: number, code: number, sleep: number, world: World): number => {
+    const state = parents.length
+    states.set(key, state)
+    parents.push(parent)
+    codes.push(code)
+    sleeps.push(sleep)
+    next.push(model.isDone(world) ? endsWell : unknown)
+    isExpanded.push(false)
+    return state
+  }
+
+  /** Where runs that left the explored states have ended, by their keys. */
+  const ends = new Map<string, number>()
+
+  /** Runs on without further faults until a state whose run is known, or one that is done; `undefined` when it comes to neither. */
+  const run = (start: World): number | undefined => {
+    const passed = new Set<string>()
+    for (let world = start;;) {
+      const choice = model.calmChoice(world)
+      if (choice === undefined) return undefined
+      world = model.apply(world, choice)
+      const key = model.key(world)
+      let end = ends.get(key) ?? states.get(key)
+      if (end === undefined && model.isDone(world)) end = endsWell
+      if (end !== undefined) {
+        for (const each of passed) ends.set(each, end)
+        return end
+      }
+      if (passed.has(key)) return undefined
+      if (model.unsafe(world) !== undefined) return undefined
+      passed.add(key)
+    }
+  }
+
+  const joins: ReadonlyArray<Choice> = scenario.anytime === true
+    ? []
+    : scenario.joins.map(([joiner]) => ({ kind: "join", at: joiner, position: 0 }))
+  const first = joins.reduce((world, choice) => model.apply(world, choice), model.first())
+  add(model.key(first), -1, 0, 0, first)
+  if (model.unsafe(first) !== undefined) return examine(0)!
+  let frontier: Array<Visit> = [{ state: 0, world: first, only: undefined }]
+
+  while (frontier.length > 0 && bound !== "states") {
+    const following: Array<Visit> = []
+    depth++
+    for (const { only, state, world } of frontier) {
+      const sleep = sleepSets.get(sleeps[state]!)
+      isExpanded[state] = true
+      const tried: Array<number> = []
+      if (scenario.horizon !== undefined && world.now >= scenario.horizon) bound ??= "horizon"
+      for (const choice of model.choices(world)) {
+        const code = encodeChoice(choice)
+        if (only === undefined ? sleep.includes(code) : !only.has(code)) continue
+        const after = model.apply(world, choice)
         transitions++
-        const print = fingerprint(after, size)
-        if (seen.has(print)) continue
-        seen.add(print)
-        parents.push(index)
-        labels.push(describe(world, choice))
-        const at = parents.length - 1
-        const breach = unsafe(after)
-        if (breach !== undefined) return finish({ message: breach, trace: trace(at) })
-        const stuck = livelock(after)
-        if (stuck !== undefined) {
-          return finish({ message: "does not become one true ring", trace: [...trace(at), ...stuck] })
+        const slot = isReducing && model.touchedOne ? model.slotOfChoice(choice) : -1
+        const key = model.key(after)
+        let sleeping = 0
+        if (slot >= 0) {
+          const still: Array<number> = []
+          for (const other of sleep) if (model.slotOfChoice(decodeChoice(other)) !== slot) still.push(other)
+          for (const other of tried) if (model.slotOfChoice(decodeChoice(other)) !== slot) still.push(other)
+          sleeping = sleepSets.numberOf(still)
+          tried.push(code)
         }
-        if (seen.size >= scenario.maxStates) {
-          complete = false
-          return finish(undefined)
+        let target = states.get(key)
+        if (target === undefined) {
+          target = add(key, state, code, sleeping, after)
+          const breach = model.unsafe(after)
+          if (breach !== undefined) return examine(target, breach)!
+          following.push({ state: target, world: after, only: undefined })
+          if (states.size >= scenario.maxStates) {
+            bound = "states"
+            break
+          }
+        } else if (sleeps[target] !== 0) {
+          const before = sleepSets.get(sleeps[target]!)
+          const now = sleepSets.get(sleeping)
+          const awake = before.filter((other) => !now.includes(other))
+          if (awake.length > 0) {
+            sleeps[target] = sleepSets.numberOf(before.filter((other) => now.includes(other)))
+            if (isExpanded[target]) following.push({ state: target, world: after, only: new Set(awake) })
+          }
         }
-        next.push([at, after])
+        if (next[state] === unknown && model.isCalm(choice, world)) next[state] = target
+      }
+      if (next[state] === unknown) next[state] = run(world) ?? state
+      if (bound === "states") break
+    }
+    if (bound === "states") {
+      for (const { state, world } of [...frontier, ...following]) {
+        if (next[state] === unknown) next[state] = run(world) ?? state
       }
     }
-    frontier = next
+    frontier = following
   }
-  return finish(undefined)
+
+  while (true) {
+    const stuck = firstThatDoesNotEnd(next)
+    if (stuck === undefined) return finish(undefined)
+    // The circle may take an unlucky order at each turn; the plain run decides.
+    const report = examine(stuck)
+    if (report !== undefined) return report
+    next[stuck] = endsWell
+  }
 }
 
-const short = (node: Node.Node): string => node.hex.replace(/0+$/, "") || "0"
-
-const text = (packet: Packet): string =>
-  packet._tag === "Broken" || packet._tag === "Refused"
-    ? packet._tag
-    : JSON.stringify(packet, (_, value) => value instanceof Node.Node ? short(value) : value)
-
-/** Every point at which the owner of a key can change: the ids, the middles between them, and the ids beside these. */
-const criticalKeys = (nodes: ReadonlyArray<Node.Node>): ReadonlyArray<NodeId.NodeId> => {
-  const one = new NodeId.NodeId(0, 0, 0, 1)
-  const all = new Map<string, NodeId.NodeId>()
-  const add = (key: NodeId.NodeId) => {
-    for (const id of [NodeId.clockwise(one, key), key, NodeId.add(key, one)]) all.set(id.hex, id)
-  }
-  for (const x of nodes) {
-    add(x.id)
-    for (const y of nodes) {
-      const arc = BigInt(`0x${NodeId.clockwise(x.id, y.id).hex}`) >> 1n
-      const half = NodeId.parse(arc.toString(16).padStart(32, "0"))
-      if (x !== y) add(NodeId.add(x.id, half))
-      else add(NodeId.add(x.id, new NodeId.NodeId(0x80000000, 0, 0, 0)))
+/** Follows the run of every state; the first whose run goes in circles, if any. */
+const firstThatDoesNotEnd = (next: Array<number>): number | undefined => {
+  const path: Array<number> = []
+  const isOnPath = new Uint8Array(next.length)
+  for (let start = 0; start < next.length; start++) {
+    let at = start
+    while (at >= 0 && isOnPath[at] === 0) {
+      isOnPath[at] = 1
+      path.push(at)
+      at = next[at]!
+    }
+    if (at >= 0) return start
+    for (const each of path.splice(0)) {
+      next[each] = endsWell
+      isOnPath[each] = 0
     }
   }
-  return Array.from(all.values())
-}
-
-/**
- * What of a world decides its future: times count from now, sequence numbers from
- * their owner's newest, and what lies too far back to matter is all one.
- */
-const fingerprint = (world: World, size: number): string => {
-  const { now } = world
-  const ahead = (time: number) => time <= now ? 0 : time - now
-  const since = (time: number | undefined) =>
-    time === undefined ? "-" : Math.min(now - time, settings.lease + settings.margin)
-  const parts: Array<unknown> = []
-  const side = (state: MembershipState.State, it: MembershipState.Side | undefined): string =>
-    it === undefined
-      ? "-"
-      : [
-        short(it.node),
-        short(it.bound),
-        ahead(it.leaseUntil),
-        it.unanswered === 0 ? "-" : state.sequence - it.sequence,
-        it.unanswered === 0 ? "-" : Math.min(now - it.askedAt, settings.lease),
-        it.unanswered,
-        ahead(it.nextAskAt),
-        since(it.lostAt),
-        since(it.grantedAt),
-        it.proven,
-        it.leaving,
-        it.attempt,
-        `(${side(state, it.previous)})`
-      ].join(" ")
-  world.nodes.forEach((state, index) => {
-    parts.push(world.ended[index], ahead(world.paused[index]!))
-    if (state === undefined) return
-    const pairing = (it: MembershipState.Pairing | undefined) =>
-      it === undefined ? "-" : `${short(it.node)} ${state.sequence - it.sequence} ${now - it.askedAt} ${it.unanswered}`
-    parts.push(
-      state.phase,
-      state.phase === "ready" ? side(state, state.predecessor) : "",
-      state.phase === "ready" ? side(state, state.successor) : "",
-      pairing(state.pairings.predecessor),
-      pairing(state.pairings.successor),
-      state.busy === undefined ? "-" : `${short(state.busy.joiner)} ${state.busy.attempt} ${ahead(state.busy.until)}`,
-      state.waiting.map((request) => `${short(request.joiner)} ${request.attempt}`).join(),
-      state.attempt,
-      state.phase === "joining" ? [Math.min(now - state.attemptAt, settings.lease), ahead(state.retryAt)].join() : "",
-      state.vias.map(short).join(),
-      state.vias.length === 0 ? 0 : state.nextVia % state.vias.length,
-      state.grant === undefined
-        ? "-"
-        : [
-          short(state.grant.predecessor),
-          short(state.grant.successor),
-          now - state.grant.askedAt,
-          state.grant.inserted,
-          state.grant.committed
-        ].join(" "),
-      state.detachedAt === undefined
-        ? "-"
-        : Math.min(now - state.detachedAt, 2 * (settings.lease + settings.margin)),
-      Array.from(state.notReady.keys()).sort().join(),
-      Array.from(
-        state.inquiries.values(),
-        (it) =>
-          `${short(it.node)} ${state.sequence - it.sequence} ${
-            now - it.askedAt
-          } ${it.unanswered} ${it.saidReady} ${it.wantsLeaves}`
-      )
-        .sort().join(),
-      Array.from(state.failed, ([hex, it]) => `${hex} ${Math.min(now - it.at, 4 * settings.lease)}`).join(),
-      Array.from(state.lost.keys()).join(),
-      state.phase === "ready" ? ahead(state.exchangeAt) : "",
-      state.exchanges % Math.max(1, state.leafSet.members.length),
-      ahead(state.leaveUntil),
-      Array.from(state.leaveAcks).sort().join(),
-      state.leafSet.members.map(short).join()
-    )
-  })
-  world.channels.forEach((packets, channel) => {
-    if (packets.length === 0) return
-    parts.push(channel, world.stalled.has(channel))
-    for (const packet of packets) {
-      const owner = packet._tag === "Renew" || packet._tag === "Probe"
-        ? Math.floor(channel / size)
-        : channel % size
-      const newest = world.nodes[owner]?.sequence ?? 0
-      parts.push(
-        "sequence" in packet ? text({ ...packet, sequence: newest - packet.sequence } as Packet) : text(packet)
-      )
-    }
-  })
-  parts.push(JSON.stringify(world.used), Array.from(world.stalled).sort().join())
-  return hash("md5", parts.join("|"), "base64")
+  return undefined
 }

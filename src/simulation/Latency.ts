@@ -14,6 +14,14 @@ const forms =
 const number = (text: string | undefined): number | undefined =>
   text !== undefined && /^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : undefined
 
+const positive = (text: string | undefined): number | undefined => {
+  const read = number(text)
+  return read === 0 ? undefined : read
+}
+
+/** As long as a Node's Region may be, and nothing in it that is read as something else. */
+const isRegion = (name: string): boolean => /^[^\s@]{1,64}$/u.test(name)
+
 /**
  * Reads a latency model; a text says what is wrong.
  *
@@ -25,23 +33,24 @@ export const parse = (text: string): Latency | string => {
   const [kind, ...rest] = text.split(":")
   switch (kind) {
     case "constant": {
-      const delay = number(rest[0])
+      const delay = positive(rest[0])
       return delay === undefined || rest.length !== 1 ? wrong : { _tag: "constant", delay }
     }
     case "plane": {
-      const across = number(rest[0])
+      const across = positive(rest[0])
       return across === undefined || rest.length !== 1 ? wrong : { _tag: "plane", across }
     }
     case "uniform": {
       const [shortest, longest] = (rest[0] ?? "").split("-").map(number)
-      if (shortest === undefined || longest === undefined || rest.length !== 1) return wrong
+      if (shortest === undefined || longest === undefined || longest === 0 || rest.length !== 1) return wrong
+      if ((rest[0] ?? "").split("-").length !== 2) return wrong
       if (longest < shortest) return `"${text}": the longest way is shorter than the shortest`
       return { _tag: "uniform", shortest, longest }
     }
     case "regions": {
       const names = (rest[0] ?? "").split(",")
       const times = (rest[1] ?? "").split(",").map(number)
-      if (rest.length !== 2 || names.some((name) => name === "") || times.some((time) => time === undefined)) {
+      if (rest.length !== 2 || !names.every(isRegion) || times.some((time) => time === undefined)) {
         return wrong
       }
       const count = names.length * (names.length + 1) / 2

@@ -98,3 +98,12 @@ export interface Report {
   readonly events: number
   readonly eventsPerSecond: number
 }
+
+/**
+ * Whether every promise was kept.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isGood = ({ incorrect, invariantViolations, lostUnexplained }: Report): boolean =>
+  incorrect === 0 && invariantViolations === 0 && lostUnexplained === 0

@@ -29,7 +29,7 @@ import { check as checkConfig, type ClusterConfig, isFieldName, presets } from "
 import type { DeliveryClass } from "../protocol/Message.ts"
 import * as LeafSet from "../ring/LeafSet.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import * as Checkers from "./checkers/index.ts"
+import * as Checkers from "./Checkers.ts"
 import type { Code, CoreNode } from "./CoreNode.ts"
 import * as Latency from "./Latency.ts"
 import { calm, type Climate, type Hosts, type Rule } from "./Weather.ts"
@@ -108,6 +108,7 @@ const usage: { readonly [name: string]: { readonly options: ReadonlyArray<string
   leave: { options: [], form: "leave ID …" },
   restart: { options: ["via", "behind"], form: "restart ID … [via=ID,ID] [behind=TIME]" },
   pause: { options: ["for"], form: "pause ID … for=TIME" },
+  sleep: { options: ["for"], form: "sleep ID … for=TIME" },
   silence: { options: [], form: "silence ID …" },
   restore: { options: [], form: "restore ID …" },
   reset: { options: [], form: "reset ID …" },
@@ -268,6 +269,10 @@ class Runner {
         for (const node of this.#nodes(command)) world.pause(node, this.#duration(command, "for"))
         return
       }
+      case "sleep": {
+        for (const node of this.#nodes(command)) world.sleep(node, this.#duration(command, "for"))
+        return
+      }
       case "silence": {
         for (const { host } of this.#nodes(command)) world.silence(host)
         return
@@ -289,6 +294,7 @@ class Runner {
       case "heal": {
         for (const rule of this.#rules) world.cease(rule)
         this.#rules.clear()
+        world.weather.loss = 0
         return
       }
       case "slow": {

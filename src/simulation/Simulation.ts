@@ -12,8 +12,8 @@ import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
 import type { DeliveryClass } from "../protocol/Message.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import type { Chance } from "./Chance.ts"
+import * as Checkers from "./Checkers.ts"
 import * as Custody from "./checkers/Custody.ts"
-import * as Checkers from "./checkers/index.ts"
 import * as LeafSets from "./checkers/LeafSets.ts"
 import type { Sessions } from "./Churn.ts"
 import type { Code, CoreNode } from "./CoreNode.ts"
@@ -151,7 +151,7 @@ export function* run(options: Options): Generator<Progress, Report> {
   for (let count = 0; count < options.nodes; count++) {
     addNode(chance)
     world.run(options.interval)
-    if (count % 100 === 99) yield progress("building", count / options.nodes)
+    if (count % 10 === 9) yield progress("building", count / options.nodes)
   }
   const patience = 4 * (config.lease + config.margin) + 60_000
   for (let waited = 0; !world.isOneRing && waited < patience; waited += 1000) world.run(1000)
@@ -166,7 +166,6 @@ export function* run(options: Options): Generator<Progress, Report> {
   // ---------------------------------------------------------------------------
 
   const began = world.now
-  const eventsBefore = world.timeline.happened
   isMeasuring = true
   world.weather.loss = options.climate.loss
   const sentBefore = new Map(world.sent)
@@ -308,14 +307,12 @@ export function* run(options: Options): Generator<Progress, Report> {
     if (during > 0) byKind[kind] = during / nodeSeconds
   }
   const framesLost = world.lost - lostBefore
-  const eventsMeasured = world.timeline.happened - eventsBefore
 
   // ---------------------------------------------------------------------------
   // ending
   // ---------------------------------------------------------------------------
 
   isChurning = false
-  const splitBefore = world.splitFor
   const limit = world.now + config.hold + 4 * (config.lease + config.margin)
   while (world.now < limit) {
     world.run(1000)
@@ -325,11 +322,11 @@ export function* run(options: Options): Generator<Progress, Report> {
   }
   // Lost frames must not decide whether tables are found exact.
   world.weather.loss = 0
-  world.runUntil(
-    () => world.isOneRing && LeafSets.areExact(world),
-    2 * config.leafSetSide * config.exchange + limit - world.now,
-    1000
-  )
+  const isInPlace = () => {
+    look()
+    return world.isOneRing && LeafSets.areExact(world)
+  }
+  world.runUntil(isInPlace, 2 * config.leafSetSide * config.exchange + limit - world.now, 1000)
   world.settle()
   world.finish()
 
@@ -388,7 +385,7 @@ export function* run(options: Options): Generator<Progress, Report> {
       nodeSeconds,
     messagesByKind: byKind,
     framesLost,
-    splitFor: world.splitFor - splitBefore + splitBefore,
+    splitFor: world.splitFor,
     splitOwnership: checkers?.coverage.seen.split ?? 0,
     splitDeliveries: checkers?.roots.seen.split ?? 0,
     recovery,
@@ -400,7 +397,7 @@ export function* run(options: Options): Generator<Progress, Report> {
     simulatedSeconds: world.now / 1000,
     realSeconds,
     events: world.timeline.happened,
-    eventsPerSecond: eventsMeasured / Math.max(realSeconds, 0.001)
+    eventsPerSecond: world.timeline.happened / Math.max(realSeconds, 0.001)
   }
 }
 

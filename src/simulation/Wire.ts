@@ -90,8 +90,9 @@ export interface Process {
 export class End {
   readonly id: number
   readonly owner: Process
-  /** The other end's Node, as its handshake named it. */
+  /** The other end's Node, as its handshake named it; and this end's, as it named itself. */
   readonly node: Node.Node
+  readonly self: Node.Node
   readonly isDialled: boolean
   /** What the handshake took, in milliseconds. */
   readonly roundTrip: number
@@ -112,6 +113,7 @@ export class End {
     this.roundTrip = roundTrip
     this.id = id
     this.owner = owner
+    this.self = owner.self
     this.node = node
     this.isDialled = isDialled
   }
@@ -136,6 +138,8 @@ const breakAfter = 30_000
 export interface Listener {
   /** A frame was handed to the wire. */
   readonly sent: (from: Host, to: Host, cargo: Cargo) => void
+  /** A frame has to wait so long until its host can send it. */
+  readonly queued: (milliseconds: number) => void
   /** So many frames of a handshake were. */
   readonly shook: (frames: number) => void
   /** A frame was lost, for good or until it is sent again. */
@@ -226,7 +230,7 @@ export class Wire {
         // Frames of the far end come after its proof.
         far.lastDue = timeline.now + back
         timeline.after(back, () => {
-          if (from.isEnded || near.isClosed) {
+          if (from.isEnded || near.isClosed || near.self !== from.self) {
             this.close(near)
             if (!from.isEnded) done("Handshake")
             return
@@ -287,6 +291,7 @@ export class Wire {
     const size = sizeOf(cargo)
     if (waiting / 1_000 * bandwidth + size > queue) return undefined
     from.busyUntil = Math.max(now, from.busyUntil) + size / bandwidth * 1_000
+    this.#listener.queued(from.busyUntil - now)
     return from.busyUntil - now
   }
 

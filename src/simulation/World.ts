@@ -150,6 +150,8 @@ export class World {
   isCut = false
   /** It is cut, or was and the parts have not become one ring yet. */
   isSplit = false
+  /** Some part of a cut has healed since then: which Nodes belong to one ring cannot be told from outside any more. */
+  hasHealed = false
   /** For how many milliseconds it has been split in all, until now or until it became one again. */
   splitFor = 0
 
@@ -174,6 +176,11 @@ export class World {
       sent: (_from, _to, cargo) => {
         const kind = kindOf(cargo)
         this.sent.set(kind, (this.sent.get(kind) ?? 0) + 1)
+      },
+      // What takes as long as a lease cannot be told from what does not arrive.
+      queued: (milliseconds) => {
+        if (milliseconds < this.config.lease / 2) return
+        this.noteSplit()
       },
       shook: (frames) => void this.sent.set("Handshake", (this.sent.get("Handshake") ?? 0) + frames),
       lost: (from, to, cargo) => {
@@ -303,6 +310,7 @@ export class World {
   restore(host: Host): void {
     this.trace.note(this.now, "restore", host.number)
     host.isSilent = false
+    this.hasHealed = this.isSplit
     this.#look()
   }
 
@@ -311,6 +319,17 @@ export class World {
     if (node.isEnded || node.isPaused) return
     this.trace.note(this.now, "pause", node.host.number)
     node.pause()
+    this.timeline.after(milliseconds, () => {
+      this.trace.note(this.now, "resume", node.host.number)
+      node.resume()
+    })
+  }
+
+  /** Lets the machine of a Node sleep for a while. */
+  sleep(node: CoreNode, milliseconds: number): void {
+    if (node.isEnded || node.isPaused) return
+    this.trace.note(this.now, "sleep", node.host.number)
+    node.sleep(milliseconds)
     this.timeline.after(milliseconds, () => {
       this.trace.note(this.now, "resume", node.host.number)
       node.resume()
@@ -334,12 +353,59 @@ export class World {
   cease(rule: Rule): void {
     this.trace.note(this.now, "weather")
     this.weather.end(rule)
+    if (isCutting(rule)) this.hasHealed = this.isSplit
     this.#look()
   }
 
   /** Whether two hosts reach each other. */
   isSameSide(one: Host, other: Host): boolean {
     return one === other || (this.wire.isOpen(one, other) && this.wire.isOpen(other, one))
+  }
+
+  /**
+   * Whether two hosts belong to one part of a network that is cut: all ready Nodes of that part reach each other and
+   * nobody else, and nothing has healed yet. Where a part has no such border, nothing is promised.
+   */
+  isSamePart(one: Host, other: Host): boolean {
+    if (!this.isCut || this.hasHealed || !this.isSameSide(one, other)) return false
+    const { members } = this.ring
+    const part = new Set(members.filter(({ host }) => this.isSameSide(one, host)))
+    return Array.from(part).every(({ host }) =>
+      members.every((node) => this.isSameSide(host, node.host) === part.has(node))
+    )
+  }
+
+  /**
+   * Whether two Nodes could hear of each other: by who stands in whose tables, through Nodes that live and run. Where
+   * all die that knew of both, no protocol can tell them of each other, and each part goes on as a ring of its own.
+   * In a network that is cut only who stands in one's own tables counts: those who knew more may be out of reach.
+   */
+  areAcquainted(one: CoreNode, other: CoreNode): boolean {
+    if (this.isSplit) {
+      return one.membership.announced.has(other.self.hex) || other.membership.announced.has(one.self.hex)
+    }
+    const running = new Map<string, CoreNode>()
+    for (const node of this.nodes.values()) {
+      if (!node.isPaused || node === one || node === other) running.set(node.self.life, node)
+    }
+    const knows = new Map<CoreNode, Set<CoreNode>>(Array.from(running.values(), (node) => [node, new Set()]))
+    for (const [node, known] of knows) {
+      for (const { life } of node.membership.announced.values()) {
+        const there = running.get(life)
+        if (there === undefined) continue
+        known.add(there)
+        knows.get(there)!.add(node)
+      }
+    }
+    const reached = new Set([one])
+    for (const node of reached) for (const next of knows.get(node) ?? []) reached.add(next)
+    return reached.has(other)
+  }
+
+  /** Says that what follows, until all are one ring again, comes of a split. */
+  noteSplit(): void {
+    this.#beginSplit()
+    this.hasHealed = true
   }
 
   /** Numbers of the messages that some Node has in custody. */
@@ -413,7 +479,7 @@ export class World {
     return true
   }
 
-  /** Whether all that live are ready, each next to those that are next to it. */
+  /** Whether all that live are ready, each next to those that are next to it, and none holds its neighbour to be gone. */
   get isOneRing(): boolean {
     const { members } = this.ring
     if (members.length !== this.nodes.size) return false
@@ -421,8 +487,9 @@ export class World {
       const { membership } = node
       const next = this.ring.at(rank + 1).self
       const before = this.ring.at(rank - 1).self
-      return node.isReady && Node.isSameLife(membership.successor.bound, next) &&
-        Node.isSameLife(membership.predecessor.bound, before)
+      const { predecessor, successor } = membership
+      return node.isReady && Node.isSameLife(successor.bound, next) && Node.isSameLife(predecessor.bound, before) &&
+        predecessor.lostAt === undefined && successor.lostAt === undefined
     })
   }
 
@@ -495,9 +562,16 @@ export class World {
 
   /** Looks whether the network is cut. */
   #look(): void {
-    this.isCut = Array.from(this.weather.rules).some((rule) => rule.isCut === true) ||
+    this.isCut = Array.from(this.weather.rules).some(isCutting) ||
       this.hosts.some((host) => host.isSilent && host.process !== undefined)
-    if (!this.isCut || this.isSplit) return
+    if (!this.isCut) return
+    this.#beginSplit()
+    // Where some kinds get through and others do not, no two hosts are whole to each other.
+    if (Array.from(this.weather.rules).some(({ loss }) => loss === 1)) this.hasHealed = true
+  }
+
+  #beginSplit(): void {
+    if (this.isSplit) return
     this.isSplit = true
     this.#splitSince = this.now
   }
@@ -505,9 +579,13 @@ export class World {
   #endSplit(): void {
     if (!this.isSplit) return
     this.isSplit = false
+    this.hasHealed = false
     this.splitFor += this.now - this.#splitSince
   }
 }
+
+/** A rule that lets nothing of some kind through cuts the network as far as that goes. */
+const isCutting = ({ isCut, loss }: Rule): boolean => isCut === true || loss === 1
 
 /** Milliseconds of wall time at the start: some day, so that incarnations look as they do outside. */
 const firstIncarnation = 1_700_000_000_000

@@ -39,15 +39,15 @@ describe("NodeClock", () => {
       assert.strictEqual(NodeClock.now(self) - start, 1_002_000)
     }))
 
-  it.effect("what wall time runs ahead by more than the margin has passed here too, once", () =>
+  it.effect("what wall time runs ahead by more than the margin is noticed, once, and is no time that has passed here", () =>
     Effect.gen(function*() {
       const { pass, self } = yield* setUp()
       const start = NodeClock.now(self)
       assert.strictEqual(pass(10, 3_600_010), 3_600_000)
-      assert.strictEqual(NodeClock.now(self) - start, 3_600_010)
+      assert.strictEqual(NodeClock.now(self) - start, 10)
       assert.strictEqual(pass(10), 0)
       assert.strictEqual(pass(0, 501), 501)
-      assert.strictEqual(NodeClock.now(self) - start, 3_600_521)
+      assert.strictEqual(NodeClock.now(self) - start, 20)
     }))
 
   it.effect("never goes back", () =>

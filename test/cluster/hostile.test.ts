@@ -243,7 +243,7 @@ describe("a Node under attack", () => {
         const other = harness.members[0]!.cluster.node
         writeFrames(
           raw,
-          Frame.control({ _tag: "Leaving", reason: "left", delivered: [] }),
+          Frame.control({ _tag: "Leaving", reason: "left", attempt: 0, delivered: [], floors: [] }),
           Frame.control({ _tag: "Failed", node: other }),
           Frame.control({ _tag: "Joined", attempt: 1 }),
           probe(1, true),

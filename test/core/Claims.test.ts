@@ -56,7 +56,13 @@ describe("D8: who claims an id", () => {
   it("a farewell in another's name takes nobody out of the tables", () => {
     const { hear, known, state, victim } = setUp()
     for (const reason of ["left", "detached"] as const) {
-      hear(new Node.Node({ ...victim, incarnation: 99 }), { _tag: "Leaving", reason, delivered: [] })
+      hear(new Node.Node({ ...victim, incarnation: 99 }), {
+        _tag: "Leaving",
+        reason,
+        attempt: 0,
+        delivered: [],
+        floors: []
+      })
       assert.strictEqual(known(), victim)
       assert.isUndefined(state.successor.lostAt)
     }

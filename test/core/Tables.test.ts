@@ -185,7 +185,7 @@ describe("D6: the other tables", () => {
     const { probe, probeRetries } = state.settings
     assert.closeTo(stormy, 0.1 / (17 / (5 * 1_600_000)) - (probeRetries + 1) * probe, 1)
     state.failures.splice(0, 16, ...Array.from({ length: 16 }, () => day - 1000))
-    assert.strictEqual(Liveness.silence(state, day), 7_500)
+    assert.strictEqual(Liveness.silence(state, day), 30_000)
   })
 
   it("rows and neighborhood sets are exchanged, in turn", () => {

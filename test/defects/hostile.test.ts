@@ -56,7 +56,7 @@ describe("hostile input", () => {
           Frame.control({ _tag: "RowRequest", row: 31 }),
           Frame.control({ _tag: "JoinRequest", joiner: me, attempt: 1, hops: 64, rows: [] }),
           Frame.control({ _tag: "Meet", as: "successor" }),
-          Frame.control({ _tag: "Renew", sequence: 1, as: "successor", replaces: undefined, waited: false })
+          Frame.control({ _tag: "Renew", sequence: 1, as: "successor", replaces: undefined, attempt: 0, waited: false })
         ]
         let malformed = 0
         for (const frame of real) {
@@ -113,7 +113,7 @@ describe("hostile input", () => {
           Frame.control({ _tag: "Probe", sequence: Number.MAX_SAFE_INTEGER, ready: true, wantsLeaves: true })
         )
         assert.lengthOf(yield* takeFrames(raw, 2), 2)
-        writeFrames(raw, Frame.control({ _tag: "Leaving", reason: "left", delivered: [] }))
+        writeFrames(raw, Frame.control({ _tag: "Leaving", reason: "left", attempt: 0, delivered: [], floors: [] }))
       })
   )
 
@@ -136,10 +136,17 @@ describe("hostile input", () => {
           writeFrames(
             raw,
             Frame.control({ _tag: "Joined", attempt: 1 }),
-            Frame.control({ _tag: "Renew", sequence: 1, as: "successor", replaces: undefined, waited: false }),
+            Frame.control({
+              _tag: "Renew",
+              sequence: 1,
+              as: "successor",
+              replaces: undefined,
+              attempt: 0,
+              waited: false
+            }),
             Frame.control({ _tag: "Failed", node: victim!.cluster.node }),
             Frame.control({ _tag: "Probe", sequence: 1, ready: true, wantsLeaves: false }),
-            Frame.control({ _tag: "Leaving", reason: "left", delivered: [] })
+            Frame.control({ _tag: "Leaving", reason: "left", attempt: 0, delivered: [], floors: [] })
           )
           yield* takeFrames(raw, 3)
         }

@@ -262,9 +262,9 @@ describe("Sockets", () => {
           raw,
           Frame.receipt({ ...receipt, incarnation: largest, counter, outcome: "delivered" }),
           Frame.control({ _tag: "ProbeAck", sequence: counter, ready: false, leaves: [] }),
-          Frame.control({ _tag: "Renewed", sequence: counter, as: "successor" }),
+          Frame.control({ _tag: "Renewed", sequence: counter, as: "successor", attempt: 0 }),
           Frame.control({ _tag: "Denied", sequence: counter, as: "successor", reason: "wait", neighbour: undefined }),
-          Frame.control({ _tag: "CommitAck", attempt: counter, delivered: [] }),
+          Frame.control({ _tag: "CommitAck", attempt: counter, delivered: [], floors: [] }),
           Frame.control({ _tag: "JoinRetry", attempt: counter, reason: "stale", incarnation: largest }),
           Frame.control({ _tag: "LeaveAck" })
         )

@@ -262,7 +262,7 @@ describe("Frame: what is not well-formed", () => {
       rows: []
     })],
     ["JoinGrant.rows", (size) => ({ _tag: "JoinGrant", attempt: 1, successor: node, leaves: [], rows: list(size) })],
-    ["InsertAck.leaves", (size) => ({ _tag: "InsertAck", attempt: 1, leaves: list(size), delivered: [] })],
+    ["InsertAck.leaves", (size) => ({ _tag: "InsertAck", attempt: 1, leaves: list(size), delivered: [], floors: [] })],
     ["Nack.leaves", (size) => ({ _tag: "Nack", attempt: 1, leaves: list(size) })],
     ["JoinedAck.leaves", (size) => ({ _tag: "JoinedAck", leaves: list(size) })],
     ["ProbeAck.leaves", (size) => ({ _tag: "ProbeAck", sequence: 1, ready: true, leaves: list(size) })],
@@ -284,9 +284,9 @@ describe("Frame: what is not well-formed", () => {
       Array.from({ length: size }, (_, index) => ({ key: node.id, origin: node.id, incarnation: 1, counter: index }))
     for (
       const make of [
-        (size: number) => ({ _tag: "InsertAck", attempt: 1, leaves: [], delivered: ids(size) }),
-        (size: number) => ({ _tag: "CommitAck", attempt: 1, delivered: ids(size) }),
-        (size: number) => ({ _tag: "Leaving", reason: "left", delivered: ids(size) })
+        (size: number) => ({ _tag: "InsertAck", attempt: 1, leaves: [], delivered: ids(size), floors: [] }),
+        (size: number) => ({ _tag: "CommitAck", attempt: 1, delivered: ids(size), floors: [] }),
+        (size: number) => ({ _tag: "Leaving", reason: "left", attempt: 0, delivered: ids(size), floors: [] })
       ]
     ) {
       assert.isFalse(isMalformed(unboundedFrame(make(maxDelivered))))

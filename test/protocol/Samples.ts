@@ -51,6 +51,7 @@ const optional = <A>(item: Arbitrary.Arbitrary<A>): Arbitrary.Arbitrary<A | unde
   Arbitrary.flatMap(Oracle.boolean, (isThere) => isThere ? item : Arbitrary.Constant(undefined))
 
 const nodes = Arbitrary.array(node, { maxLength: 12 })
+const originFloors = Arbitrary.array(Arbitrary.all({ origin: id, incarnation: count, floor: count }), { maxLength: 4 })
 const deliveredIds = Arbitrary.array(
   Arbitrary.all({ key: id, origin: id, incarnation: count, counter: count }),
   { maxLength: 4 }
@@ -78,9 +79,9 @@ export const controls: { readonly [Tag in ControlMessage["_tag"]]: Arbitrary.Arb
   }),
   JoinGrant: tagged("JoinGrant", { attempt: count, successor: node, leaves: nodes, rows: nodes }),
   Insert: tagged("Insert", { attempt: count, predecessor: id }),
-  InsertAck: tagged("InsertAck", { attempt: count, leaves: nodes, delivered: deliveredIds }),
+  InsertAck: tagged("InsertAck", { attempt: count, leaves: nodes, delivered: deliveredIds, floors: originFloors }),
   Commit: tagged("Commit", { attempt: count }),
-  CommitAck: tagged("CommitAck", { attempt: count, delivered: deliveredIds }),
+  CommitAck: tagged("CommitAck", { attempt: count, delivered: deliveredIds, floors: originFloors }),
   Nack: tagged("Nack", { attempt: count, leaves: nodes }),
   Release: tagged("Release", { attempt: count }),
   Joined: tagged("Joined", { attempt: count }),
@@ -89,16 +90,22 @@ export const controls: { readonly [Tag in ControlMessage["_tag"]]: Arbitrary.Arb
     sequence: count,
     as,
     replaces: optional(id),
+    attempt: count,
     waited: Oracle.boolean
   }),
-  Renewed: tagged("Renewed", { sequence: count, as }),
+  Renewed: tagged("Renewed", { sequence: count, as, attempt: count }),
   Denied: tagged("Denied", {
     sequence: count,
     as,
     reason: oneOf("joining", "notReady", "wait", "taken"),
     neighbour: optional(node)
   }),
-  Leaving: tagged("Leaving", { reason: oneOf("left", "detached"), delivered: deliveredIds }),
+  Leaving: tagged("Leaving", {
+    reason: oneOf("left", "detached"),
+    attempt: count,
+    delivered: deliveredIds,
+    floors: originFloors
+  }),
   LeaveAck: tagged("LeaveAck", {}),
   Probe: tagged("Probe", { sequence: count, ready: Oracle.boolean, wantsLeaves: Oracle.boolean }),
   ProbeAck: tagged("ProbeAck", { sequence: count, ready: Oracle.boolean, leaves: nodes }),

@@ -1,30 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Membership from "../../src/core/Membership.ts"
 import * as Explorer from "../../src/simulation/Explorer.ts"
+import { promptRenewals } from "../../src/simulation/ExplorerScenario.ts"
 import { scenarios } from "../../src/simulation/explorerScenarios.ts"
 
-/** What takes longer than a second or two is left to `npm run explore`. */
-const quick = new Set([
-  "1 ring, 1 join",
-  "1 ring, 2 joins",
-  "2 ring, join, every order",
-  "2 ring, 2 joins in one gap (Lu's hole)",
-  "2 ring, crash",
-  "2 ring, vanish",
-  "3 ring, crash",
-  "3 ring, vanish",
-  "3 ring, leave",
-  "2 ring, join, crash",
-  "2 ring, join, vanish",
-  "2 ring, join, leave",
-  "2 ring, join, lose",
-  "2 ring, join, repeat"
-])
+const named = (name: string) => {
+  const scenario = scenarios.find((scenario) => scenario.name === name)
+  assert(scenario !== undefined, name)
+  return scenario
+}
 
 describe("Explorer", () => {
-  for (const scenario of scenarios.filter(({ name }) => quick.has(name))) {
+  // What takes longer than a second or two is left to `npm run explore`.
+  for (const scenario of scenarios.filter(({ isQuick }) => isQuick)) {
     it(scenario.name, () => {
       const report = Explorer.explore(scenario)
-      assert.strictEqual(report.violation, undefined, report.violation?.trace.join("\n"))
+      assert.strictEqual(report.violation, undefined, report.violation?.trace)
       assert.isTrue(report.complete)
     })
   }
@@ -38,10 +29,28 @@ describe("Explorer", () => {
       joins: [[1, 0]],
       faults: { crash: 1 },
       victims: [0],
-      horizon: 100,
+      prompt: promptRenewals,
       maxStates: 10_000
     })
-    assert.include(report.violation?.message, "does not become one true ring")
-    assert.isTrue(report.violation!.trace.some((line) => line.includes("crash 1")))
+    assert.strictEqual(report.violation?.message, "does not become one true ring")
+    assert.include(report.violation?.trace, "crash 1")
+  })
+
+  it("sees the same states whether it follows all orders of steps that commute or one of them", () => {
+    for (const name of ["1 ring, join, every order", "2 ring, crash, every order", "2 ring, repeat, every order"]) {
+      const less = Explorer.explore(named(name))
+      const all = Explorer.explore(named(name), Membership, { reduce: false })
+      assert.strictEqual(less.states, all.states)
+      assert.strictEqual(less.depth, all.depth)
+      assert.isBelow(less.transitions, all.transitions)
+    }
+  })
+
+  it("says where it stopped", () => {
+    const scenario = named("2 ring, crash, every order")
+    const few = Explorer.explore({ ...scenario, maxStates: 100 })
+    assert.deepStrictEqual([few.states, few.complete, few.bound], [100, false, "states"])
+    const short = Explorer.explore({ ...scenario, horizon: 20 })
+    assert.deepStrictEqual([short.complete, short.bound], [false, "horizon"])
   })
 })

@@ -37,8 +37,8 @@ const acknowledgeOnly = (question: "Insert" | "Commit"): Code =>
       _tag: "Send",
       to: input.from,
       message: question === "Insert"
-        ? { _tag: "InsertAck", attempt, leaves: [], delivered: [] }
-        : { _tag: "CommitAck", attempt, delivered: [] }
+        ? { _tag: "InsertAck", attempt, leaves: [], delivered: [], floors: [] }
+        : { _tag: "CommitAck", attempt, delivered: [], floors: [] }
     })
   })
 
@@ -201,7 +201,7 @@ const mutations: ReadonlyArray<Mutation> = [
     scenario: `
 start 1 9
 await ring within=10s
-lose part=1 kind=Receipt for=3s
+lose part=0.999 kind=Receipt for=3s
 send from=1 key=b count=5
 run 1s
 start b via=1

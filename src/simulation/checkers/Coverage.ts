@@ -7,8 +7,8 @@
  * run out make stretches shorter, so nothing new can overlap between steps.
  *
  * While a network is cut two Nodes that cannot reach each other may both answer,
- * and from then on any two until the parts have become one ring: that is split
- * ownership, counted for itself.
+ * and from then on any two until the parts have become one ring; as may two of whom
+ * all have died who knew of both. That is split ownership, counted for itself.
  *
  * @since 0.1.0
  */
@@ -113,8 +113,13 @@ export const make = (): Watcher & { readonly seen: Seen } => {
   const compare = (world: World, left: CoreNode, right: CoreNode): void => {
     const key = shared(left, right)
     if (key === undefined) return
-    if (world.isSplit && !(world.isCut && world.isSameSide(left.host, right.host))) {
+    if (world.isSplit && !world.isSamePart(left.host, right.host)) {
       seen.split++
+      return
+    }
+    if (!world.areAcquainted(left, right)) {
+      seen.split++
+      world.noteSplit()
       return
     }
     world.violate("coverage", `${left.self.hex} and ${right.self.hex} both cover ${key.hex}`)

@@ -1,13 +1,15 @@
 /**
  * Custody: what was promised about every message has been kept (rules M4, M6, C1 to C5).
  *
- * A message whose sender holds a receipt was delivered exactly once. An
+ * A message whose sender holds a receipt was delivered exactly once, unless a Node
+ * died, stopped, or lost its place, right after it had delivered it and before anybody heard. An
  * acknowledged one is lost only with a Node that had it in custody, or when nobody
- * answered for its key longer than messages are held; no Node delivers it twice,
+ * answered for its key longer than messages are held; no Node delivers one twice,
  * though two may whose keys changed hands in between (only of confirmed ones is the next root told).
  *
  * @since 0.1.0
  */
+import type { CoreNode } from "../CoreNode.ts"
 import type { Lookup, Watcher } from "../World.ts"
 
 /**
@@ -42,34 +44,55 @@ export const fateOf = (lookup: Lookup, isUnderWay: (lookup: Lookup) => boolean):
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): Watcher => ({
-  name: "custody",
-  delivered: (world, node, lookup) => {
-    if (lookup.deliveries <= 1 || world.isSplit) return
-    if (lookup.deliveryClass === "acknowledged" && lookup.root !== node) return
-    // A root that died after it had delivered, and before its receipt left, has told nobody.
-    if (lookup.deliveryClass === "confirmed" && lookup.root !== node && lookup.root!.isEnded) return
-    world.violate(
-      "custody",
-      `message ${lookup.number} was delivered ${lookup.deliveries} times: by ${
-        lookup.root!.self.hex
-      }, then by ${node.self.hex}`
-    )
-  },
-  resolved: (world, lookup) => {
-    if (lookup.outcome !== "receipt" || lookup.deliveries > 0) return
-    world.violate("custody", `the sender of message ${lookup.number} has a receipt, but nobody delivered it`)
-  },
-  finished: (world) => {
-    const underWay = world.underWay()
-    for (const lookup of world.lookups) {
-      if (lookup.deliveryClass !== "acknowledged" || lookup.source.isEnded) continue
-      if (fateOf(lookup, ({ number }) => underWay.has(number)) !== "unexplained") continue
-      world.violate(
-        "custody",
-        `message ${lookup.number} from ${lookup.source.self.hex} for ${lookup.key.hex} was lost, ` +
-          "though no Node died that had it in custody"
-      )
+export const make = (): Watcher => {
+  /** Confirmed messages that were delivered more than once, and by whom first. */
+  const again = new Map<Lookup, CoreNode>()
+  const detachedAt = new WeakMap<CoreNode, number>()
+  /** A root that could tell nobody what it had delivered. */
+  const isSilenced = (root: CoreNode, { deliveredAt }: Lookup): boolean =>
+    root.isEnded || root.isPaused || (detachedAt.get(root) ?? Number.NEGATIVE_INFINITY) >= deliveredAt
+
+  return {
+    name: "custody",
+    emitted: (world, node, event) => {
+      if (event._tag === "Detached") detachedAt.set(node, world.now)
+    },
+    delivered: (world, node, lookup) => {
+      if (lookup.deliveries <= 1 || world.isSplit) return
+      const root = lookup.root!
+      if (root === node) {
+        world.violate(
+          "custody",
+          `message ${lookup.number} was delivered ${lookup.deliveries} times by ${node.self.hex}`
+        )
+      } else if (lookup.deliveryClass === "atMostOnce") {
+        world.violate("custody", `message ${lookup.number} was delivered by ${root.self.hex} and by ${node.self.hex}`)
+      } else if (lookup.deliveryClass === "confirmed" && !isSilenced(root, lookup)) again.set(lookup, node)
+    },
+    resolved: (world, lookup) => {
+      if (lookup.outcome !== "receipt" || lookup.deliveries > 0) return
+      world.violate("custody", `the sender of message ${lookup.number} has a receipt, but nobody delivered it`)
+    },
+    finished: (world) => {
+      for (const [lookup, node] of again) {
+        if (lookup.outcome !== "receipt") continue
+        world.violate(
+          "custody",
+          `message ${lookup.number}, whose sender has a receipt, was delivered ${lookup.deliveries} times: ` +
+            `by ${lookup.root!.self.hex}, then by ${node.self.hex}`
+        )
+      }
+      again.clear()
+      const underWay = world.underWay()
+      for (const lookup of world.lookups) {
+        if (lookup.deliveryClass !== "acknowledged" || lookup.source.isEnded) continue
+        if (fateOf(lookup, ({ number }) => underWay.has(number)) !== "unexplained") continue
+        world.violate(
+          "custody",
+          `message ${lookup.number} from ${lookup.source.self.hex} for ${lookup.key.hex} was lost, ` +
+            "though no Node died that had it in custody"
+        )
+      }
     }
   }
-})
+}

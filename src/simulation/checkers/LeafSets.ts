@@ -36,14 +36,19 @@ export const findFault = (world: World, node: CoreNode): string | undefined => {
   return undefined
 }
 
+const isAsking = (world: World, { membership }: CoreNode): boolean => {
+  for (const { node } of membership.inquiries.values()) if (!world.endedAt.has(node.life)) return true
+  return false
+}
+
 /**
- * Whether every leaf set is exact.
+ * Whether every leaf set is exact, and nobody who lives is being asked whether it does: that may end either way.
  *
  * @category getters
  * @since 0.1.0
  */
 export const areExact = (world: World): boolean =>
-  world.ring.members.every((node) => findFault(world, node) === undefined)
+  world.ring.members.every((node) => !isAsking(world, node) && findFault(world, node) === undefined)
 
 /**
  * Watches leaf sets at rest.

@@ -42,7 +42,7 @@ export const make = (): Watcher & { readonly seen: Seen } => {
           (other.isReady && !other.isPaused && (!world.isSplit || world.isSameSide(node.host, other.host)))
       )
       if (root === node) return
-      if (world.isSplit && !world.isCut) {
+      if (world.isSplit && !(root !== undefined && world.isSamePart(node.host, root.host))) {
         seen.split++
         return
       }

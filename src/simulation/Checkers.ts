@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import type { Watcher } from "../World.ts"
-import * as Bounds from "./Bounds.ts"
-import * as Coverage from "./Coverage.ts"
-import * as Custody from "./Custody.ts"
-import * as Dead from "./Dead.ts"
-import * as LeafSets from "./LeafSets.ts"
-import * as Roots from "./Roots.ts"
+import * as Bounds from "./checkers/Bounds.ts"
+import * as Coverage from "./checkers/Coverage.ts"
+import * as Custody from "./checkers/Custody.ts"
+import * as Dead from "./checkers/Dead.ts"
+import * as LeafSets from "./checkers/LeafSets.ts"
+import * as Roots from "./checkers/Roots.ts"
+import type { Watcher } from "./World.ts"
 
 /**
  * One of each.
