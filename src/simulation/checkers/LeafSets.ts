@@ -37,12 +37,14 @@ export const findFault = (world: World, node: CoreNode): string | undefined => {
 }
 
 const isAsking = (world: World, { membership }: CoreNode): boolean => {
-  for (const { node } of membership.inquiries.values()) if (!world.endedAt.has(node.life)) return true
+  for (const { node, unanswered } of membership.inquiries.values()) {
+    if (unanswered > 1 && !world.endedAt.has(node.life)) return true
+  }
   return false
 }
 
 /**
- * Whether every leaf set is exact, and nobody who lives is being asked whether it does: that may end either way.
+ * Whether every leaf set is exact, and nobody who lives has left a question unanswered: that may end either way.
  *
  * @category getters
  * @since 0.1.0
