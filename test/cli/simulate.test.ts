@@ -382,6 +382,39 @@ describe("wendy simulate", () => {
   )
 
   it.live(
+    "runs a scenario from a file, and says in which line one is wrong",
+    () =>
+      Effect.gen(function*() {
+        const path = yield* folder
+        const crash = Path.join(import.meta.dirname, "../simulation/scenarios/crash.txt")
+        const good = yield* simulate("--scenario", crash)
+        assert.deepStrictEqual([good.code, good.stderr], [0, ""])
+        assert.strictEqual(good.stdout, Fs.readFileSync(crash, "utf8"))
+        const bad = Path.join(path, "bad.txt")
+        Fs.writeFileSync(bad, "start 1\nrun soon\n")
+        const refused = yield* simulate("--scenario", bad)
+        assert.deepStrictEqual([refused.code, refused.stdout], [2, ""])
+        assert.include(refused.stderr, `bad.txt:2: "soon" is no time`)
+        const broken = Path.join(path, "broken.txt")
+        Fs.writeFileSync(broken, "start 1 2\nrun 1s\nvanish 2\nawait ring within=1s\n")
+        const result = yield* simulate("--scenario", broken, "--json")
+        assert.strictEqual(result.code, 1)
+        assert.strictEqual((linesOf(result.stdout)[0]!["violations"] as Array<unknown>).length, 1)
+      }).pipe(Effect.scoped),
+    timeout
+  )
+
+  it.live(
+    "explores scenarios by chance",
+    () =>
+      Effect.map(simulate("--explore", "--runs", "30", "--seed", "x", "--json"), ({ code, stdout }) => {
+        assert.strictEqual(code, 0)
+        assert.deepStrictEqual(linesOf(stdout), [{ type: "summary", seed: "x", runs: 30, found: null }])
+      }),
+    timeout
+  )
+
+  it.live(
     "tells of itself",
     () =>
       Effect.map(simulate("--help"), ({ code, stdout }) => {
