@@ -439,8 +439,8 @@ const checkProgram = async ({ folder }: Project, version: string) => {
     told.stderr
   )
   const help = await wendy(["--help"], { folder })
-  const commands = ["demo", "node", "send", "route", "ring"].filter((name) => help.stdout.includes(name))
-  verdict("wendy --help", help.good && commands.length === 5, `names ${commands.join(", ")}, ${help.end}`, help.stderr)
+  const commands = ["demo", "node", "send", "route", "ring", "simulate"].filter((name) => help.stdout.includes(name))
+  verdict("wendy --help", help.good && commands.length === 6, `names ${commands.join(", ")}, ${help.end}`, help.stderr)
   const unknown = await wendy(["nonsense"], { folder })
   verdict("wendy nonsense", unknown.end === "exit 2", unknown.end, unknown.stdout + unknown.stderr)
 
