@@ -15,15 +15,15 @@ import * as MembershipState from "../core/MembershipState.ts"
 import * as Messaging from "../core/Messaging.ts"
 import * as Ownership from "../core/Ownership.ts"
 import * as Routing from "../core/Routing.ts"
-import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
 import { type ControlMessage, maxDelivered } from "../protocol/ControlMessage.ts"
 import * as Frame from "../protocol/Frame.ts"
-import type { DeliveryClass, Message, Raw } from "../protocol/Message.ts"
+import type { DeliveryClass, Raw } from "../protocol/Message.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import type { Chance } from "./Chance.ts"
-import { callOff, type Plan, type Timeline } from "./Timeline.ts"
-import { type Cargo, type End, type Host, kindOf, type Process, type Wire } from "./Wire.ts"
+import { type Host, numberOf } from "./Host.ts"
+import type { Birth, Engine, SimulatedNode, Surroundings } from "./SimulatedNode.ts"
+import { callOff, type Plan } from "./Timeline.ts"
+import { type Cargo, type End, type Process, Wire } from "./Wire.ts"
 
 /**
  * The code that a Node runs. Tests replace parts of it, to see that a broken Node is caught.
@@ -45,27 +45,6 @@ export interface Code {
 export const shipped: Code = { step: Membership.step, makeMessaging: Messaging.make }
 
 /**
- * What a Node of a simulation tells about itself.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Observer {
-  /** Its membership made a step. */
-  readonly stepped: (node: CoreNode) => void
-  readonly emitted: (node: CoreNode, event: MembershipState.Event) => void
-  /** It is the root of a message and has delivered it. */
-  readonly delivered: (node: CoreNode, message: Message) => void
-  /** A message had to wait here, because nobody answered for its key. */
-  readonly held: (node: CoreNode, frame: Uint8Array) => void
-  readonly gaveUp: (node: CoreNode, frame: Uint8Array, reason: "heldTooLong" | "tooManyHops") => void
-  /** An own confirmed message has its outcome. */
-  readonly resolved: (node: CoreNode, context: Context, resolution: Messaging.Resolution) => void
-  /** It has ended. */
-  readonly ended: (node: CoreNode) => void
-}
-
-/**
  * What a Node keeps with an own confirmed message: which message it is to the simulation.
  *
  * @category models
@@ -75,35 +54,8 @@ export interface Context extends Messaging.Context {
   readonly number: number
 }
 
-/**
- * What all Nodes of a simulation share.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Surroundings {
-  readonly timeline: Timeline
+interface Shared extends Surroundings {
   readonly wire: Wire
-  readonly config: ClusterConfig
-  readonly observer: Observer
-  readonly hostOf: (node: Node.Node) => Host
-}
-
-/**
- * How a Node starts.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Start {
-  readonly host: Host
-  readonly self: Node.Node
-  /** Hosts to ask; without any the Node starts a ring. */
-  readonly seeds: ReadonlyArray<Host>
-  readonly chance: Chance
-  readonly code: Code
-  /** How fast its clock runs: 1 is right. */
-  readonly rate: number
 }
 
 /** Shortest and longest pause between two rounds through the seeds, in milliseconds: as `actors/Join`. */
@@ -125,7 +77,7 @@ const drainPatience = 150
  * @category models
  * @since 0.1.0
  */
-export class CoreNode implements Process {
+export class CoreNode implements SimulatedNode, Process {
   readonly host: Host
   readonly membership: MembershipState.State
   readonly messages: Messaging.State<Context>
@@ -136,7 +88,7 @@ export class CoreNode implements Process {
   /** Links to dial, by life, and what waits for them. */
   readonly dialling = new Map<string, { readonly node: Node.Node; readonly queue: Array<Cargo> }>()
 
-  readonly #surroundings: Surroundings
+  readonly #surroundings: Shared
   readonly #code: Code
   readonly #messaging: Messaging.Messaging<Context>
   readonly #seeds: ReadonlyArray<Host>
@@ -161,17 +113,17 @@ export class CoreNode implements Process {
   #isReady = false
   #seedPlan: Plan | undefined
 
-  constructor(surroundings: Surroundings, start: Start) {
+  constructor(surroundings: Shared, start: Birth, code: Code) {
     const { config } = surroundings
     this.#surroundings = surroundings
-    this.#code = start.code
+    this.#code = code
     this.#rate = start.rate
     this.#seeds = start.seeds
     this.host = start.host
     this.membership = MembershipState.make(start.self, { ...config, jitter: config.joinJitter }, start.chance.word())
     this.messages = Messaging.makeState<Context>(this.membership, config)
     const { observer } = surroundings
-    this.#messaging = start.code.makeMessaging(this.messages, {
+    this.#messaging = code.makeMessaging(this.messages, {
       transmit: (link, frame) => {
         const end = this.ends.get(link)
         if (end !== undefined) this.#transmit(end, frame)
@@ -183,31 +135,32 @@ export class CoreNode implements Process {
       dial: (node) => this.#dial(node),
       suspect: (node) => this.#do(() => this.#step({ _tag: "Suspect", node })),
       deliver: (message) => {
-        observer.delivered(this, message)
+        observer.delivered(this, message.value, message.hops)
         return "delivered"
       },
       forward: () => "forward",
       returned: () => {},
       left: () => {},
-      resolve: (entry, resolution) => observer.resolved(this, entry.context, resolution),
+      resolve: ({ context }, resolution) => {
+        const isDelivered = resolution._tag === "Receipt" && resolution.receipt.outcome === "delivered"
+        observer.resolved(this, context.number, isDelivered ? "receipt" : "failed")
+      },
       held: (frame) => observer.held(this, frame),
-      gaveUp: (frame, reason) => observer.gaveUp(this, frame, reason)
+      gaveUp: (frame) => observer.gaveUp(this, frame)
     })
+    surroundings.wire.attach(this)
     this.#after(config.idleTimeout / 2, () => this.#closeIdle())
     this.#do(() => this.#askSeeds(shortestPause))
   }
 
-  /** As it is now: its incarnation may rise while it joins. */
   get self(): Node.Node {
     return this.membership.self
   }
 
-  /** Milliseconds of its own clock. */
   get now(): number {
     return this.#surroundings.timeline.now * this.#rate + this.#ahead
   }
 
-  /** Its wall clock is set forward, which it cannot tell from a sleep of its machine (rule L6). */
   jump(milliseconds: number): void {
     this.#slept += milliseconds
     if (this.isPaused) return
@@ -216,24 +169,20 @@ export class CoreNode implements Process {
     this.#do(() => this.#step({ _tag: "Woken" }))
   }
 
-  /** Its machine sleeps: it stops, and so does its monotonic clock; when it wakes up its wall clock has run ahead. */
   sleep(milliseconds: number): void {
     this.pause()
     this.#ahead -= milliseconds * this.#rate
     this.#slept += milliseconds
   }
 
-  /** Whether it answers for a key now; while it is stopped, whether it would if it went on now. */
   covers(key: NodeId.NodeId): boolean {
     return !this.isEnded && Membership.covers(this.membership, key, this.now + this.#slept)
   }
 
-  /** Whether it answers for anything now. */
   get isReady(): boolean {
     return !this.isEnded && Membership.isReady(this.membership, this.now)
   }
 
-  /** Sends a message that nobody waits for, or one that is confirmed. */
   send(number: number, key: NodeId.NodeId, deliveryClass: DeliveryClass, value: Uint8Array): void {
     this.#do(() => this.#send(number, { key, purpose: 16, value }, deliveryClass))
   }
@@ -248,17 +197,15 @@ export class CoreNode implements Process {
     this.#look()
   }
 
-  /** Leaves: hands over, says so, and ends when the gap is closed. */
   leave(): void {
     this.#run(() => this.#step({ _tag: "Leave" }))
   }
 
-  /** Ends at once. Whoever has a connection hears of it, unless its host is silent. */
   end(): void {
     if (this.isEnded) return
     this.#surroundings.observer.ended(this)
     this.isEnded = true
-    this.host.process = undefined
+    this.#surroundings.wire.detach(this)
     callOff(this.#wakePlan)
     callOff(this.#lookPlan)
     callOff(this.#seedPlan)
@@ -270,12 +217,10 @@ export class CoreNode implements Process {
     this.#waiting = []
   }
 
-  /** Stops, as by SIGSTOP. */
   pause(): void {
     this.isPaused = true
   }
 
-  /** Goes on: it sees first what time it is, then what has arrived meanwhile. */
   resume(): void {
     if (!this.isPaused || this.isEnded) return
     this.isPaused = false
@@ -293,7 +238,10 @@ export class CoreNode implements Process {
     })
   }
 
-  /** The frames that are lost if it ends now. */
+  reset(): void {
+    for (const end of Array.from(this.ends.values())) this.#surroundings.wire.breakOff(end)
+  }
+
   inCustody(): ReadonlyArray<Uint8Array> {
     return Routing.inCustody(this.messages.routing)
   }
@@ -448,12 +396,16 @@ export class CoreNode implements Process {
     }
     for (const seed of this.#seeds) {
       if (seed === this.host) continue
-      this.#connect(seed, () => true, (end) => {
-        if (typeof end === "object") this.#step({ _tag: "Join", via: end.node })
-      })
+      this.#askSeed(seed)
     }
     callOff(this.#seedPlan)
     this.#seedPlan = this.#after(pause, () => this.#askSeeds(Math.min(longestPause, pause * 2)))
+  }
+
+  #askSeed(seed: Host): void {
+    this.#connect(seed, () => true, (end) => {
+      if (typeof end === "object") this.#step({ _tag: "Join", via: end.node })
+    })
   }
 
   /** Asks one seed after another, as long as this Node is ready, for it may have a ring of its own by now. */
@@ -462,12 +414,8 @@ export class CoreNode implements Process {
     this.#seedPlan = this.#after(this.#surroundings.config.tableExchange, () => {
       const seed = this.#seeds[turn % this.#seeds.length]!
       const isKnown = seed === this.host ||
-        Array.from(this.membership.announced.values()).some((node) => this.#surroundings.hostOf(node) === seed)
-      if (!isKnown) {
-        this.#connect(seed, () => true, (end) => {
-          if (typeof end === "object") this.#step({ _tag: "Join", via: end.node })
-        })
-      }
+        Array.from(this.membership.announced.values()).some((node) => this.#hostOf(node) === seed)
+      if (!isKnown) this.#askSeed(seed)
       this.#rememberSeeds(turn + 1)
     })
   }
@@ -475,6 +423,10 @@ export class CoreNode implements Process {
   // ---------------------------------------------------------------------------
   // links
   // ---------------------------------------------------------------------------
+
+  #hostOf(node: Node.Node): Host {
+    return this.#surroundings.hostAt(numberOf(node.localHost))
+  }
 
   #connect(
     host: Host,
@@ -495,7 +447,7 @@ export class CoreNode implements Process {
 
   #attempt(pending: { readonly node: Node.Node; readonly queue: Array<Cargo> }, isFirst: boolean): void {
     const { node, queue } = pending
-    this.#connect(this.#surroundings.hostOf(node), (other) => Node.isSameLife(other, node), (result) => {
+    this.#connect(this.#hostOf(node), (other) => Node.isSameLife(other, node), (result) => {
       // A connection that breaks in the handshake is what a process that is just dying shows: the next dial tells.
       if (isFirst && result === "Handshake") return this.#attempt(pending, false)
       this.dialling.delete(node.life)
@@ -625,9 +577,13 @@ export class CoreNode implements Process {
 }
 
 /**
- * The kind of a frame, for statistics.
+ * Runs Nodes as the bare core; each runs the code that there is for the number of its host.
  *
- * @category getters
+ * @category constructors
  * @since 0.1.0
  */
-export const nameOf = kindOf
+export const makeEngine = (code: (host: number) => Code = () => shipped) => (surroundings: Surroundings): Engine => {
+  const { listener, timeline, topology, weather } = surroundings
+  const shared = { ...surroundings, wire: new Wire(timeline, topology, weather, listener) }
+  return (birth) => new CoreNode(shared, birth, code(birth.host.number))
+}

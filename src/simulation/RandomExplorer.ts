@@ -11,8 +11,8 @@
  */
 import * as Result from "effect/Result"
 import * as Chance from "./Chance.ts"
-import type { Code } from "./CoreNode.ts"
 import * as Scenario from "./Scenario.ts"
+import type { MakeEngine } from "./SimulatedNode.ts"
 import type { Violation } from "./World.ts"
 
 /**
@@ -171,10 +171,10 @@ const ending = ["run 30s", "heal", `await leaves within=${patience}`, `await qui
 
 type Tried = { readonly violations: ReadonlyArray<Violation>; readonly text: string } | undefined
 
-const attempt = (lines: ReadonlyArray<string>, code: Code | undefined): Tried => {
+const attempt = (lines: ReadonlyArray<string>, engine: MakeEngine | undefined): Tried => {
   const blocks = Scenario.parse(lines.join("\n"))
   if (Result.isFailure(blocks)) return undefined
-  const outcome = Scenario.run(blocks.success, code === undefined ? undefined : () => code)
+  const outcome = Scenario.run(blocks.success, engine)
   return Result.isFailure(outcome) ? undefined : outcome.success
 }
 
@@ -187,10 +187,10 @@ const attempt = (lines: ReadonlyArray<string>, code: Code | undefined): Tried =>
 export function* shrink(
   lines: ReadonlyArray<string>,
   checker: string,
-  code?: Code
+  engine?: MakeEngine
 ): Generator<ReadonlyArray<string>, ReadonlyArray<string>> {
   const stillFails = (candidate: ReadonlyArray<string>): boolean =>
-    attempt([...candidate, ...end], code)?.violations.some((violation) => violation.checker === checker) === true
+    attempt([...candidate, ...end], engine)?.violations.some((violation) => violation.checker === checker) === true
   const end = ending.every((line, index) => lines.at(index - ending.length) === line) ? ending : []
   let best = lines.slice(0, lines.length - end.length)
   for (let size = Math.ceil(best.length / 2); size >= 1;) {
@@ -229,23 +229,23 @@ export function* shrink(
 export function* explore(options: {
   readonly seed: string
   readonly runs: number
-  readonly code?: Code | undefined
+  readonly engine?: MakeEngine | undefined
 }): Generator<Progress, Found | undefined> {
   for (let run = 1; run <= options.runs; run++) {
     const seed = `${options.seed}.${run}`
     const lines = draw(seed)
-    const tried = attempt(lines, options.code)
+    const tried = attempt(lines, options.engine)
     yield { runs: run, phase: "drawing" }
     const first = tried?.violations[0]
     if (first === undefined) continue
-    const shrinking = shrink(lines, first.checker, options.code)
+    const shrinking = shrink(lines, first.checker, options.engine)
     for (;;) {
       const next = shrinking.next()
       if (next.done !== true) {
         yield { runs: run, phase: "shrinking" }
         continue
       }
-      const small = attempt(next.value, options.code)!
+      const small = attempt(next.value, options.engine)!
       return { seed, text: small.text, violations: small.violations }
     }
   }

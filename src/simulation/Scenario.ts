@@ -30,10 +30,10 @@ import type { DeliveryClass } from "../protocol/Message.ts"
 import * as LeafSet from "../ring/LeafSet.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import * as Checkers from "./Checkers.ts"
-import type { Code, CoreNode } from "./CoreNode.ts"
+import type { Host } from "./Host.ts"
 import * as Latency from "./Latency.ts"
+import type { MakeEngine, SimulatedNode } from "./SimulatedNode.ts"
 import { calm, type Climate, type Hosts, type Rule } from "./Weather.ts"
-import type { Host } from "./Wire.ts"
 import { type Violation, type Watcher, World } from "./World.ts"
 
 /**
@@ -226,7 +226,7 @@ const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFix
 class Runner {
   #world: World | undefined
   #checkers: ReturnType<typeof Checkers.make> | undefined
-  readonly #code: ((host: number) => Code) | undefined
+  readonly #engine: MakeEngine | undefined
   readonly #hosts = new Map<string, Host>()
   readonly #rules = new Set<Rule>()
   #lines: Array<string> = []
@@ -234,8 +234,8 @@ class Runner {
   /** Messages that are to be sent later. */
   #unsent = 0
 
-  constructor(code: ((host: number) => Code) | undefined) {
-    this.#code = code
+  constructor(engine: MakeEngine | undefined) {
+    this.#engine = engine
   }
 
   take(): Array<string> {
@@ -368,12 +368,12 @@ class Runner {
     return host ?? this.#fail(command, `no Node ${name} was started`)
   }
 
-  #node(command: Command, name: string): CoreNode {
+  #node(command: Command, name: string): SimulatedNode {
     const node = this.#world!.nodes.get(this.#host(command, name).number)
     return node ?? this.#fail(command, `the Node ${name} has ended`)
   }
 
-  #nodes(command: Command): ReadonlyArray<CoreNode> {
+  #nodes(command: Command): ReadonlyArray<SimulatedNode> {
     if (command.words.length === 0) this.#fail(command, `${command.name} takes Nodes`)
     return command.words.map((name) => this.#node(command, name))
   }
@@ -419,7 +419,7 @@ class Runner {
       latency,
       climate,
       drift: this.#number(command, "drift", 0, 0, config.margin / config.lease / 2),
-      code: this.#code,
+      engine: this.#engine,
       watchers: [...checkers.watchers, this.#reporter()]
     })
   }
@@ -468,12 +468,12 @@ class Runner {
       const id = this.#id(command, name)
       const known = this.#hosts.get(shorten(id))
       if (isAgain && known === undefined) this.#fail(command, `no Node ${name} was started`)
-      if (known?.process !== undefined) this.#fail(command, `the Node ${name} runs already`)
+      if (known !== undefined && world.nodes.has(known.number)) this.#fail(command, `the Node ${name} runs already`)
       if (known !== undefined && !isAgain) this.#fail(command, `a Node ${name} was started before, so write restart`)
       const via = this.#list(command, "via")
       const seeds = via.length > 0
         ? via.map((seed) => this.#host(command, seed))
-        : Array.from(this.#hosts.values()).filter((host) => host.process !== undefined && host !== known).slice(0, 2)
+        : Array.from(this.#hosts.values()).filter((host) => world.nodes.has(host.number) && host !== known).slice(0, 2)
       if (known !== undefined && known.isSilent) world.restore(known)
       const behind = command.options.get("behind")
       const node = world.start({
@@ -626,9 +626,9 @@ const describe = (event: MembershipState.Event): string | undefined => {
  */
 export const run = (
   blocks: ReadonlyArray<Block>,
-  code?: (host: number) => Code
+  engine?: MakeEngine
 ): Result.Result<Outcome, Problem> => {
-  const runner = new Runner(code)
+  const runner = new Runner(engine)
   try {
     const done = blocks.map(({ commands, source }) => {
       for (const command of commands) runner.run(command)

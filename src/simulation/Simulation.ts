@@ -16,14 +16,14 @@ import * as Checkers from "./Checkers.ts"
 import * as Custody from "./checkers/Custody.ts"
 import * as LeafSets from "./checkers/LeafSets.ts"
 import type { Sessions } from "./Churn.ts"
-import type { Code, CoreNode } from "./CoreNode.ts"
+import type { Host } from "./Host.ts"
 import * as Latency from "./Latency.ts"
 import type { Point, Report } from "./Report.ts"
+import type { MakeEngine, SimulatedNode } from "./SimulatedNode.ts"
 import * as Statistics from "./Statistics.ts"
 import type * as Topology from "./Topology.ts"
 import type { Happening } from "./Trace.ts"
 import type { Climate, Rule } from "./Weather.ts"
-import type { Host } from "./Wire.ts"
 import { type Ending, type Lookup, type Watcher, World } from "./World.ts"
 
 /**
@@ -62,7 +62,8 @@ export interface Options {
   readonly drift: number
   readonly command: string
   readonly checks: boolean
-  readonly code?: ((host: number) => Code) | undefined
+  /** What runs Nodes: the bare core when left out. */
+  readonly engine?: MakeEngine | undefined
   readonly write?: ((happening: Happening) => void) | undefined
   /** Real milliseconds since anything, for the figures about speed. */
   readonly realNow: () => number
@@ -102,7 +103,7 @@ export function* run(options: Options): Generator<Progress, Report> {
   const { config } = options
   const checkers = options.checks ? Checkers.make() : undefined
   const joinTimes: Array<number> = []
-  const startOf = new Map<CoreNode, number>()
+  const startOf = new Map<SimulatedNode, number>()
   let joins = 0
   let endings = 0
   let isMeasuring = false
@@ -124,7 +125,7 @@ export function* run(options: Options): Generator<Progress, Report> {
     latency: options.latency,
     climate: { ...options.climate, loss: 0 },
     drift: options.drift,
-    code: options.code,
+    engine: options.engine,
     write: options.write,
     watchers: [counting, ...checkers?.watchers ?? []]
   })
@@ -142,7 +143,7 @@ export function* run(options: Options): Generator<Progress, Report> {
   // building
   // ---------------------------------------------------------------------------
 
-  const addNode = (chance: Chance): CoreNode => {
+  const addNode = (chance: Chance): SimulatedNode => {
     const host = world.addHost()
     const node = world.start({ host, seeds: seedsFor(world, host, chance, options.seeds) })
     startOf.set(node, world.now)
@@ -175,7 +176,7 @@ export function* run(options: Options): Generator<Progress, Report> {
   const { sessions } = options
   const churn = chance.fork("churn")
   let isChurning = sessions !== undefined
-  const endLater = (node: CoreNode, session: number): void => {
+  const endLater = (node: SimulatedNode, session: number): void => {
     world.timeline.after(session, () => {
       if (!isChurning || node.isEnded) return
       endings++
@@ -441,7 +442,7 @@ const cutInto = (world: World, parts: ReadonlyArray<number>, chance: Chance): Re
   const total = parts.reduce((sum, part) => sum + part, 0)
   const sides = parts.map(() => new Set<number>())
   for (const host of world.hosts) {
-    if (host.process === undefined) continue
+    if (!world.nodes.has(host.number)) continue
     let at = chance.fraction() * total
     const side = parts.findIndex((part) => (at -= part) < 0)
     sides[side < 0 ? 0 : side]!.add(host.number)

@@ -54,8 +54,8 @@ export interface Place {
  */
 export interface Topology {
   readonly latency: Latency
-  /** Where the next host is. */
-  readonly place: (number: number) => Place
+  /** Where the next host is; in the Region that is named, or in any. */
+  readonly place: (number: number, region?: string) => Place
   /** One way between two hosts, without jitter; a host reaches itself at once. */
   readonly distance: (from: Place, to: Place) => number
 }
@@ -71,13 +71,17 @@ export const make = (latency: Latency, chance: Chance): Topology => {
   const salt = chance.word()
   return {
     latency,
-    place: (number) => ({
-      region: regions[number % regions.length]!,
-      regionIndex: number % regions.length,
-      x: chance.fraction(),
-      y: chance.fraction(),
-      number
-    }),
+    place: (number, region) => {
+      const known = region === undefined ? -1 : regions.indexOf(region)
+      const regionIndex = known < 0 ? number % regions.length : known
+      return {
+        region: region ?? regions[regionIndex]!,
+        regionIndex,
+        x: chance.fraction(),
+        y: chance.fraction(),
+        number
+      }
+    },
     distance: (from, to) => {
       if (from.number === to.number) return 0
       switch (latency._tag) {

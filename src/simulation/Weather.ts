@@ -92,6 +92,7 @@ export const calm: Climate = {
 interface Site {
   readonly number: number
   readonly region: string
+  readonly isSilent: boolean
 }
 
 const means = (hosts: Hosts, { number, region }: Site): boolean => {
@@ -146,6 +147,11 @@ export class Weather {
       if (rule.isCut === true && rule.kinds === undefined && means(rule.from, from) && means(rule.to, to)) return true
     }
     return false
+  }
+
+  /** Whether what one host sends can get to another. */
+  isOpen(from: Site, to: Site): boolean {
+    return !from.isSilent && !to.isSilent && !this.isCut(from, to)
   }
 
   /** Whether a frame of some kind is lost on its way. */

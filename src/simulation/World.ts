@@ -12,14 +12,16 @@ import * as Envelope from "../protocol/Envelope.ts"
 import type { DeliveryClass } from "../protocol/Message.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
+import type { Listener } from "./Carrier.ts"
 import * as Chance from "./Chance.ts"
-import { type Code, CoreNode, type Observer, shipped } from "./CoreNode.ts"
+import * as CoreNode from "./CoreNode.ts"
+import * as Host from "./Host.ts"
 import { ReadyRing } from "./ReadyRing.ts"
+import type { Engine, MakeEngine, Observer, SimulatedNode } from "./SimulatedNode.ts"
 import { Timeline } from "./Timeline.ts"
 import * as Topology from "./Topology.ts"
 import { type Happening, Trace } from "./Trace.ts"
 import { type Climate, type Rule, Weather } from "./Weather.ts"
-import { type Host, kindOf, Wire } from "./Wire.ts"
 
 /**
  * How a Node ends.
@@ -43,12 +45,12 @@ export interface Lookup {
   readonly number: number
   readonly key: NodeId.NodeId
   readonly deliveryClass: DeliveryClass
-  readonly source: CoreNode
+  readonly source: SimulatedNode
   readonly sentAt: number
   /** How often it was delivered, and the first time: when, where, after how many hops. */
   deliveries: number
   deliveredAt: number
-  root: CoreNode | undefined
+  root: SimulatedNode | undefined
   hops: number
   /** When it first had to wait because nobody answered for its key. */
   heldAt: number | undefined
@@ -81,10 +83,10 @@ export interface Violation {
 export interface Watcher {
   readonly name: string
   /** A Node made a step of its membership. */
-  readonly stepped?: (world: World, node: CoreNode) => void
-  readonly emitted?: (world: World, node: CoreNode, event: MembershipState.Event) => void
+  readonly stepped?: (world: World, node: SimulatedNode) => void
+  readonly emitted?: (world: World, node: SimulatedNode, event: MembershipState.Event) => void
   /** A message was delivered. */
-  readonly delivered?: (world: World, node: CoreNode, lookup: Lookup) => void
+  readonly delivered?: (world: World, node: SimulatedNode, lookup: Lookup) => void
   /** A confirmed message has its outcome. */
   readonly resolved?: (world: World, lookup: Lookup) => void
   /** Once a simulated second. */
@@ -106,8 +108,8 @@ export interface Options {
   readonly config: ClusterConfig
   readonly latency: Topology.Latency
   readonly climate: Climate
-  /** The code that Nodes run, by the number of their host. */
-  readonly code?: ((host: number) => Code) | undefined
+  /** What runs Nodes: the bare core when left out. */
+  readonly engine?: MakeEngine | undefined
   /** Up to which part clocks run fast or slow: at most half of `margin / lease`, or no lease is safe. */
   readonly drift?: number | undefined
   readonly watchers?: ReadonlyArray<Watcher> | undefined
@@ -130,13 +132,12 @@ export class World {
   readonly timeline = new Timeline()
   readonly topology: Topology.Topology
   readonly weather: Weather
-  readonly wire: Wire
   readonly trace: Trace
-  readonly hosts: Array<Host> = []
+  readonly hosts: Array<Host.Host> = []
   /** All Nodes that have not ended, by their hosts' numbers. */
-  readonly nodes = new Map<number, CoreNode>()
+  readonly nodes = new Map<number, SimulatedNode>()
   /** Those that are ready, in order of their ids. */
-  readonly ring = new ReadyRing<CoreNode>()
+  readonly ring = new ReadyRing<SimulatedNode>()
   readonly lookups: Array<Lookup> = []
   readonly violations: Array<Violation> = []
   violationCount = 0
@@ -155,10 +156,9 @@ export class World {
   /** For how many milliseconds it has been split in all, until now or until it became one again. */
   splitFor = 0
 
-  readonly #code: (host: number) => Code
   readonly #drift: number
   readonly #watchers: Array<Watcher>
-  readonly #observer: Observer
+  readonly #engine: Engine
   readonly #starts = new Map<string, number>()
   #splitSince = 0
 
@@ -169,35 +169,29 @@ export class World {
     this.topology = Topology.make(options.latency, this.chance.fork("topology"))
     this.weather = new Weather(options.climate, this.chance.fork("weather"))
     this.trace = new Trace(options.write)
-    this.#code = options.code ?? (() => shipped)
     this.#drift = options.drift ?? 0
     this.#watchers = Array.from(options.watchers ?? [])
-    this.wire = new Wire(this.timeline, this.topology, this.weather, {
-      sent: (_from, _to, cargo) => {
-        const kind = kindOf(cargo)
-        this.sent.set(kind, (this.sent.get(kind) ?? 0) + 1)
-      },
+    const listener: Listener = {
+      sent: (_from, _to, kind) => void this.sent.set(kind, (this.sent.get(kind) ?? 0) + 1),
       // What takes as long as a lease cannot be told from what does not arrive.
       queued: (milliseconds) => {
         if (milliseconds < this.config.lease / 2) return
         this.noteSplit()
       },
       shook: (frames) => void this.sent.set("Handshake", (this.sent.get("Handshake") ?? 0) + frames),
-      lost: (from, to, cargo) => {
+      lost: (from, to, kind) => {
         this.lost++
-        this.trace.note(this.timeline.now, "lost", from.number, to.number, kindOf(cargo))
+        this.trace.note(this.timeline.now, "lost", from.number, to.number, kind)
       },
-      received: (from, to, cargo) => {
-        this.trace.note(this.timeline.now, "received", from.number, to.number, kindOf(cargo))
-      }
-    })
-    this.#observer = {
+      received: (from, to, kind) => this.trace.note(this.timeline.now, "received", from.number, to.number, kind)
+    }
+    const observer: Observer = {
       stepped: (node) => this.#stepped(node),
       emitted: (node, event) => {
         if (event._tag !== "Heartbeat") this.trace.note(this.now, event._tag, node.host.number)
         for (const watcher of this.#watchers) watcher.emitted?.(this, node, event)
       },
-      delivered: (node, message) => this.#delivered(node, numberIn(message.value), message.hops),
+      delivered: (node, value, hops) => this.#delivered(node, numberIn(value), hops),
       held: (_node, frame) => {
         const lookup = this.#lookupOf(frame)
         if (lookup !== undefined) lookup.heldAt ??= this.now
@@ -206,16 +200,23 @@ export class World {
         const lookup = this.#lookupOf(frame)
         if (lookup !== undefined) lookup.wasGivenUp = true
       },
-      resolved: (_node, context, resolution) => {
-        const lookup = this.lookups[context.number]!
-        lookup.outcome = resolution._tag === "Receipt" && resolution.receipt.outcome === "delivered"
-          ? "receipt"
-          : "failed"
-        this.trace.note(this.now, "resolved", lookup.source.host.number, -1, lookup.outcome, lookup.number)
+      resolved: (_node, number, outcome) => {
+        const lookup = this.lookups[number]!
+        lookup.outcome = outcome
+        this.trace.note(this.now, "resolved", lookup.source.host.number, -1, outcome, number)
         for (const watcher of this.#watchers) watcher.resolved?.(this, lookup)
       },
       ended: (node) => this.#ended(node)
     }
+    this.#engine = (options.engine ?? CoreNode.makeEngine())({
+      timeline: this.timeline,
+      topology: this.topology,
+      weather: this.weather,
+      config: options.config,
+      observer,
+      listener,
+      hostAt: (number) => this.hosts[number]!
+    })
     this.#sampleLater()
   }
 
@@ -241,57 +242,47 @@ export class World {
   // ---------------------------------------------------------------------------
 
   /** A further host. */
-  addHost(): Host {
-    const number = this.hosts.length
-    const place = this.topology.place(number)
-    const host: Host = { number, region: place.region, place, process: undefined, isSilent: false, busyUntil: 0 }
+  addHost(): Host.Host {
+    const host = Host.make(this.hosts.length, this.topology)
     this.hosts.push(host)
     return host
   }
 
   /** Starts a Node, on a host of its own if none is given; the host must be free and plugged in. */
   start(options: {
-    readonly host?: Host
+    readonly host?: Host.Host
     readonly id?: NodeId.NodeId
-    readonly seeds: ReadonlyArray<Host>
+    readonly seeds: ReadonlyArray<Host.Host>
     /** Its clock said so much less than others' when its life began, in milliseconds. */
     readonly clockBehind?: number
-  }): CoreNode {
+  }): SimulatedNode {
     const host = options.host ?? this.addHost()
     const starts = this.#starts.get(String(host.number)) ?? 0
     this.#starts.set(String(host.number), starts + 1)
     const chance = this.chance.fork(`node ${host.number} ${starts}`)
     const self = new Node.Node({
       id: options.id ?? NodeId.random(() => chance.word()),
-      localHost: `10.${host.number >> 16}.${(host.number >> 8) & 255}.${host.number & 255}`,
-      globalHost: `10.${host.number >> 16}.${(host.number >> 8) & 255}.${host.number & 255}`,
+      localHost: Host.addressOf(host.number),
+      globalHost: Host.addressOf(host.number),
       port: 7000,
       region: host.region,
       incarnation: Math.max(0, firstIncarnation + Math.floor(this.now) - (options.clockBehind ?? 0))
     })
     this.trace.note(this.now, "start", host.number)
-    const node: CoreNode = new CoreNode({
-      timeline: this.timeline,
-      wire: this.wire,
-      config: this.config,
-      observer: this.#observer,
-      hostOf: (node) => this.hosts[numberOf(node.localHost)]!
-    }, {
+    const node = this.#engine({
       host,
       self,
       seeds: options.seeds,
       chance,
-      code: this.#code(host.number),
       rate: 1 + (this.#drift === 0 ? 0 : chance.between(-this.#drift, this.#drift))
     })
-    host.process = node
     this.nodes.set(host.number, node)
     this.#stepped(node)
     return node
   }
 
   /** Ends a Node. */
-  end(node: CoreNode, ending: Ending): void {
+  end(node: SimulatedNode, ending: Ending): void {
     if (node.isEnded) return
     this.trace.note(this.now, ending, node.host.number)
     if (ending === "leave") return node.leave()
@@ -300,14 +291,14 @@ export class World {
   }
 
   /** Unplugs a host whose Node lives on. */
-  silence(host: Host): void {
+  silence(host: Host.Host): void {
     this.trace.note(this.now, "silence", host.number)
     host.isSilent = true
     this.#look()
   }
 
   /** Plugs a host in again. */
-  restore(host: Host): void {
+  restore(host: Host.Host): void {
     this.trace.note(this.now, "restore", host.number)
     host.isSilent = false
     this.hasHealed = this.isSplit
@@ -315,7 +306,7 @@ export class World {
   }
 
   /** Stops a Node for a while. */
-  pause(node: CoreNode, milliseconds: number): void {
+  pause(node: SimulatedNode, milliseconds: number): void {
     if (node.isEnded || node.isPaused) return
     this.trace.note(this.now, "pause", node.host.number)
     node.pause()
@@ -326,7 +317,7 @@ export class World {
   }
 
   /** Lets the machine of a Node sleep for a while. */
-  sleep(node: CoreNode, milliseconds: number): void {
+  sleep(node: SimulatedNode, milliseconds: number): void {
     if (node.isEnded || node.isPaused) return
     this.trace.note(this.now, "sleep", node.host.number)
     node.sleep(milliseconds)
@@ -337,9 +328,9 @@ export class World {
   }
 
   /** Breaks all connections of a Node. */
-  reset(node: CoreNode): void {
+  reset(node: SimulatedNode): void {
     this.trace.note(this.now, "reset", node.host.number)
-    for (const end of Array.from(node.ends.values())) this.wire.breakOff(end)
+    node.reset()
   }
 
   /** Puts a rule into force. */
@@ -358,15 +349,15 @@ export class World {
   }
 
   /** Whether two hosts reach each other. */
-  isSameSide(one: Host, other: Host): boolean {
-    return one === other || (this.wire.isOpen(one, other) && this.wire.isOpen(other, one))
+  isSameSide(one: Host.Host, other: Host.Host): boolean {
+    return one === other || (this.weather.isOpen(one, other) && this.weather.isOpen(other, one))
   }
 
   /**
    * Whether two hosts belong to one part of a network that is cut: all ready Nodes of that part reach each other and
    * nobody else, and nothing has healed yet. Where a part has no such border, nothing is promised.
    */
-  isSamePart(one: Host, other: Host): boolean {
+  isSamePart(one: Host.Host, other: Host.Host): boolean {
     if (!this.isCut || this.hasHealed || !this.isSameSide(one, other)) return false
     const { members } = this.ring
     const part = new Set(members.filter(({ host }) => this.isSameSide(one, host)))
@@ -380,15 +371,15 @@ export class World {
    * all die that knew of both, no protocol can tell them of each other, and each part goes on as a ring of its own.
    * In a network that is cut only who stands in one's own tables counts: those who knew more may be out of reach.
    */
-  areAcquainted(one: CoreNode, other: CoreNode): boolean {
+  areAcquainted(one: SimulatedNode, other: SimulatedNode): boolean {
     if (this.isSplit) {
       return one.membership.announced.has(other.self.hex) || other.membership.announced.has(one.self.hex)
     }
-    const running = new Map<string, CoreNode>()
+    const running = new Map<string, SimulatedNode>()
     for (const node of this.nodes.values()) {
       if (!node.isPaused || node === one || node === other) running.set(node.self.life, node)
     }
-    const knows = new Map<CoreNode, Set<CoreNode>>(Array.from(running.values(), (node) => [node, new Set()]))
+    const knows = new Map<SimulatedNode, Set<SimulatedNode>>(Array.from(running.values(), (node) => [node, new Set()]))
     for (const [node, known] of knows) {
       for (const { life } of node.membership.announced.values()) {
         const there = running.get(life)
@@ -422,7 +413,7 @@ export class World {
   }
 
   /** A Node that is ready, by chance. */
-  pickReady(chance: Chance.Chance): CoreNode | undefined {
+  pickReady(chance: Chance.Chance): SimulatedNode | undefined {
     const { members } = this.ring
     for (let tries = 0; tries < 20 && members.length > 0; tries++) {
       const node = chance.pick(members)
@@ -436,7 +427,7 @@ export class World {
   // ---------------------------------------------------------------------------
 
   /** Sends a message from a Node. */
-  send(source: CoreNode, key: NodeId.NodeId, deliveryClass: DeliveryClass): Lookup {
+  send(source: SimulatedNode, key: NodeId.NodeId, deliveryClass: DeliveryClass): Lookup {
     const lookup: Lookup = {
       number: this.lookups.length,
       key,
@@ -516,14 +507,14 @@ export class World {
   // what Nodes tell
   // ---------------------------------------------------------------------------
 
-  #stepped(node: CoreNode): void {
+  #stepped(node: SimulatedNode): void {
     const isReady = node.membership.phase === "ready" && !node.isEnded
     if (isReady) this.ring.add(node)
     else this.ring.remove(node)
     for (const watcher of this.#watchers) watcher.stepped?.(this, node)
   }
 
-  #ended(node: CoreNode): void {
+  #ended(node: SimulatedNode): void {
     for (const frame of node.inCustody()) {
       const lookup = this.#lookupOf(frame)
       if (lookup !== undefined) lookup.diedWithCustodian = true
@@ -534,7 +525,7 @@ export class World {
     this.endedAt.set(node.self.life, this.now)
   }
 
-  #delivered(node: CoreNode, number: number, hops: number): void {
+  #delivered(node: SimulatedNode, number: number, hops: number): void {
     const lookup = this.lookups[number]
     if (lookup === undefined) return this.violate("deliveries", `${node.self.hex} delivered what nobody sent`)
     this.trace.note(this.now, "delivered", node.host.number, -1, "", number)
@@ -563,7 +554,7 @@ export class World {
   /** Looks whether the network is cut. */
   #look(): void {
     this.isCut = Array.from(this.weather.rules).some(isCutting) ||
-      this.hosts.some((host) => host.isSilent && host.process !== undefined)
+      this.hosts.some((host) => host.isSilent && this.nodes.has(host.number))
     if (!this.isCut) return
     this.#beginSplit()
     // Where some kinds get through and others do not, no two hosts are whole to each other.
@@ -591,8 +582,3 @@ const isCutting = ({ isCut, loss }: Rule): boolean => isCut === true || loss ===
 const firstIncarnation = 1_700_000_000_000
 
 const numberIn = (value: Uint8Array): number => new DataView(value.buffer, value.byteOffset).getUint32(0)
-
-const numberOf = (address: string): number => {
-  const [, high, middle, low] = address.split(".")
-  return (Number(high) << 16) | (Number(middle) << 8) | Number(low)
-}

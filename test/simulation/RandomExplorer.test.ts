@@ -1,12 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import * as Membership from "../../src/core/Membership.ts"
-import { type Code, shipped } from "../../src/simulation/CoreNode.ts"
+import { type Code, makeEngine, shipped } from "../../src/simulation/CoreNode.ts"
 import * as RandomExplorer from "../../src/simulation/RandomExplorer.ts"
 import * as Scenario from "../../src/simulation/Scenario.ts"
 
 const explore = (seed: string, runs: number, code?: Code) => {
-  const exploring = RandomExplorer.explore({ seed, runs, code })
+  const exploring = RandomExplorer.explore({
+    seed,
+    runs,
+    ...(code === undefined ? {} : { engine: makeEngine(() => code) })
+  })
   for (;;) {
     const next = exploring.next()
     if (next.done === true) return next.value
@@ -74,7 +78,7 @@ describe("RandomExplorer", () => {
     assert.isAtMost(commands.length, 10)
     // The text that is printed shows the same again; the shipped code does not.
     const run = (code: Code) => {
-      const outcome = Scenario.run(blocks.success, () => code)
+      const outcome = Scenario.run(blocks.success, makeEngine(() => code))
       return Result.isSuccess(outcome) ? outcome.success.violations : assert.fail(outcome.failure.message)
     }
     assert.deepStrictEqual(run(hasty), found!.violations)

@@ -12,7 +12,7 @@ import * as Envelope from "../../src/protocol/Envelope.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as LeafSet from "../../src/ring/LeafSet.ts"
 import * as Node from "../../src/ring/Node.ts"
-import { type Code, shipped } from "../../src/simulation/CoreNode.ts"
+import { type Code, makeEngine, shipped } from "../../src/simulation/CoreNode.ts"
 import * as Scenario from "../../src/simulation/Scenario.ts"
 
 type Step = typeof Membership.step
@@ -245,7 +245,7 @@ check`,
 const run = (scenario: string, code: Code, seed: number): ReadonlyArray<string> => {
   const blocks = Scenario.parse(`world preset=lan seed=${seed}${scenario.replace(/^\n {2}(?=latency)/, " ")}`)
   if (Result.isFailure(blocks)) return assert.fail(`line ${blocks.failure.line}: ${blocks.failure.message}`)
-  const outcome = Scenario.run(blocks.success, () => code)
+  const outcome = Scenario.run(blocks.success, makeEngine(() => code))
   return Result.isSuccess(outcome)
     ? outcome.success.violations.map(({ checker }) => checker)
     : assert.fail(`line ${outcome.failure.line}: ${outcome.failure.message}`)

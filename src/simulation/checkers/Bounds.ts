@@ -6,13 +6,16 @@
 import * as Deduplication from "../../core/Deduplication.ts"
 import * as MembershipState from "../../core/MembershipState.ts"
 import * as NodeId from "../../ring/NodeId.ts"
-import type { CoreNode } from "../CoreNode.ts"
+import type { SimulatedNode } from "../SimulatedNode.ts"
 import type { Watcher, World } from "../World.ts"
 
 /** Nodes that are looked at once a second: all of them in turn. */
 const perSecond = 50
 
-const sizes = ({ membership, messages }: CoreNode, world: World): ReadonlyArray<readonly [string, number, number]> => {
+const sizes = (
+  { membership, messages }: SimulatedNode,
+  world: World
+): ReadonlyArray<readonly [string, number, number]> => {
   const { config } = world
   const tables = 2 * config.leafSetSide + config.neighborhoodSize + NodeId.digits * NodeId.radix
   return [
@@ -33,7 +36,7 @@ const sizes = ({ membership, messages }: CoreNode, world: World): ReadonlyArray<
 }
 
 /** A chain of places that a side would go back to: each stands for one attempt under way. */
-const chain = ({ membership }: CoreNode): number => {
+const chain = ({ membership }: SimulatedNode): number => {
   let longest = 0
   for (const start of [membership.predecessor, membership.successor]) {
     let length = 0
@@ -54,7 +57,7 @@ const maxChain = 8
  */
 export const make = (): Watcher => {
   let turn = 0
-  const look = (world: World, node: CoreNode): void => {
+  const look = (world: World, node: SimulatedNode): void => {
     for (const [what, size, most] of sizes(node, world)) {
       if (size > most) world.violate("bounds", `${node.self.hex}: ${what}: ${size}, but at most ${most}`)
     }

@@ -14,7 +14,7 @@
  */
 import * as Coverage from "../../ring/Coverage.ts"
 import * as NodeId from "../../ring/NodeId.ts"
-import type { CoreNode } from "../CoreNode.ts"
+import type { SimulatedNode } from "../SimulatedNode.ts"
 import type { Watcher, World } from "../World.ts"
 
 /**
@@ -62,7 +62,7 @@ const lastLeft = (self: NodeId.NodeId, predecessor: NodeId.NodeId): NodeId.NodeI
  * @category getters
  * @since 0.1.0
  */
-export const shared = (left: CoreNode, right: CoreNode): NodeId.NodeId | undefined => {
+export const shared = (left: SimulatedNode, right: SimulatedNode): NodeId.NodeId | undefined => {
   const { successor } = left.membership
   const { predecessor } = right.membership
   const keys = [
@@ -86,9 +86,9 @@ const maxLook = 64
 export const make = (): Watcher & { readonly seen: Seen } => {
   const seen: Seen = { looks: 0, split: 0 }
   /** Both ends of every stretch as it was last seen: a look is needed when one has moved, or a lease has been renewed after it ran out. */
-  const before = new WeakMap<CoreNode, { left: unknown; right: unknown; leftUntil: number; rightUntil: number }>()
+  const before = new WeakMap<SimulatedNode, { left: unknown; right: unknown; leftUntil: number; rightUntil: number }>()
 
-  const isNews = (node: CoreNode): boolean => {
+  const isNews = (node: SimulatedNode): boolean => {
     const { predecessor, successor } = node.membership
     const now = node.now
     const last = before.get(node)
@@ -110,7 +110,7 @@ export const make = (): Watcher & { readonly seen: Seen } => {
     return !isSame
   }
 
-  const compare = (world: World, left: CoreNode, right: CoreNode): void => {
+  const compare = (world: World, left: SimulatedNode, right: SimulatedNode): void => {
     const key = shared(left, right)
     if (key === undefined) return
     if (world.isSplit && !world.isSamePart(left.host, right.host)) {

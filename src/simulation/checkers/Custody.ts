@@ -9,7 +9,7 @@
  *
  * @since 0.1.0
  */
-import type { CoreNode } from "../CoreNode.ts"
+import type { SimulatedNode } from "../SimulatedNode.ts"
 import type { Lookup, Watcher } from "../World.ts"
 
 /**
@@ -46,10 +46,10 @@ export const fateOf = (lookup: Lookup, isUnderWay: (lookup: Lookup) => boolean):
  */
 export const make = (): Watcher => {
   /** Confirmed messages that were delivered more than once, and by whom first. */
-  const again = new Map<Lookup, CoreNode>()
-  const detachedAt = new WeakMap<CoreNode, number>()
+  const again = new Map<Lookup, SimulatedNode>()
+  const detachedAt = new WeakMap<SimulatedNode, number>()
   /** A root that could tell nobody what it had delivered. */
-  const isSilenced = (root: CoreNode, { deliveredAt }: Lookup): boolean =>
+  const isSilenced = (root: SimulatedNode, { deliveredAt }: Lookup): boolean =>
     root.isEnded || root.isPaused || (detachedAt.get(root) ?? Number.NEGATIVE_INFINITY) >= deliveredAt
 
   return {

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { ClusterConfig } from "../../protocol/ClusterConfig.ts"
-import type { CoreNode } from "../CoreNode.ts"
+import type { SimulatedNode } from "../SimulatedNode.ts"
 import type { Watcher, World } from "../World.ts"
 
 /**
@@ -29,7 +29,7 @@ const perSecond = 50
 export const make = (): Watcher => {
   let turn = 0
   let splitUntil = 0
-  const look = (world: World, node: CoreNode): void => {
+  const look = (world: World, node: SimulatedNode): void => {
     const limit = bound(world.config)
     for (const held of node.membership.announced.values()) {
       const endedAt = world.endedAt.get(held.life)

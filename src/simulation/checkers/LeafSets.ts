@@ -5,7 +5,7 @@
  */
 import * as LeafSet from "../../ring/LeafSet.ts"
 import * as Node from "../../ring/Node.ts"
-import type { CoreNode } from "../CoreNode.ts"
+import type { SimulatedNode } from "../SimulatedNode.ts"
 import type { Watcher, World } from "../World.ts"
 
 /**
@@ -14,7 +14,7 @@ import type { Watcher, World } from "../World.ts"
  * @category getters
  * @since 0.1.0
  */
-export const findFault = (world: World, node: CoreNode): string | undefined => {
+export const findFault = (world: World, node: SimulatedNode): string | undefined => {
   const { leafSet } = node.membership
   const { ring } = world
   const others = ring.members.length - 1
@@ -36,7 +36,7 @@ export const findFault = (world: World, node: CoreNode): string | undefined => {
   return undefined
 }
 
-const isAsking = (world: World, { membership }: CoreNode): boolean => {
+const isAsking = (world: World, { membership }: SimulatedNode): boolean => {
   for (const { node, unanswered } of membership.inquiries.values()) {
     if (unanswered > 1 && !world.endedAt.has(node.life)) return true
   }

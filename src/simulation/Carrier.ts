@@ -1,0 +1,208 @@
+/**
+ * Carrier: what becomes of what is sent over a connection, in one direction.
+ *
+ * With the loss model `reliable` a direction is a pipe: what is sent arrives whole,
+ * in order, at most once, as the Transport's contract says; what is lost is sent
+ * again while that behind it waits, and a pipe that gets nothing through for
+ * long breaks the connection. With `frames` everything has a fate of its own.
+ *
+ * Both networks stand on it: `Wire`, which hands over messages as objects, and
+ * `Network`, which carries the bytes of a Transport.
+ *
+ * @since 0.1.0
+ */
+import type { Host } from "./Host.ts"
+import type { Timeline } from "./Timeline.ts"
+import type { Topology } from "./Topology.ts"
+import type { Weather } from "./Weather.ts"
+
+/**
+ * One direction of a connection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Pipe<Cargo> {
+  readonly from: Host
+  readonly to: Host
+  isClosed: boolean
+  /** When the newest in the pipe arrives: what comes later must not overtake it. */
+  lastDue: number
+  /** What waits because something before it was lost, that first. */
+  stuck: Array<Cargo> | undefined
+  tries: number
+  stuckSince: number
+}
+
+/**
+ * What a carrier is told about its cargo, and tells.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Trade<Cargo, A extends Pipe<Cargo>> {
+  /** The kind of message, as rules of the weather name it. */
+  readonly kindOf: (cargo: Cargo) => string
+  /** Bytes on the wire. */
+  readonly sizeOf: (cargo: Cargo) => number
+  /** Whether it must arrive even where frames are lost for good: what opens and ends a connection. */
+  readonly isCertain: (cargo: Cargo) => boolean
+  /** Another one, for what arrives twice. */
+  readonly copy: (cargo: Cargo) => Cargo
+  /** It has come to the other end. */
+  readonly arrived: (pipe: A, cargo: Cargo) => void
+  /** The connection gets nothing through any more, and breaks. */
+  readonly broken: (pipe: A) => void
+}
+
+/**
+ * What a network tells.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Listener {
+  /** A frame was handed to the wire. */
+  readonly sent: (from: Host, to: Host, kind: string) => void
+  /** A frame has to wait so long until its host can send it. */
+  readonly queued: (milliseconds: number) => void
+  /** So many frames of a handshake were. */
+  readonly shook: (frames: number) => void
+  /** A frame was lost, for good or until it is sent again. */
+  readonly lost: (from: Host, to: Host, kind: string) => void
+  readonly received: (from: Host, to: Host, kind: string) => void
+}
+
+/** Shortest and longest time after which something lost is sent again, in milliseconds (RFC 6298 as Linux has it). */
+const shortestResend = 200
+const longestResend = 5_000
+
+/** How long a pipe gets nothing through before its connection breaks, in milliseconds. */
+const breakAfter = 30_000
+
+/** How long a connect that was lost waits until it is tried again, in milliseconds; twice as long each time (RFC 6298). */
+const connectAgain = 1_000
+
+/**
+ * Carries everything from host to host.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Carrier<Cargo, A extends Pipe<Cargo>> {
+  readonly isReliable: boolean
+  readonly #timeline: Timeline
+  readonly #topology: Topology
+  readonly #weather: Weather
+  readonly #listener: Listener
+  readonly #trade: Trade<Cargo, A>
+
+  constructor(
+    timeline: Timeline,
+    topology: Topology,
+    weather: Weather,
+    listener: Listener,
+    trade: Trade<Cargo, A>
+  ) {
+    this.#timeline = timeline
+    this.#topology = topology
+    this.#weather = weather
+    this.#listener = listener
+    this.#trade = trade
+    this.isReliable = weather.climate.lossModel === "reliable"
+  }
+
+  /**
+   * The time that a small frame would take now from one host to another, with what it must be sent again when it is
+   * lost; `undefined` for too long.
+   */
+  travel(from: Host, to: Host, within: number): number | undefined {
+    let lost = 0
+    for (let wait = connectAgain; lost <= within; wait *= 2) {
+      if (!this.#weather.isOpen(from, to)) return undefined
+      if (!this.#weather.isLost(from, to, "Handshake")) return lost + this.delay(from, to, "Handshake")
+      lost += wait
+    }
+    return undefined
+  }
+
+  /** How long something of some kind takes now that is not lost. */
+  delay(from: Host, to: Host, kind: string): number {
+    return this.#weather.delay(from, to, kind, this.#topology.distance(from.place, to.place))
+  }
+
+  /** Sends something. */
+  send(pipe: A, cargo: Cargo): void {
+    if (pipe.isClosed) return
+    this.#listener.sent(pipe.from, pipe.to, this.#trade.kindOf(cargo))
+    if (pipe.stuck !== undefined) pipe.stuck.push(cargo)
+    else this.#emit(pipe, cargo)
+  }
+
+  #emit(pipe: A, cargo: Cargo): void {
+    const { from, to } = pipe
+    const weather = this.#weather
+    const trade = this.#trade
+    const kind = trade.kindOf(cargo)
+    const isCertain = this.isReliable || trade.isCertain(cargo)
+    const waited = this.#queue(from, cargo)
+    const isLost = waited === undefined || from.isSilent || to.isSilent || weather.isLost(from, to, kind)
+    if (isLost) {
+      this.#listener.lost(from, to, kind)
+      if (!isCertain) return
+      pipe.stuck = [cargo]
+      pipe.tries = 0
+      pipe.stuckSince = this.#timeline.now
+      return this.#resendLater(pipe)
+    }
+    const due = this.#timeline.now + waited + this.delay(from, to, kind)
+    if (isCertain) {
+      pipe.lastDue = Math.max(pipe.lastDue, due)
+      return this.#arrive(pipe, pipe.lastDue, cargo)
+    }
+    // Nothing overtakes what opened the connection.
+    this.#arrive(pipe, Math.max(pipe.lastDue, due), cargo)
+    if (weather.isRepeated()) {
+      this.#arrive(pipe, Math.max(pipe.lastDue, due + this.delay(from, to, kind)), trade.copy(cargo))
+    }
+  }
+
+  /** The milliseconds until something is on the wire; `undefined` when there is no room for it. */
+  #queue(from: Host, cargo: Cargo): number | undefined {
+    const { bandwidth, queue } = this.#weather.climate
+    if (bandwidth === Number.POSITIVE_INFINITY) return 0
+    const now = this.#timeline.now
+    const waiting = Math.max(0, from.busyUntil - now)
+    const size = this.#trade.sizeOf(cargo)
+    if (waiting / 1_000 * bandwidth + size > queue) return undefined
+    from.busyUntil = Math.max(now, from.busyUntil) + size / bandwidth * 1_000
+    this.#listener.queued(from.busyUntil - now)
+    return from.busyUntil - now
+  }
+
+  #arrive(pipe: A, due: number, cargo: Cargo): void {
+    this.#timeline.at(due, () => this.#trade.arrived(pipe, cargo))
+  }
+
+  #resendLater(pipe: A): void {
+    const wait = Math.min(longestResend, shortestResend * 2 ** pipe.tries++)
+    this.#timeline.after(wait, () => {
+      const { from, stuck, to } = pipe
+      if (pipe.isClosed || stuck === undefined) return
+      const [first, ...rest] = stuck as [Cargo, ...Array<Cargo>]
+      const kind = this.#trade.kindOf(first)
+      if (from.isSilent || to.isSilent || this.#weather.isLost(from, to, kind)) {
+        if (this.#timeline.now - pipe.stuckSince >= breakAfter) return this.#trade.broken(pipe)
+        return this.#resendLater(pipe)
+      }
+      // The one that was lost has got through; each behind it takes its chance.
+      pipe.stuck = undefined
+      pipe.lastDue = Math.max(pipe.lastDue, this.#timeline.now + this.delay(from, to, kind))
+      this.#arrive(pipe, pipe.lastDue, first)
+      for (const cargo of rest) {
+        if (pipe.stuck === undefined) this.#emit(pipe, cargo)
+        else (pipe.stuck as Array<Cargo>).push(cargo)
+      }
+    })
+  }
+}
