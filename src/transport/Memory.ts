@@ -16,9 +16,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
-import * as Address from "../protocol/Address.ts"
-import { makeAcceptor } from "./internal/acceptor.ts"
-import { type Connection, ConnectionError, DialError, ListenError, Transport } from "./Transport.ts"
+import * as Sockets from "./internal/sockets.ts"
+import { Transport } from "./Transport.ts"
 
 /**
  * The network that all machines of a test share.
@@ -354,364 +353,109 @@ export const layerAlone: Layer.Layer<Transport | Network> = Layer.provideMerge(l
 // Internals
 // -----------------------------------------------------------------------------
 
-const maxFrames = 256
-
-const maxBytes = 4 * 1024 * 1024
-
-const firstPort = 49152
-
-const firstDialPort = 32768
-
-const ownHosts: ReadonlySet<string> = new Set(["0.0.0.0", "::", "localhost"])
-
-interface Waiter {
-  resume: (() => void) | undefined
-}
-
 interface Flight {
   readonly due: number
-  readonly cargo: ReadonlyArray<Uint8Array> | ConnectionError
+  readonly cargo: Sockets.Cargo
 }
 
-/** One end of a connection, with everything that is under way to it. */
-interface End {
-  readonly link: Link
-  readonly host: string
-  readonly remote: Address.Address
-  readonly maxFrameSize: number
-  readonly reader: Waiter
-  readonly writer: Waiter
-  readonly courier: Waiter
-  inFlight: Array<Flight>
-  inbox: Array<Uint8Array>
-  /** Frames and bytes sent to this end and not read yet. */
-  frames: number
-  bytes: number
-  error: ConnectionError | undefined
-  isClosed: boolean
-}
-
-interface Link {
+/** What is under way to one end, and who brings it. */
+interface Way {
   readonly clock: Clock.Clock
-  dialler: End
-  acceptor: End
-  hasLost: boolean
+  readonly courier: Sockets.Waiter
+  flights: Array<Flight>
 }
 
-interface Listening {
-  readonly maxFrameSize: number
-  readonly accept: (end: End) => void
-}
-
-const makeEnd = (link: Link, host: string, remote: Address.Address, maxFrameSize: number): End => ({
-  link,
-  host,
-  remote,
-  maxFrameSize,
-  reader: { resume: undefined },
-  writer: { resume: undefined },
-  courier: { resume: undefined },
-  inFlight: [],
-  inbox: [],
-  frames: 0,
-  bytes: 0,
-  error: undefined,
-  isClosed: false
-})
-
-const peerOf = (end: End): End => end.link.dialler === end ? end.link.acceptor : end.link.dialler
-
-const isFull = (end: End): boolean => end.frames >= maxFrames || end.bytes >= maxBytes
-
-/** Asks again when it registers: the fiber may have yielded since it looked. */
-const waitUntil = (waiter: Waiter, isReady: () => boolean): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    if (isReady()) {
-      resume(Effect.void)
-      return
-    }
-    const wakeUp = () => resume(Effect.void)
-    waiter.resume = wakeUp
-    return Effect.sync(() => {
-      if (waiter.resume === wakeUp) waiter.resume = undefined
-    })
-  })
+type End = Sockets.End<Way>
 
 const pairKey = (hostA: string, hostB: string): string => JSON.stringify([hostA, hostB].sort())
-
-const makeReset = (remote: Address.Address, what: string): ConnectionError =>
-  new ConnectionError({
-    reason: "Reset",
-    message: `The connection to ${Address.format(remote)} ${what}. Dial again if it is still needed.`
-  })
-
-const describeBadAddress = (address: Address.Address, minimumPort: number): string | undefined => {
-  if (address.host === "") {
-    return "The host is empty. Give an IP address or a name."
-  }
-  if (!Number.isInteger(address.port) || address.port < minimumPort || address.port > 65535) {
-    return `The port is ${address.port}. Give a whole number from ${minimumPort} to 65535.`
-  }
-}
 
 const makeNetworkUnsafe = (
   scope: Scope.Scope,
   dispatcher: Scheduler.SchedulerDispatcher,
   latency: number
 ): Network["Service"] => {
-  const listeners = new Map<string, Listening>()
-  const links = new Set<Link>()
   const silenced = new Set<string>()
   const cuts = new Set<string>()
-  let nextPort = firstPort
-  let nextDialPort = firstDialPort
+  /** Connections with a gap in them. */
+  const lossy = new Set<Sockets.Pair<Way>>()
 
   const isParted = (hostA: string, hostB: string): boolean =>
     silenced.has(hostA) || silenced.has(hostB) || (cuts.size > 0 && cuts.has(pairKey(hostA, hostB)))
 
   // never resumes a fiber inside another's stack: chains of nodes would overflow it
-  const wake = (waiter: Waiter): void => {
-    const resume = waiter.resume
+  const wake = (waiter: Sockets.Waiter): void => {
+    const { resume } = waiter
     if (resume === undefined) return
     waiter.resume = undefined
     dispatcher.scheduleTask(resume, 0)
   }
 
-  const release = (end: End, frames: number, bytes: number): void => {
-    end.frames -= frames
-    end.bytes -= bytes
-    if (!isFull(end)) wake(peerOf(end).writer)
-  }
-
-  const finish = (end: End, error: ConnectionError): void => {
+  const arrive = (end: End, cargo: Sockets.Cargo): void => {
     if (end.error !== undefined) return
-    end.error = error
-    end.inFlight = []
-    wake(end.reader)
-    wake(end.writer)
-    wake(end.courier)
-  }
-
-  const arrive = (end: End, cargo: Flight["cargo"]): void => {
-    if (end.error !== undefined) return
-    if (isParted(end.host, peerOf(end).host)) {
-      end.link.hasLost = true
-      if (Array.isArray(cargo)) release(end, cargo.length, sizeOf(cargo))
-      return
+    if (isParted(end.host, Sockets.peerOf(end).host)) {
+      lossy.add(end.pair)
+      return sockets.drop(end, cargo)
     }
-    if (cargo instanceof ConnectionError) return finish(end, cargo)
-    for (const frame of cargo) {
-      if (frame.byteLength > end.maxFrameSize) {
-        finish(
-          end,
-          new ConnectionError({
-            reason: "FrameTooLarge",
-            message: `${Address.format(end.remote)} sent a frame of ${frame.byteLength} bytes, the limit is ` +
-              `${end.maxFrameSize}. Raise the limit here or send smaller frames there.`
-          })
-        )
-        return transmit(end, makeReset(peerOf(end).remote, "was broken by the peer"))
-      }
-      end.inbox.push(frame)
-    }
-    wake(end.reader)
-  }
-
-  const transmit = (from: End, cargo: Flight["cargo"]): void => {
-    const to = peerOf(from)
-    if (isParted(from.host, to.host)) {
-      from.link.hasLost = true
-      return
-    }
-    if (Array.isArray(cargo)) {
-      to.frames += cargo.length
-      to.bytes += sizeOf(cargo)
-    }
-    if (latency === 0) return arrive(to, cargo)
-    to.inFlight.push({ due: from.link.clock.currentTimeMillisUnsafe() + latency, cargo })
-    wake(to.courier)
+    sockets.arrive(end, cargo)
   }
 
   const courier = Effect.fnUntraced(function*(end: End) {
+    const { clock, courier } = end.way
     while (end.error === undefined) {
-      const next = end.inFlight[0]
-      const now = end.link.clock.currentTimeMillisUnsafe()
+      const next = end.way.flights[0]
+      const now = clock.currentTimeMillisUnsafe()
       if (next === undefined) {
-        yield* waitUntil(end.courier, () => end.inFlight.length > 0 || end.error !== undefined)
+        yield* Sockets.waitUntil(courier, () => end.way.flights.length > 0 || end.error !== undefined)
       } else if (next.due > now) {
         yield* Effect.sleep(next.due - now)
       } else {
-        end.inFlight.shift()
+        end.way.flights.shift()
         arrive(end, next.cargo)
       }
     }
   })
 
-  const close = (end: End): void => {
-    if (end.isClosed) return
-    end.isClosed = true
-    finish(end, makeReset(end.remote, "was closed here"))
-    end.inbox = []
-    transmit(
-      end,
-      new ConnectionError({
-        reason: "Closed",
-        message: `${Address.format(peerOf(end).remote)} ended the connection. Dial again if it is still needed.`
-      })
-    )
-    if (peerOf(end).isClosed) links.delete(end.link)
-  }
-
-  const breakLink = (link: Link): void => {
-    finish(link.dialler, makeReset(link.dialler.remote, "broke"))
-    finish(link.acceptor, makeReset(link.acceptor.remote, "broke"))
-  }
+  const sockets = Sockets.make<Way>({
+    wake: (_host, resume) => dispatcher.scheduleTask(resume, 0),
+    reach: Effect.fnUntraced(function*(from, to, timeout) {
+      const roundTrip = Math.min(latency * 2, timeout)
+      if (roundTrip > 0) yield* Effect.sleep(roundTrip)
+      if (!isParted(from, to) && latency * 2 <= timeout) return true
+      yield* Effect.sleep(timeout - roundTrip)
+      return false
+    }),
+    makeWay: Effect.map(Clock.Clock, (clock) => () => ({ clock, courier: { resume: undefined }, flights: [] })),
+    opened: (pair) =>
+      latency === 0 ? Effect.void : Effect.forEach(
+        [pair.dialler, pair.acceptor],
+        (end) => Effect.forkIn(courier(end), scope, { startImmediately: true }),
+        { discard: true }
+      ),
+    carry: (from, cargo) => {
+      const to = Sockets.peerOf(from)
+      if (isParted(from.host, to.host)) {
+        if (to.error === undefined) lossy.add(from.pair)
+        return sockets.drop(to, cargo)
+      }
+      if (latency === 0) return arrive(to, cargo)
+      to.way.flights.push({ due: from.way.clock.currentTimeMillisUnsafe() + latency, cargo })
+      wake(to.way.courier)
+    },
+    finished: (end) => {
+      end.way.flights = []
+      wake(end.way.courier)
+      lossy.delete(end.pair)
+    }
+  })
 
   const breakLossy = (): void => {
-    for (const link of links) {
-      if (link.hasLost && !isParted(link.dialler.host, link.acceptor.host)) breakLink(link)
+    for (const pair of lossy) {
+      if (!isParted(pair.dialler.host, pair.acceptor.host)) sockets.breakOff(pair)
     }
-  }
-
-  const makeConnection = (end: End): Connection => {
-    const peer = peerOf(end)
-    const awaitReadable = waitUntil(end.reader, () => end.inbox.length > 0 || end.error !== undefined)
-    const awaitWritable = waitUntil(end.writer, () => !isFull(peer) || end.error !== undefined)
-
-    const read: Connection["read"] = Effect.suspend(() => {
-      if (end.inbox.length > 0) {
-        const taken = end.inbox as [Uint8Array, ...Array<Uint8Array>]
-        end.inbox = []
-        release(end, taken.length, sizeOf(taken))
-        return Effect.succeed(taken)
-      }
-      return end.error === undefined ? Effect.andThen(awaitReadable, read) : Effect.fail(end.error)
-    })
-
-    const awaitSpace: Effect.Effect<void, ConnectionError> = Effect.suspend(() => {
-      if (end.error !== undefined) return Effect.fail(end.error)
-      return isFull(peer) ? Effect.andThen(awaitWritable, awaitSpace) : Effect.void
-    })
-
-    const write: Connection["write"] = (frames) =>
-      Effect.suspend(() => {
-        if (end.error !== undefined) return Effect.fail(end.error)
-        // true only after an interrupted write
-        if (isFull(peer)) return Effect.andThen(awaitSpace, write(frames))
-        if (frames.length === 0) return Effect.void
-        transmit(end, frames.map((frame) => new Uint8Array(frame)))
-        return isFull(peer) ? awaitSpace : Effect.void
-      })
-
-    return { remote: end.remote, read, write }
-  }
-
-  const openConnection = (end: End): Effect.Effect<Connection, never, Scope.Scope> =>
-    Effect.acquireRelease(Effect.sync(() => makeConnection(end)), () => Effect.sync(() => close(end)))
-
-  const takePort = (host: string): number | undefined => {
-    for (let tries = firstPort; tries <= 65535; tries++) {
-      const port = nextPort
-      nextPort = nextPort === 65535 ? firstPort : nextPort + 1
-      if (!listeners.has(Address.format({ host, port }))) return port
-    }
-  }
-
-  const transport = (host?: string): Transport["Service"] => {
-    const own = host ?? "127.0.0.1"
-    const resolve = (name: string): string => ownHosts.has(name) ? own : name
-
-    const listen: Transport["Service"]["listen"] = Effect.fnUntraced(function*(address, options) {
-      const fail = (reason: ListenError["reason"], message: string) =>
-        new ListenError({ address: Address.format(address), reason, message })
-      const problem = describeBadAddress(address, 0)
-      if (problem !== undefined) return yield* fail("BadAddress", problem)
-      const at = resolve(address.host)
-      if (host !== undefined && at !== host) {
-        return yield* fail("BadAddress", `This machine is ${host}, not ${at}. Listen on ${host}.`)
-      }
-      const port = address.port === 0 ? takePort(at) : address.port
-      if (port === undefined) {
-        return yield* fail("Resources", `${at} has no free port left. Close listeners.`)
-      }
-      const key = Address.format({ host: at, port })
-      if (listeners.has(key)) {
-        return yield* fail("InUse", `Something listens on ${key} already. Choose another port (0 takes a free one).`)
-      }
-
-      const accepted = new Set<End>()
-      const acceptor = yield* makeAcceptor((end: End) =>
-        Effect.tap(openConnection(end), Effect.addFinalizer(() => Effect.sync(() => accepted.delete(end))))
-      )
-      yield* Effect.acquireRelease(
-        Effect.sync(() =>
-          listeners.set(key, {
-            maxFrameSize: options.maxFrameSize,
-            accept: (end) => {
-              if (accepted.size >= options.maxConnections) return close(end)
-              accepted.add(end)
-              acceptor.offerUnsafe(end)
-            }
-          })
-        ),
-        () =>
-          Effect.suspend(() => {
-            listeners.delete(key)
-            return Effect.andThen(acceptor.interrupt, Effect.sync(() => accepted.forEach(close)))
-          })
-      )
-      return { address: { host: address.host, port }, serve: acceptor.serve }
-    })
-
-    const connect = (listening: Listening, target: Address.Address, maxFrameSize: number, clock: Clock.Clock): End => {
-      const from: Address.Address = { host: own, port: nextDialPort }
-      nextDialPort = nextDialPort === firstPort - 1 ? firstDialPort : nextDialPort + 1
-      const link = { clock, hasLost: false } as Link
-      link.dialler = makeEnd(link, own, target, maxFrameSize)
-      link.acceptor = makeEnd(link, target.host, from, listening.maxFrameSize)
-      links.add(link)
-      listening.accept(link.acceptor)
-      return link.dialler
-    }
-
-    const dial: Transport["Service"]["dial"] = (address, options) =>
-      Effect.uninterruptibleMask(Effect.fnUntraced(function*(restore) {
-        const fail = (reason: DialError["reason"], message: string) =>
-          new DialError({ address: Address.format(address), reason, message })
-        const problem = describeBadAddress(address, 1)
-        if (problem !== undefined) return yield* fail("BadAddress", problem)
-        const target: Address.Address = { host: resolve(address.host), port: address.port }
-        const timeout = Duration.toMillis(options.timeout)
-        const roundTrip = Math.min(latency * 2, timeout)
-        if (roundTrip > 0) yield* restore(Effect.sleep(roundTrip))
-        if (isParted(own, target.host) || latency * 2 > timeout) {
-          yield* restore(Effect.sleep(timeout - roundTrip))
-          return yield* fail(
-            "Timeout",
-            `${Address.format(target)} did not answer in time. Restore or heal the hosts, then dial again.`
-          )
-        }
-        const listening = listeners.get(Address.format(target))
-        if (listening === undefined) {
-          return yield* fail(
-            "Refused",
-            `Nothing listens on ${Address.format(target)}. Start the peer there, or dial another address.`
-          )
-        }
-        const clock = yield* Clock.Clock
-        const end = connect(listening, target, options.maxFrameSize, clock)
-        if (latency > 0) {
-          yield* Effect.forkIn(courier(end), scope, { startImmediately: true })
-          yield* Effect.forkIn(courier(peerOf(end)), scope, { startImmediately: true })
-        }
-        return yield* openConnection(end)
-      }))
-
-    return { listen, dial }
   }
 
   return {
-    transport,
+    transport: sockets.transport,
     silence: (host) => Effect.sync(() => void silenced.add(host)),
     restore: (host) =>
       Effect.sync(() => {
@@ -724,17 +468,6 @@ const makeNetworkUnsafe = (
         cuts.delete(pairKey(hostA, hostB))
         breakLossy()
       }),
-    reset: (host) =>
-      Effect.sync(() => {
-        for (const link of links) {
-          if (link.dialler.host === host || link.acceptor.host === host) breakLink(link)
-        }
-      })
+    reset: (host) => Effect.sync(() => sockets.reset(host))
   }
-}
-
-const sizeOf = (frames: ReadonlyArray<Uint8Array>): number => {
-  let size = 0
-  for (const frame of frames) size += frame.byteLength
-  return size
 }
