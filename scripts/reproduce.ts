@@ -151,6 +151,7 @@ const hour = 60 * minute
 const simulate = (change: Partial<Simulation.Options>): Report => {
   const running = Simulation.run({
     seed: "1",
+    engine: "core",
     nodes: 1_000,
     lookups: 10_000,
     duration: 10 * minute,

@@ -52,16 +52,25 @@ export const make = (margin: number): Effect.Effect<NodeClock> =>
 export const now = (self: NodeClock): number => monotonic(self.clock)
 
 /**
+ * For how many milliseconds the machine has slept since the last look, 0 if it has not.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const sleptUnnoticed = (self: NodeClock): number => {
+  const ahead = (self.clock.currentTimeMillisUnsafe() - self.wallAt) - (monotonic(self.clock) - self.monotonicAt)
+  return ahead <= self.margin ? 0 : ahead
+}
+
+/**
  * Looks whether the machine has slept since the last look. Returns for how many milliseconds, 0 if it has not.
  *
  * @category transitions
  * @since 0.1.0
  */
 export const noticeSleep = (self: NodeClock): number => {
-  const wall = self.clock.currentTimeMillisUnsafe()
-  const passed = monotonic(self.clock)
-  const ahead = (wall - self.wallAt) - (passed - self.monotonicAt)
-  self.wallAt = wall
-  self.monotonicAt = passed
-  return ahead <= self.margin ? 0 : ahead
+  const slept = sleptUnnoticed(self)
+  self.wallAt = self.clock.currentTimeMillisUnsafe()
+  self.monotonicAt = monotonic(self.clock)
+  return slept
 }

@@ -17,6 +17,7 @@ import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Identity } from "../transport/Link.ts"
 import * as NodeClock from "./NodeClock.ts"
+import { Observer } from "./Observer.ts"
 import type { Waiting } from "./Waiting.ts"
 
 /**
@@ -45,6 +46,8 @@ export class NodeState extends Context.Service<NodeState, {
   readonly identity: Identity
   /** Milliseconds of this Node's clock; see `NodeClock`. */
   readonly now: () => number
+  /** For how many milliseconds this machine has slept unnoticed: `now` would notice. */
+  readonly sleptUnnoticed: () => number
   readonly membership: MembershipState.State
   readonly messages: Messaging.State<Waiting>
   readonly counters: Counters
@@ -65,7 +68,8 @@ export class NodeState extends Context.Service<NodeState, {
         const messages = Messaging.makeState<Waiting>(membership, config)
         const clock = yield* NodeClock.make(config.margin)
         const { onSlept } = options
-        return NodeState.of({
+        const observer = yield* Observer
+        const state = NodeState.of({
           get self() {
             return membership.self
           },
@@ -84,10 +88,13 @@ export class NodeState extends Context.Service<NodeState, {
             }
             return NodeClock.now(clock)
           },
+          sleptUnnoticed: () => NodeClock.sleptUnnoticed(clock),
           membership,
           messages,
           counters: Object.assign(messages.counters, { malformed: 0, refused: 0 })
         })
+        observer?.started(state)
+        return state
       })
     )
 }

@@ -9,7 +9,6 @@
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { constVoid } from "effect/Function"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
@@ -20,6 +19,7 @@ import type * as Node from "../ring/Node.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes, type RouterInput } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
+import { Observer } from "./Observer.ts"
 import { supervise, Upcalls } from "./Upcalls.ts"
 import * as Waiting from "./Waiting.ts"
 
@@ -58,6 +58,7 @@ const make = Effect.gen(function*() {
   const mailboxes = yield* Mailboxes
   const { config, messages, now } = yield* NodeState
   const upcalls = yield* Upcalls
+  const observer = yield* Observer
 
   /** Own messages that no other Node has taken yet, their bytes, and the gate at which further ones wait. */
   let own = 0
@@ -97,8 +98,9 @@ const make = Effect.gen(function*() {
     },
     resolve: Waiting.resolve,
     // Counted by the core.
-    held: constVoid,
-    gaveUp: (frame, reason) =>
+    held: (frame) => observer?.held(frame),
+    gaveUp: (frame, reason) => {
+      observer?.gaveUp(frame)
       upcalls.event({
         _tag: "Error",
         error: reason === "heldTooLong" ? "HeldTooLong" : "TooManyHops",
@@ -106,6 +108,7 @@ const make = Effect.gen(function*() {
           ? `a message for ${Envelope.key(frame).hex} was given up: for ${config.hold} ms nobody answered for its key`
           : `a message for ${Envelope.key(frame).hex} was given up after ${Envelope.hops(frame)} hops`
       })
+    }
   })
 
   const begin = (time: number, { deadline, message, waiting }: Extract<RouterInput, { _tag: "SendConfirmed" }>) =>

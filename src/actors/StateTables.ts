@@ -17,6 +17,7 @@ import * as LeafSet from "../ring/LeafSet.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
+import { Observer } from "./Observer.ts"
 import { supervise, Upcalls } from "./Upcalls.ts"
 
 /**
@@ -32,6 +33,7 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
     const state = yield* NodeState
     const upcalls = yield* Upcalls
     const { membership } = state
+    const observer = yield* Observer
 
     const send = ({ message, to }: Extract<Output, { readonly _tag: "Send" }>): void => {
       const handover = Handover.attach(membership, state.messages.deduplication, to, message)
@@ -84,8 +86,12 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
           Membership.step(membership, state.now(), input, out)
           for (const output of out.splice(0)) {
             if (output._tag === "Send") send(output)
-            else emit(output.event)
+            else {
+              emit(output.event)
+              observer?.emitted(output.event)
+            }
           }
+          observer?.stepped()
         }
         Queue.offerUnsafe(mailboxes.heartbeat, undefined)
       }

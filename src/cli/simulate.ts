@@ -247,6 +247,13 @@ const flags = {
       "One setting, such as lease=10s; may be given several times. Counts before --config; WENDY_LEASE does not count"
     )
   ),
+  engine: Flag.Literals("engine", ["core", "actors"]).pipe(
+    Flag.withMetavar("WHAT"),
+    Flag.withDescription(
+      "What runs Nodes: their step functions alone, or whole Nodes with fibers, handshakes and encoded frames (core)"
+    ),
+    Flag.withDefault<Plan.Request["engine"]>(defaults.engine)
+  ),
   noChecks: toggle("no-checks", "Do not check what must always hold: faster"),
   report: Flag.String("report").pipe(
     Flag.withMetavar("FILE"),
@@ -320,8 +327,8 @@ export const simulate = Command.make("simulate", flags, (flags) => run(flags)).p
 type Flags = Command.Command.Config.Infer<typeof flags>
 
 const run = Effect.fnUntraced(function*(flags: Flags) {
-  if (Option.isSome(flags.scenario)) return yield* Scenarios.runFile(flags.scenario.value, flags.json)
-  if (flags.explore) return yield* Scenarios.explore(seedOf(flags), flags.runs, flags.json)
+  if (Option.isSome(flags.scenario)) return yield* Scenarios.runFile(flags.scenario.value, flags.engine, flags.json)
+  if (flags.explore) return yield* Scenarios.explore(seedOf(flags), flags.runs, flags.engine, flags.json)
   const output = yield* Outputs.Output
   const { canColor } = yield* TerminalCapabilities
   const style = Style.make(canColor)
@@ -392,6 +399,7 @@ const readRequest = Effect.fnUntraced(function*(flags: Flags) {
   )
   const request: Plan.Request = {
     seed: seedOf(flags),
+    engine: flags.engine,
     nodes: flags.nodes,
     lookups: flags.lookups,
     duration: flags.duration,

@@ -124,8 +124,13 @@ const Message = Schema.Union([Hello, Proof, Accepted, Refusal])
  */
 export type Message = typeof Message.Type
 
-/** The first byte of every frame of the handshake. */
-const kind = 6
+/**
+ * The first byte of every frame of the handshake.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const kind = 6
 
 const frame = SchemaFrame.make(kind, Message)
 

@@ -133,8 +133,6 @@ export class Carrier<Cargo, A extends Pipe<Cargo>> {
 
   /** Sends something. */
   send(pipe: A, cargo: Cargo): void {
-    if (pipe.isClosed) return
-    this.#listener.sent(pipe.from, pipe.to, this.#trade.kindOf(cargo))
     if (pipe.stuck !== undefined) pipe.stuck.push(cargo)
     else this.#emit(pipe, cargo)
   }

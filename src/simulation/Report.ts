@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import type { EngineName } from "./engines.ts"
 import type { Summary } from "./Statistics.ts"
 import type { Violation } from "./World.ts"
 
@@ -40,6 +41,8 @@ export interface Report {
   readonly seed: string
   /** The options, as a command that runs the same again. */
   readonly command: string
+  /** What ran the Nodes. */
+  readonly engine: EngineName
   readonly nodes: number
   readonly leafSet: number
   readonly churn: string

@@ -16,10 +16,11 @@ import * as Checkers from "./Checkers.ts"
 import * as Custody from "./checkers/Custody.ts"
 import * as LeafSets from "./checkers/LeafSets.ts"
 import type { Sessions } from "./Churn.ts"
+import { type EngineName, engines } from "./engines.ts"
 import type { Host } from "./Host.ts"
 import * as Latency from "./Latency.ts"
 import type { Point, Report } from "./Report.ts"
-import type { MakeEngine, SimulatedNode } from "./SimulatedNode.ts"
+import type { SimulatedNode } from "./SimulatedNode.ts"
 import * as Statistics from "./Statistics.ts"
 import type * as Topology from "./Topology.ts"
 import type { Happening } from "./Trace.ts"
@@ -62,8 +63,7 @@ export interface Options {
   readonly drift: number
   readonly command: string
   readonly checks: boolean
-  /** What runs Nodes: the bare core when left out. */
-  readonly engine?: MakeEngine | undefined
+  readonly engine: EngineName
   readonly write?: ((happening: Happening) => void) | undefined
   /** Real milliseconds since anything, for the figures about speed. */
   readonly realNow: () => number
@@ -125,7 +125,7 @@ export function* run(options: Options): Generator<Progress, Report> {
     latency: options.latency,
     climate: { ...options.climate, loss: 0 },
     drift: options.drift,
-    engine: options.engine,
+    engine: engines[options.engine],
     write: options.write,
     watchers: [counting, ...checkers?.watchers ?? []]
   })
@@ -350,6 +350,7 @@ export function* run(options: Options): Generator<Progress, Report> {
   return {
     seed: options.seed,
     command: options.command,
+    engine: options.engine,
     nodes: options.nodes,
     leafSet: 2 * config.leafSetSide,
     churn: sessions?.name ?? "none",

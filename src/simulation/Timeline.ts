@@ -37,6 +37,9 @@ export class Timeline {
   /** A binary heap, the earliest first. */
   readonly #heap: Array<Plan> = []
   #order = 0
+  /** What happens at this instant, before anything planned, in order; those before the head have happened. */
+  #soon: Array<() => void> = []
+  #head = 0
 
   /** Plans something for a time; what lies in the past happens next. */
   at(time: number, run: () => void): Plan {
@@ -60,8 +63,23 @@ export class Timeline {
     return this.at(this.now + delay, run)
   }
 
+  /** Does something at this instant, when what happens now is over. */
+  soon(run: () => void): void {
+    this.#soon.push(run)
+  }
+
+  /** Does all that is to happen at this instant. */
+  catchUp(): void {
+    while (this.#head < this.#soon.length) this.#soon[this.#head++]!()
+    if (this.#head > 0) {
+      this.#soon = []
+      this.#head = 0
+    }
+  }
+
   /** When the next thing happens: `Infinity` for never. */
   get next(): number {
+    if (this.#head < this.#soon.length) return this.now
     this.#dropCancelled()
     return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY
   }
@@ -73,6 +91,7 @@ export class Timeline {
 
   /** Lets the next thing happen, unless it comes after `until`. Returns whether it did. */
   step(until: number): boolean {
+    this.catchUp()
     this.#dropCancelled()
     const first = this.#heap[0]
     if (first === undefined || first.at > until) return false
@@ -80,6 +99,7 @@ export class Timeline {
     this.now = first.at
     this.happened++
     first.run!()
+    this.catchUp()
     return true
   }
 

@@ -135,6 +135,12 @@ export class Weather {
     this.#rules.delete(rule)
   }
 
+  /** Whether some rule in force asks for the kind of message. */
+  get isByKind(): boolean {
+    for (const { kinds } of this.#rules) if (kinds !== undefined) return true
+    return false
+  }
+
   /** The rules in force. */
   get rules(): ReadonlySet<Rule> {
     return this.#rules

@@ -24,7 +24,19 @@ import type { Weather } from "./Weather.ts"
 export type Cargo = ControlMessage | Uint8Array
 
 /** Names of the kinds of frame that are encoded, by their first byte. */
-const kinds = ["", "Control", "Routed", "Acknowledged", "Busy", "Receipt", "Routed", "Delivered", "Bye"]
+const kinds = [
+  "",
+  "Control",
+  "Routed",
+  "Acknowledged",
+  "Busy",
+  "Receipt",
+  "Handshake",
+  "Delivered",
+  "Bye",
+  "Query",
+  "Answer"
+]
 
 /**
  * The kind of message that a frame is, as rules of the `Weather` and statistics name it.
@@ -201,6 +213,8 @@ export class Wire {
 
   /** Sends a frame. */
   send(end: End, cargo: Cargo): void {
+    if (end.isClosed) return
+    this.#listener.sent(end.from, end.to, kindOf(cargo))
     this.#carrier.send(end, cargo)
   }
 

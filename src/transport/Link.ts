@@ -11,7 +11,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Credentials from "../protocol/Credentials.ts"
 import * as Frame from "../protocol/Frame.ts"
@@ -90,6 +89,12 @@ export interface Link {
 export interface Malformed {
   readonly _tag: "Malformed"
   readonly message: string
+}
+
+/** What a link can do while it runs. */
+interface Running {
+  readonly fork: (effect: Effect.Effect<void, ConnectionError | Malformed>) => void
+  readonly end: (error: ConnectionError) => void
 }
 
 /**
@@ -283,48 +288,59 @@ const make = (
 ): Link => {
   const control: Array<Uint8Array> = []
   const data: Array<Uint8Array> = []
-  const signal = Latch.makeUnsafe(false)
-  /** The write loop may hang in a write to a peer that does not read: the end of the link must not depend on it. */
-  const ending = Latch.makeUnsafe(false)
   let controlBytes = 0
   let isClosing = false
   let isOverfull = false
+  /** While the link runs: starts a fiber whose failure ends it, on the next turn; ends it. */
+  let running: Running | undefined
+  let isWriting = false
 
   const put = (lane: Array<Uint8Array>, frame: Uint8Array) => {
     if (isClosing) return
     if (lane === control) controlBytes += frame.length
     if (lane.length >= maxWaiting || controlBytes > maxControlBytes) {
       isOverfull = true
-      ending.openUnsafe()
+      giveUp()
     } else {
       lane.push(frame)
+      startWriting()
     }
-    signal.openUnsafe()
   }
 
-  const writeLoop = Effect.gen(function*() {
-    while (true) {
-      yield* signal.await
-      signal.closeUnsafe()
-      while (control.length > 0 || data.length > 0) {
-        if (control.length > 0) controlBytes = 0
-        const batch = control.length > 0 ? control.splice(0) : data.splice(0, 1024)
-        yield* connection.write(batch)
-      }
-      if (isClosing) return yield* new ConnectionError({ reason: "Closed", message: "the link was closed here" })
+  const closedHere = () => new ConnectionError({ reason: "Closed", message: "the link was closed here" })
+
+  const giveUp = () =>
+    running?.end(
+      isOverfull
+        ? new ConnectionError({
+          reason: "Reset",
+          message: "too much waits for a peer that does not read: the link is given up"
+        })
+        : closedHere()
+    )
+
+  const write = Effect.gen(function*() {
+    while (control.length > 0 || data.length > 0) {
+      if (control.length > 0) controlBytes = 0
+      const batch = control.length > 0 ? control.splice(0) : data.splice(0, 1024)
+      yield* connection.write(batch)
     }
+    isWriting = false
+    if (isClosing) return yield* closedHere()
   })
 
-  const giveUp = Effect.gen(function*() {
-    yield* ending.await
-    if (!isOverfull) yield* Effect.sleep(closePatience)
-    return yield* isOverfull
-      ? new ConnectionError({
-        reason: "Reset",
-        message: "too much waits for a peer that does not read: the link is given up"
-      })
-      : new ConnectionError({ reason: "Closed", message: "the link was closed here" })
-  })
+  /** Most links are idle most of the time: there is a fiber that writes only while there is something to write. */
+  const startWriting = () => {
+    if (running === undefined || isWriting) return
+    isWriting = true
+    running.fork(write)
+  }
+
+  /** The writer may hang in a write to a peer that does not read: the end of the link must not depend on it. */
+  const startClosing = () => {
+    startWriting()
+    running?.fork(Effect.andThen(Effect.sleep(closePatience), Effect.sync(giveUp)))
+  }
 
   const decode = (raw: ReadonlyArray<Uint8Array>): Array<Frame.Frame> => raw.map(Frame.decode)
 
@@ -351,11 +367,42 @@ const make = (
     sendControl: (frame) => put(control, frame),
     sendData: (frame) => put(data, frame),
     close: () => {
+      if (isClosing) return
       put(data, Frame.bye())
       isClosing = true
-      signal.openUnsafe()
-      ending.openUnsafe()
+      startClosing()
     },
-    run: (onFrames) => Effect.raceAllFirst([readLoop(onFrames), writeLoop, giveUp])
+    run: (onFrames) =>
+      Effect.withFiber((carrier) => {
+        const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
+        const runFork = Effect.runForkWith(carrier.context)
+        const carry = Effect.callback<never, ConnectionError | Malformed>((resume) => {
+          const fork = (effect: Effect.Effect<void, ConnectionError | Malformed>) => {
+            if (running === undefined) return
+            const fiber = runFork(effect)
+            fibers.add(fiber)
+            fiber.addObserver((exit) => {
+              fibers.delete(fiber)
+              if (Exit.isFailure(exit)) resume(Effect.failCause(exit.cause))
+            })
+          }
+          running = {
+            // On the next turn, so that what is put in during this one goes out together.
+            fork: (effect) => carrier.currentDispatcher.scheduleTask(() => fork(effect), 0),
+            end: (error) => resume(Effect.fail(error))
+          }
+          fork(readLoop(onFrames))
+          if (isClosing) startClosing()
+          else if (isOverfull) giveUp()
+          else if (control.length + data.length > 0) startWriting()
+        })
+        return Effect.ensuring(
+          carry,
+          Effect.suspend(() => {
+            running = undefined
+            return Fiber.interruptAll(fibers)
+          })
+        )
+      })
   }
 }

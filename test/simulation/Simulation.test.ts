@@ -8,6 +8,7 @@ import { calm } from "../../src/simulation/Weather.ts"
 
 const options: Simulation.Options = {
   seed: "1",
+  engine: "core",
   nodes: 24,
   lookups: 300,
   duration: 120_000,

@@ -10,6 +10,7 @@ import * as Weather from "../../src/simulation/Weather.ts"
 const real: Report = (() => {
   const simulation = Simulation.run({
     seed: "report",
+    engine: "core",
     nodes: 5,
     lookups: 50,
     duration: 20_000,

@@ -47,12 +47,12 @@ export const machine = (): Machine => {
  * @since 0.1.0
  */
 export const estimate = (
-  { churn, duration, lookups, nodes }: Pick<Job, "churn" | "duration" | "lookups" | "nodes">
+  { churn, duration, engine, lookups, nodes }: Pick<Job, "churn" | "duration" | "engine" | "lookups" | "nodes">
 ) => {
   const parsed = Churn.parse(churn)
   const mean = typeof parsed === "string" ? undefined : parsed.sessions?.mean
   const started = nodes * (1 + (mean === undefined ? 0 : duration / mean))
-  return started * bytesPerNode + lookups * bytesPerLookup
+  return started * bytesPerNode[engine] + lookups * bytesPerLookup
 }
 
 /**
@@ -76,7 +76,8 @@ export const plan = (job: Job, { heap, isHeapFixed, total }: Machine): number | 
 // internals
 // -----------------------------------------------------------------------------
 
-const bytesPerNode = 250_000
+/** An actor Node has up to some hundred connections, with two fibers at each end. */
+const bytesPerNode = { core: 250_000, actors: 2_500_000 }
 const bytesPerLookup = 400
 
 /** The part of a machine's memory that is for its heap: the system needs some, and so does the garbage collector. */

@@ -5,6 +5,7 @@
  */
 import * as Config from "../../protocol/ClusterConfig.ts"
 import type { DeliveryClass } from "../../protocol/Message.ts"
+import type { EngineName } from "../../simulation/engines.ts"
 import * as Latency from "../../simulation/Latency.ts"
 import type * as Simulation from "../../simulation/Simulation.ts"
 import type * as Topology from "../../simulation/Topology.ts"
@@ -20,6 +21,7 @@ import { type Failure, type Partition, quote, writeFailure, writePartition, writ
  */
 export interface Request {
   readonly seed: string
+  readonly engine: EngineName
   readonly nodes: ReadonlyArray<number>
   readonly lookups: number
   readonly duration: number
@@ -57,6 +59,7 @@ export interface Request {
  * @since 0.1.0
  */
 export const defaults = {
+  engine: "core",
   nodes: [200],
   lookups: 10_000,
   duration: 600_000,
@@ -81,7 +84,7 @@ export const defaults = {
  * @category models
  * @since 0.1.0
  */
-export interface Job extends Omit<Simulation.Options, "sessions" | "code" | "write" | "realNow"> {
+export interface Job extends Omit<Simulation.Options, "sessions" | "write" | "realNow"> {
   readonly churn: string
 }
 
@@ -181,6 +184,7 @@ const options = (request: Request, leafSet: ReadonlyArray<number>): ReadonlyArra
     text === undefined ? [] : [{ name, text: String(text), isDefault: false }]
   const isSet = (name: Config.FieldName) => name !== "leafSetSide" && request.config[name] !== preset[name]
   return [
+    one("engine", request.engine, defaults.engine),
     one("nodes", request.nodes.join(","), defaults.nodes.join()),
     one("lookups", String(request.lookups), String(defaults.lookups)),
     one("duration", writeTime(request.duration), writeTime(defaults.duration)),
@@ -228,6 +232,7 @@ const make = (request: Request, leafSet: number): Job => {
   ).join(" ")
   return {
     seed: request.seed,
+    engine: request.engine,
     nodes,
     churn,
     lookups: request.lookups,

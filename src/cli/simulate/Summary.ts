@@ -36,7 +36,10 @@ export const table = (report: Report, checks: boolean, style: Style): string => 
     .sort(([, x], [, y]) => y - x)
   const most = kinds[0]?.[1] ?? 0
   const rows: ReadonlyArray<Row> = [
-    ["Nodes", `${thousands(report.nodes)}, leaf set ${report.leafSet}`],
+    [
+      "Nodes",
+      `${thousands(report.nodes)}, leaf set ${report.leafSet}${report.engine === "core" ? "" : ", whole: with actors"}`
+    ],
     ["network", printable(`${report.latency}, ${percent(report.loss)} of frames lost (${report.lossModel})`)],
     [
       "churn",

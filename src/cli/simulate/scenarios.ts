@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Result from "effect/Result"
+import { type EngineName, engines } from "../../simulation/engines.ts"
 import * as RandomExplorer from "../../simulation/RandomExplorer.ts"
 import * as Scenario from "../../simulation/Scenario.ts"
 import * as Outputs from "../Output.ts"
@@ -23,7 +24,7 @@ const slice = 50
  * @category running
  * @since 0.1.0
  */
-export const runFile = Effect.fnUntraced(function*(path: string, isJson: boolean) {
+export const runFile = Effect.fnUntraced(function*(path: string, engine: EngineName, isJson: boolean) {
   const output = yield* Outputs.Output
   const fileSystem = yield* FileSystem.FileSystem
   const text = yield* fileSystem.readFileString(path).pipe(
@@ -31,7 +32,7 @@ export const runFile = Effect.fnUntraced(function*(path: string, isJson: boolean
       usage(`cannot read ${Style.printable(path)} (${reason._tag}): name a scenario file`)
     )
   )
-  const outcome = Result.flatMap(Scenario.parse(text), (blocks) => Scenario.run(blocks))
+  const outcome = Result.flatMap(Scenario.parse(text), (blocks) => Scenario.run(blocks, engines[engine]))
   if (Result.isFailure(outcome)) {
     const { line, message } = outcome.failure
     return yield* usage(`${Style.printable(path)}:${line}: ${message}`)
@@ -47,10 +48,11 @@ export const runFile = Effect.fnUntraced(function*(path: string, isJson: boolean
  * @category running
  * @since 0.1.0
  */
-export const explore = Effect.fnUntraced(function*(seed: string, runs: number, isJson: boolean) {
+export const explore = Effect.fnUntraced(function*(seed: string, runs: number, engine: EngineName, isJson: boolean) {
   const output = yield* Outputs.Output
   const clock = yield* Clock.Clock
-  const exploring = RandomExplorer.explore({ seed, runs })
+  const suffix = engine === "core" ? "" : ` --engine ${engine}`
+  const exploring = RandomExplorer.explore({ seed, runs, engine: engines[engine] })
   let found: RandomExplorer.Found | undefined
   let done = 0
   for (let isOver = false, began = clock.currentTimeMillisUnsafe(); !isOver;) {
@@ -72,8 +74,8 @@ export const explore = Effect.fnUntraced(function*(seed: string, runs: number, i
   } else {
     yield* output.write(
       `# Scenario ${done} of the seed ${Style.printable(seed)}, made small. In a file of its own:\n` +
-        `#   wendy simulate --scenario FILE\n# As it was drawn:\n` +
-        `#   wendy simulate --explore --runs ${done} --seed ${quote(seed)}\n${found.text}`
+        `#   wendy simulate --scenario FILE${suffix}\n# As it was drawn:\n` +
+        `#   wendy simulate --explore --runs ${done} --seed ${quote(seed)}${suffix}\n${found.text}`
     )
   }
   if (found !== undefined) return yield* new NotDone()

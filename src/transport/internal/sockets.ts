@@ -212,6 +212,7 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
     end.inbox = []
     const peer = peerOf(end)
     if (peer.isClosed) return forget(end.pair)
+    if (peer.error !== undefined) return
     transmit(
       end,
       new ConnectionError({

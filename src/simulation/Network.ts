@@ -1,0 +1,179 @@
+/**
+ * Network: connections of whole programs, which carry bytes, on the timeline of a simulation.
+ *
+ * Its `Transport`s keep the contract of `transport/Transport` under the loss model
+ * `reliable`. Under `frames` they break it on purpose: frames vanish, come twice
+ * or overtake each other; only what opens and ends a connection is sent
+ * again. Hosts are told apart by address.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Frame from "../protocol/Frame.ts"
+import * as Handshake from "../protocol/Handshake.ts"
+import * as Sockets from "../transport/internal/sockets.ts"
+import type { Transport } from "../transport/Transport.ts"
+import { Carrier, type Listener, type Pipe } from "./Carrier.ts"
+import type { Host } from "./Host.ts"
+import type { Timeline } from "./Timeline.ts"
+import type { Topology } from "./Topology.ts"
+import type { Weather } from "./Weather.ts"
+import { kindOf, overhead } from "./Wire.ts"
+
+/**
+ * What a network needs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly timeline: Timeline
+  readonly topology: Topology
+  readonly weather: Weather
+  readonly listener: Listener
+  /** The host that has an address. */
+  readonly hostOf: (address: string) => Host
+  /** Resumes a fiber of the host at an address, not at once but soon. */
+  readonly wake: (address: string, resume: () => void) => void
+}
+
+/** The direction to one end of a connection. */
+interface Way extends Pipe<Sockets.Cargo> {
+  end: Sockets.End<Way> | undefined
+}
+
+const isHandshake = (frame: Uint8Array | undefined): boolean => frame !== undefined && frame[0] === Handshake.kind
+
+/**
+ * A simulated network.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Network {
+  readonly #options: Options
+  readonly #carrier: Carrier<Sockets.Cargo, Way>
+  readonly #sockets: Sockets.Sockets<Way>
+
+  constructor(options: Options) {
+    const { hostOf, listener, timeline, topology, wake, weather } = options
+    this.#options = options
+    this.#carrier = new Carrier<Sockets.Cargo, Way>(timeline, topology, weather, listener, {
+      kindOf: (cargo) => this.#kindOf(cargo),
+      sizeOf: (cargo) => {
+        let size = overhead
+        if (cargo instanceof Array) { for (const frame of cargo) size += frame.length }
+        return size
+      },
+      isCertain: (cargo) => !(cargo instanceof Array) || isHandshake(cargo[0]),
+      copy: (cargo) => cargo instanceof Array ? cargo.map((frame) => frame.slice()) : cargo,
+      arrived: (way, cargo) => this.#arrived(way, cargo),
+      broken: (way) => this.#sockets.breakOff(way.end!.pair)
+    })
+    const makeWay = (from: string, to: string): Way => ({
+      from: hostOf(from),
+      to: hostOf(to),
+      end: undefined,
+      lastDue: timeline.now,
+      stuck: undefined,
+      tries: 0,
+      stuckSince: 0,
+      isClosed: false
+    })
+    this.#sockets = Sockets.make<Way>({
+      wake,
+      reach: (from, to, timeout) => this.#reach(hostOf(from), hostOf(to), timeout),
+      makeWay: Effect.succeed(makeWay),
+      opened: ({ acceptor, dialler }) =>
+        Effect.sync(() => {
+          acceptor.way.end = acceptor
+          dialler.way.end = dialler
+        }),
+      carry: (from, cargo) => this.#carry(Sockets.peerOf(from).way, cargo),
+      // Nothing is sent again for a connection that is over at both ends.
+      finished: ({ pair: { acceptor, dialler } }) => {
+        const isOver = acceptor.error !== undefined && dialler.error !== undefined
+        acceptor.way.isClosed = dialler.way.isClosed = isOver
+      }
+    })
+  }
+
+  /** The transport of the host at an address. */
+  transport(address: string): Transport["Service"] {
+    return this.#sockets.transport(address)
+  }
+
+  /** Breaks every connection of a host. */
+  reset(address: string): void {
+    this.#sockets.reset(address)
+  }
+
+  /** What ran on a host is no more. Others hear of it, unless the host is silent. */
+  kill(address: string): void {
+    this.#sockets.kill(address)
+  }
+
+  #kindOf(cargo: Sockets.Cargo): string {
+    if (!(cargo instanceof Array)) return "Close"
+    const [frame] = cargo
+    if (frame === undefined || isHandshake(frame)) return "Handshake"
+    if (kindOf(frame) !== "Control" || !this.#options.weather.isByKind) return kindOf(frame)
+    const decoded = Frame.decode(frame)
+    return decoded._tag === "Control" ? decoded.message._tag : decoded._tag
+  }
+
+  /** Goes there and back as a connect does. */
+  #reach(from: Host, to: Host, timeout: number): Effect.Effect<boolean> {
+    const travel = (one: Host, other: Host, within: number) =>
+      Effect.sync(() => this.#carrier.travel(one, other, within))
+    return Effect.gen(function*() {
+      const there = yield* travel(from, to, timeout)
+      if (there === undefined || there > timeout) {
+        yield* Effect.sleep(timeout)
+        return false
+      }
+      yield* Effect.sleep(there)
+      const back = yield* travel(to, from, timeout - there)
+      const isInTime = back !== undefined && there + back <= timeout
+      yield* Effect.sleep(isInTime ? back : timeout - there)
+      return isInTime
+    })
+  }
+
+  #carry(way: Way, cargo: Sockets.Cargo): void {
+    const { from, to } = way
+    const { listener, weather } = this.#options
+    if (!(cargo instanceof Array)) {
+      // A host that is unplugged tells nobody that it ends something.
+      if (weather.isOpen(from, to)) this.#carrier.send(way, cargo)
+      return
+    }
+    const isApart = !this.#carrier.isReliable || weather.isByKind
+    for (const frame of cargo) {
+      const single = [frame]
+      listener.sent(from, to, this.#kindOf(single))
+      if (isApart) this.#carrier.send(way, single)
+    }
+    // What is written together goes in one packet, or in few.
+    if (!isApart) this.#carrier.send(way, cargo)
+  }
+
+  #arrived(way: Way, cargo: Sockets.Cargo): void {
+    const { from, to } = way
+    const { listener, topology, timeline, weather } = this.#options
+    const end = way.end!
+    // What was under way when the host was unplugged is lost too.
+    if (to.isSilent) {
+      listener.lost(from, to, this.#kindOf(cargo))
+      if (this.#carrier.isReliable) this.#sockets.breakOff(end.pair)
+      return
+    }
+    // Nobody is there any more for this connection, and the machine says so.
+    if (end.isClosed && weather.isOpen(to, from)) {
+      timeline.after(topology.distance(from.place, to.place), () => this.#sockets.breakOff(end.pair))
+      return
+    }
+    listener.received(from, to, this.#kindOf(cargo))
+    this.#sockets.arrive(end, cargo)
+  }
+}
