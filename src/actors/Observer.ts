@@ -6,8 +6,22 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type { Event } from "../core/MembershipState.ts"
-import type { NodeState } from "./NodeState.ts"
+import type { Event, State } from "../core/MembershipState.ts"
+import type * as Messaging from "../core/Messaging.ts"
+import type * as Node from "../ring/Node.ts"
+
+/**
+ * What can be seen of a Node.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Observed {
+  readonly self: Node.Node
+  readonly membership: State
+  readonly messages: Messaging.State<Messaging.Context>
+  readonly sleptUnnoticed: () => number
+}
 
 /**
  * What a Node tells whoever looks into it. Nothing of this may change the Node.
@@ -17,7 +31,7 @@ import type { NodeState } from "./NodeState.ts"
  */
 export interface Observer {
   /** The Node begins, with this state. */
-  readonly started: (state: NodeState["Service"]) => void
+  readonly started: (node: Observed) => void
   /** Its membership made a step. */
   readonly stepped: () => void
   readonly emitted: (event: Event) => void

@@ -10,8 +10,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { NodeState } from "../actors/NodeState.ts"
-import { Observer } from "../actors/Observer.ts"
+import { type Observed, Observer } from "../actors/Observer.ts"
 import * as Cluster from "../Cluster.ts"
 import * as Membership from "../core/Membership.ts"
 import * as Routing from "../core/Routing.ts"
@@ -43,7 +42,7 @@ export class ActorNode implements SimulatedNode {
   readonly #shared: Shared
   readonly #address: string
   readonly #cluster = Deferred.makeUnsafe<Cluster.Cluster["Service"]>()
-  #state: NodeState["Service"] | undefined
+  #observed: Observed | undefined
 
   constructor(shared: Shared, birth: Birth, machine: Machine) {
     const { observer, timeline } = shared
@@ -69,8 +68,8 @@ export class ActorNode implements SimulatedNode {
     const ended = program.pipe(
       Effect.provideService(Transport, shared.network.transport(this.#address)),
       Effect.provideService(Observer, {
-        started: (state) => {
-          this.#state = state
+        started: (node) => {
+          this.#observed = node
         },
         stepped: () => observer.stepped(this),
         emitted: (event) => observer.emitted(this, event),
@@ -84,9 +83,9 @@ export class ActorNode implements SimulatedNode {
     timeline.catchUp()
   }
 
-  get #known(): NodeState["Service"] {
-    if (this.#state === undefined) throw new Error(`the Node at ${this.#address} has not begun`)
-    return this.#state
+  get #known(): Observed {
+    if (this.#observed === undefined) throw new Error(`the Node at ${this.#address} has not begun`)
+    return this.#observed
   }
 
   get membership(): SimulatedNode["membership"] {

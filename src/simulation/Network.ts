@@ -62,11 +62,11 @@ export class Network {
       kindOf: (cargo) => this.#kindOf(cargo),
       sizeOf: (cargo) => {
         let size = overhead
-        if (cargo instanceof Array) { for (const frame of cargo) size += frame.length }
+        if (Sockets.isFrames(cargo)) { for (const frame of cargo) size += frame.length }
         return size
       },
-      isCertain: (cargo) => !(cargo instanceof Array) || isHandshake(cargo[0]),
-      copy: (cargo) => cargo instanceof Array ? cargo.map((frame) => frame.slice()) : cargo,
+      isCertain: (cargo) => !Sockets.isFrames(cargo) || isHandshake(cargo[0]),
+      copy: (cargo) => Sockets.isFrames(cargo) ? cargo.map((frame) => frame.slice()) : cargo,
       arrived: (way, cargo) => this.#arrived(way, cargo),
       broken: (way) => this.#sockets.breakOff(way.end!.pair)
     })
@@ -114,7 +114,7 @@ export class Network {
   }
 
   #kindOf(cargo: Sockets.Cargo): string {
-    if (!(cargo instanceof Array)) return "Close"
+    if (!Sockets.isFrames(cargo)) return "Close"
     const [frame] = cargo
     if (frame === undefined || isHandshake(frame)) return "Handshake"
     if (kindOf(frame) !== "Control" || !this.#options.weather.isByKind) return kindOf(frame)
@@ -143,7 +143,7 @@ export class Network {
   #carry(way: Way, cargo: Sockets.Cargo): void {
     const { from, to } = way
     const { listener, weather } = this.#options
-    if (!(cargo instanceof Array)) {
+    if (!Sockets.isFrames(cargo)) {
       // A host that is unplugged tells nobody that it ends something.
       if (weather.isOpen(from, to)) this.#carrier.send(way, cargo)
       return

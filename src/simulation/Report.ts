@@ -53,6 +53,8 @@ export interface Report {
   /** Nodes that joined and ended in the measured time. */
   readonly joins: number
   readonly endings: number
+  /** Nodes that were given up and replaced, because all whom they knew ended before they had joined. */
+  readonly orphans: number
   /** How long a Node took from its start until it was ready. */
   readonly joinTimes: Summary
   readonly lookups: number

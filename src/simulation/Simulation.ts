@@ -103,20 +103,22 @@ export function* run(options: Options): Generator<Progress, Report> {
   const { config } = options
   const checkers = options.checks ? Checkers.make() : undefined
   const joinTimes: Array<number> = []
-  const startOf = new Map<SimulatedNode, number>()
+  /** Nodes that are not ready yet: when they were started, and whom they know. */
+  const starting = new Map<SimulatedNode, { readonly at: number; readonly seeds: ReadonlyArray<Host> }>()
   let joins = 0
+  let orphans = 0
   let endings = 0
   let isMeasuring = false
   const counting: Watcher = {
     name: "counting",
     emitted: (world, node, event) => {
       if (event._tag !== "Ready") return
-      const began = startOf.get(node)
+      const began = starting.get(node)
       if (began === undefined) return
-      startOf.delete(node)
+      starting.delete(node)
       if (!isMeasuring) return
       joins++
-      joinTimes.push(world.now - began)
+      joinTimes.push(world.now - began.at)
     }
   }
   const world = new World({
@@ -145,8 +147,9 @@ export function* run(options: Options): Generator<Progress, Report> {
 
   const addNode = (chance: Chance): SimulatedNode => {
     const host = world.addHost()
-    const node = world.start({ host, seeds: seedsFor(world, host, chance, options.seeds) })
-    startOf.set(node, world.now)
+    const seeds = seedsFor(world, host, chance, options.seeds)
+    const node = world.start({ host, seeds })
+    if (!node.isReady) starting.set(node, { at: world.now, seeds })
     return node
   }
   for (let count = 0; count < options.nodes; count++) {
@@ -182,6 +185,18 @@ export function* run(options: Options): Generator<Progress, Report> {
       endings++
       world.end(node, options.ending)
     })
+  }
+  /** Who knows only Nodes that have ended will never join: whoever started it starts another that knows living ones. */
+  const replaceOrphans = (): void => {
+    for (const [node, { seeds }] of starting) {
+      if (!node.isEnded && (node.isReady || seeds.some(({ number }) => world.nodes.has(number)))) continue
+      starting.delete(node)
+      if (node.isEnded) continue
+      orphans++
+      world.end(node, "crash")
+      const another = addNode(churn)
+      if (sessions !== undefined && isChurning) endLater(another, sessions.draw(churn))
+    }
   }
   if (sessions !== undefined) {
     for (const node of world.nodes.values()) endLater(node, sessions.rest(churn))
@@ -294,6 +309,7 @@ export function* run(options: Options): Generator<Progress, Report> {
     world.run(slice)
     passed += slice
     nodeSeconds += world.nodes.size * slice / 1000
+    replaceOrphans()
     look()
     if (passed >= next || passed >= options.duration) {
       point(passed - (next - period))
@@ -317,6 +333,7 @@ export function* run(options: Options): Generator<Progress, Report> {
   const limit = world.now + config.hold + 4 * (config.lease + config.margin)
   while (world.now < limit) {
     world.run(1000)
+    replaceOrphans()
     look()
     yield progress("ending", 0)
     if (world.isQuiet && world.isOneRing && LeafSets.areExact(world)) break
@@ -359,6 +376,7 @@ export function* run(options: Options): Generator<Progress, Report> {
     lossModel: options.climate.lossModel,
     latency: Latency.print(options.latency),
     joins,
+    orphans,
     endings,
     joinTimes: Statistics.summarize(joinTimes),
     lookups: world.lookups.length,

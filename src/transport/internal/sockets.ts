@@ -91,7 +91,7 @@ export const peerOf = <Way>(end: End<Way>): End<Way> => end.pair.dialler === end
 
 const isFull = (end: End<unknown>): boolean => end.frames >= maxFrames || end.bytes >= maxBytes
 
-const isFrames = (cargo: Cargo): cargo is ReadonlyArray<Uint8Array> => Array.isArray(cargo)
+export const isFrames = (cargo: Cargo): cargo is ReadonlyArray<Uint8Array> => Array.isArray(cargo)
 
 const sizeOf = (frames: ReadonlyArray<Uint8Array>): number => {
   let size = 0
