@@ -18,7 +18,10 @@ import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import type { Chance } from "./Chance.ts"
-import { callOff, type Timeline } from "./Timeline.ts"
+import { callOff, type Plan, type Timeline } from "./Timeline.ts"
+
+/** What is left of a time for want of exact arithmetic, in milliseconds. */
+const precision = 1e-6
 
 /**
  * A process on a simulated host.
@@ -128,7 +131,17 @@ export class Machine {
         if (milliseconds <= 0) return Effect.yieldNow
         if (milliseconds === Number.POSITIVE_INFINITY) return Effect.never
         return Effect.callback((resume) => {
-          const plan = this.#timeline.after(milliseconds / this.#rate, () => this.run(() => resume(Effect.void)))
+          const until = this.now + milliseconds
+          let plan: Plan
+          // A timer counts by the monotonic clock, which may have stood still meanwhile.
+          const wait = (): void => {
+            plan = this.#timeline.after((until - this.now) / this.#rate, () =>
+              this.run(() => {
+                if (until - this.now > precision) wait()
+                else resume(Effect.void)
+              }))
+          }
+          wait()
           return Effect.sync(() => callOff(plan))
         })
       }

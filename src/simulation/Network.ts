@@ -142,7 +142,8 @@ export class Network {
 
   #carry(way: Way, cargo: Sockets.Cargo): void {
     const { from, to } = way
-    const { listener, weather } = this.#options
+    const { listener, timeline, weather } = this.#options
+    timeline.refresh()
     if (!Sockets.isFrames(cargo)) {
       // A host that is unplugged tells nobody that it ends something.
       if (weather.isOpen(from, to)) this.#carrier.send(way, cargo)

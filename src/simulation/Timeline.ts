@@ -41,6 +41,9 @@ export class Timeline {
   #soon: Array<() => void> = []
   #head = 0
 
+  /** Looks what time it is, where another clock decides that. */
+  refresh(): void {}
+
   /** Plans something for a time; what lies in the past happens next. */
   at(time: number, run: () => void): Plan {
     const plan: Plan = { at: time < this.now ? this.now : time, order: this.#order++, run }

@@ -1,5 +1,5 @@
 /**
- * Every export of the public modules (what `src/index.ts` exports) has a docstring in the shape of Effect's: a text,
+ * Every export of the public modules (what `src/index.ts` and `src/simulation.ts` export) has a docstring in the shape of Effect's: a text,
  * then those of the sections that say something, in one order, then @category and @since.
  */
 import { assert, describe, it } from "@effect/vitest"
@@ -91,12 +91,13 @@ const problemsOf = ({ bare, doc, keyword }: Export): ReadonlyArray<string> => {
 
 const read = (path: string): string => Fs.readFileSync(Path.join(src, path), "utf8")
 
-const modules = [...read("index.ts").matchAll(/^export \* as (\w+) from "\.\/(.+)"$/gm)]
+const modules = ["index.ts", "simulation.ts"]
+  .flatMap((face) => [...read(face).matchAll(/^export \* as (\w+) from "\.\/(.+)"$/gm)])
   .map(([, name, path]) => ({ name: name!, path: path! }))
 
 describe("docstrings", () => {
   it("the public modules are found", () => {
-    assert.includeMembers(modules.map(({ name }) => name), ["Cluster", "NodeId", "MemoryTransport"])
+    assert.includeMembers(modules.map(({ name }) => name), ["Cluster", "NodeId", "MemoryTransport", "Simulator"])
   })
 
   for (const { name, path } of modules) {
