@@ -16,13 +16,16 @@ import { type Plan, Timeline } from "./Timeline.ts"
  */
 export class FollowedTimeline extends Timeline {
   readonly #clock: Clock.Clock
+  readonly #schedule: (task: () => void) => void
   readonly #startedAt: bigint
   readonly #isEarlier = Latch.makeUnsafe(false)
   #alarm = Number.POSITIVE_INFINITY
 
-  constructor(clock: Clock.Clock) {
+  /** `schedule` runs something soon, never at once: what plans is not done yet. */
+  constructor(clock: Clock.Clock, schedule: (task: () => void) => void) {
     super()
     this.#clock = clock
+    this.#schedule = schedule
     this.#startedAt = clock.monotonicTimeNanosUnsafe()
   }
 
@@ -33,7 +36,10 @@ export class FollowedTimeline extends Timeline {
 
   override at(time: number, run: () => void): Plan {
     const plan = super.at(time, run)
-    if (plan.at < this.#alarm) this.#isEarlier.openUnsafe()
+    if (plan.at < this.#alarm) {
+      this.#alarm = plan.at
+      this.#schedule(() => this.#isEarlier.openUnsafe())
+    }
     return plan
   }
 

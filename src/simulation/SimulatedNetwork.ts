@@ -296,8 +296,8 @@ export const layer = (options: Options = {}): Layer.Layer<SimulatedNetwork, BadN
   Layer.effect(
     SimulatedNetwork,
     Effect.gen(function*() {
-      const timeline = new FollowedTimeline(yield* Clock.Clock)
       const dispatcher = yield* Effect.withFiber((fiber) => Effect.succeed(fiber.currentDispatcher))
+      const timeline = new FollowedTimeline(yield* Clock.Clock, (task) => dispatcher.scheduleTask(task, 0))
       const { service } = yield* drive(
         options,
         timeline,

@@ -340,20 +340,19 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
     })
 
     const connect = (
-      listening: Listening<Way>,
+      acceptedSize: number,
       target: Address.Address,
       maxFrameSize: number,
       makeWay: (from: string, to: string) => Way
-    ): End<Way> => {
+    ): Pair<Way> => {
       const from: Address.Address = { host: own, port: nextDialPort }
       nextDialPort = nextDialPort === firstPort - 1 ? firstDialPort : nextDialPort + 1
       const pair = {} as Pair<Way>
       pair.dialler = makeEnd(pair, own, target, maxFrameSize, makeWay(target.host, own))
-      pair.acceptor = makeEnd(pair, target.host, from, listening.maxFrameSize, makeWay(own, target.host))
+      pair.acceptor = makeEnd(pair, target.host, from, acceptedSize, makeWay(own, target.host))
       pairsOf(own).add(pair)
       pairsOf(target.host).add(pair)
-      listening.accept(pair.acceptor)
-      return pair.dialler
+      return pair
     }
 
     const dial: Transport["Service"]["dial"] = (address, options) =>
@@ -377,9 +376,10 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
             `Nothing listens on ${Address.format(target)}. Start the peer there, or dial another address.`
           )
         }
-        const end = connect(listening, target, options.maxFrameSize, yield* medium.makeWay)
-        yield* medium.opened(end.pair)
-        return yield* openConnection(end)
+        const pair = connect(listening.maxFrameSize, target, options.maxFrameSize, yield* medium.makeWay)
+        yield* medium.opened(pair)
+        listening.accept(pair.acceptor)
+        return yield* openConnection(pair.dialler)
       }))
 
     return { listen, dial }
