@@ -16,6 +16,8 @@ import type { Outgoing, Receipt } from "../../src/protocol/Message.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import { encodeFrames, FrameDecoder } from "../../src/transport/Framing.ts"
+import * as Memory from "../../src/transport/Memory.ts"
+import { Transport } from "../../src/transport/Transport.ts"
 import { type makeHarness, type Member, outgoing, text } from "../ClusterHarness.ts"
 
 export type Harness = Effect.Success<ReturnType<typeof makeHarness>>
@@ -30,6 +32,20 @@ export const idOf = (digits: string): NodeId.NodeId => NodeId.parse(digits.padEn
 /** `size` ids that divide the ring evenly. */
 export const evenIds = (size: number): ReadonlyArray<NodeId.NodeId> =>
   Array.from({ length: size }, (_, index) => idOf(Math.floor(index * 65536 / size).toString(16).padStart(4, "0")))
+
+export const hostOf = (member: Member): string => member.cluster.node.localHost
+
+/** Starts a Node on a machine of its own, with the first living Node for a seed. */
+export const startOn = Effect.fnUntraced(function*(harness: Harness, machine: number, options: Cluster.Options = {}) {
+  const network = yield* Memory.Network
+  const host = `10.0.0.${machine}`
+  const seed = harness.living()[0]?.cluster.node
+  return yield* harness.start({
+    localHost: host,
+    join: seed === undefined ? [] : [`${seed.localHost}:${seed.port}`],
+    ...options
+  }).pipe(Effect.provideService(Transport, network.transport(host)))
+})
 
 /** Sends `count` confirmed messages, each to a key of its own. */
 export const burst = <E>(

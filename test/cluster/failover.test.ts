@@ -10,7 +10,6 @@ import { defaults } from "../../src/protocol/ClusterConfig.ts"
 import type { NotConfirmed } from "../../src/protocol/Message.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Memory from "../../src/transport/Memory.ts"
-import { Transport } from "../../src/transport/Transport.ts"
 import { makeHarness, type Member, outgoing, passing, text } from "../ClusterHarness.ts"
 import {
   burst,
@@ -21,23 +20,11 @@ import {
   evenIds,
   failure,
   type Harness,
+  hostOf,
   idOf,
-  keys
+  keys,
+  startOn
 } from "./Rig.ts"
-
-/** Starts a Node on a machine of its own. */
-const startOn = Effect.fnUntraced(function*(harness: Harness, machine: number, options: Cluster.Options = {}) {
-  const network = yield* Memory.Network
-  const host = `10.0.0.${machine}`
-  const seed = harness.living()[0]?.cluster.node
-  return yield* harness.start({
-    localHost: host,
-    join: seed === undefined ? [] : [`${seed.localHost}:${seed.port}`],
-    ...options
-  }).pipe(Effect.provideService(Transport, network.transport(host)))
-})
-
-const hostOf = (member: Member) => member.cluster.node.localHost
 
 const startMachines = Effect.fnUntraced(function*(harness: Harness, size: number, options: Cluster.Options = {}) {
   for (const [index, id] of evenIds(size).entries()) {

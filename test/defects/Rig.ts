@@ -13,8 +13,8 @@ import * as Frame from "../../src/protocol/Frame.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
-import { type Connection, Transport } from "../../src/transport/Transport.ts"
-import { type Harness, keys } from "../cluster/Rig.ts"
+import type { Connection, Transport } from "../../src/transport/Transport.ts"
+import { type Harness, keys, startOn } from "../cluster/Rig.ts"
 import { makeHarness, type Member, passing, realTime } from "../ClusterHarness.ts"
 
 type Network = Memory.Network["Service"]
@@ -44,20 +44,6 @@ export const overTcp = (
   title: string,
   body: (harness: Harness) => Effect.Effect<void, unknown, Scope.Scope | Transport>
 ): void => it.live(title, () => Effect.flatMap(makeHarness(realTime), body).pipe(Effect.provide(Tcp.layer)))
-
-export const hostOf = (member: Member): string => member.cluster.node.localHost
-
-/** Starts a Node on a machine of its own, with the first living Node for a seed. */
-export const startOn = Effect.fnUntraced(function*(harness: Harness, machine: number, options: Cluster.Options = {}) {
-  const network = yield* Memory.Network
-  const host = `10.0.0.${machine}`
-  const seed = harness.living()[0]?.cluster.node
-  return yield* harness.start({
-    localHost: host,
-    join: seed === undefined ? [] : [`${seed.localHost}:${seed.port}`],
-    ...options
-  }).pipe(Effect.provideService(Transport, network.transport(host)))
-})
 
 /** Starts Nodes of these ids, one after another, each on its machine. */
 export const startMachines = Effect.fnUntraced(function*(

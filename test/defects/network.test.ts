@@ -19,19 +19,20 @@ import {
   evenIds,
   freePort,
   type Harness,
+  hostOf,
   idOf,
   keys,
   listenRaw,
   makePeer,
   type Raw,
   shakeHands,
+  startOn,
   writeFrames
 } from "../cluster/Rig.ts"
 import { makeHarness, type Member, outgoing, passing, text } from "../ClusterHarness.ts"
 import {
   comingAndGoing,
   counting,
-  hostOf,
   hour,
   knows,
   makeTraffic,
@@ -40,7 +41,6 @@ import {
   overBoth,
   overTcp,
   startMachines,
-  startOn,
   type Traffic,
   untilCovered
 } from "./Rig.ts"

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { displayWidth } from "effect/cli/CliOutput"
+import { box, type Row } from "../box.ts"
 import type { Style } from "../style.ts"
 import type { Journal } from "./Journal.ts"
 import { bar, thousands } from "./Progress.ts"
@@ -139,9 +139,6 @@ export const table = (summary: Summary, style: Style): string => {
 // internals
 // -----------------------------------------------------------------------------
 
-/** A name and a text; undefined is a rule between groups. */
-type Row = readonly [name: string, text: string] | undefined
-
 const barWidth = 24
 
 const hopRows = (counts: ReadonlyArray<number>, style: Style): Array<Row> => {
@@ -158,25 +155,4 @@ const conclusion = (summary: Summary, style: Style): string => {
     ? style.green("Every message was delivered exactly once, at the right Node.")
     : style.red("Not every message was delivered exactly once, at the right Node.")
   return `${text} ${replay}`
-}
-
-const box = (rows: ReadonlyArray<Row>, style: Style): string => {
-  const cells = rows.filter((row) => row !== undefined)
-  const [left, right] = [0, 1].map((index) => Math.max(...cells.map((row) => displayWidth(row[index]!)))) as [
-    number,
-    number
-  ]
-  const rule = (start: string, middle: string, end: string) =>
-    style.dim(start + "─".repeat(left + 2) + middle + "─".repeat(right + 2) + end)
-  const pad = (text: string, width: number) => text + " ".repeat(width - displayWidth(text))
-  const wall = style.dim("│")
-  return [
-    rule("┌", "┬", "┐"),
-    ...rows.map((row) =>
-      row === undefined
-        ? rule("├", "┼", "┤")
-        : `${wall} ${pad(style.bold(row[0]), left)} ${wall} ${pad(row[1], right)} ${wall}`
-    ),
-    rule("└", "┴", "┘")
-  ].join("\n")
 }

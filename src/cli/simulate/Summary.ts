@@ -5,6 +5,7 @@
  */
 import { displayWidth } from "effect/cli/CliOutput"
 import { isGood, type Report } from "../../simulation/Report.ts"
+import { box, type Row } from "../box.ts"
 import { bar, thousands } from "../demo/Progress.ts"
 import { round } from "../demo/statistics.ts"
 import { printable, type Style } from "../style.ts"
@@ -156,9 +157,6 @@ const maxKinds = 6
 
 const barWidth = 24
 
-/** A name and a text; undefined is a rule between groups. */
-type Row = readonly [name: string, text: string] | undefined
-
 const variable: ReadonlyArray<readonly [name: string, of: (report: Report) => string]> = [
   ["Nodes", ({ nodes }) => thousands(nodes)],
   ["churn", ({ churn }) => churn],
@@ -213,25 +211,4 @@ const conclusion = (report: Report, checks: boolean, style: Style): string => {
   if (!isGood(report)) return style.red("Something was seen that must not be.")
   const replay = style.dim(`The same again: ${printable(report.command)}`)
   return `${checks ? style.green("Nothing was seen that must not be.") : "Nothing was checked."}\n${replay}`
-}
-
-const box = (rows: ReadonlyArray<Row>, style: Style): string => {
-  const cells = rows.filter((row) => row !== undefined)
-  const [left, right] = [0, 1].map((index) => Math.max(...cells.map((row) => displayWidth(row[index]!)))) as [
-    number,
-    number
-  ]
-  const rule = (start: string, middle: string, end: string) =>
-    style.dim(start + "─".repeat(left + 2) + middle + "─".repeat(right + 2) + end)
-  const pad = (text: string, width: number) => text + " ".repeat(width - displayWidth(text))
-  const wall = style.dim("│")
-  return [
-    rule("┌", "┬", "┐"),
-    ...rows.map((row) =>
-      row === undefined
-        ? rule("├", "┼", "┤")
-        : `${wall} ${pad(style.bold(row[0]), left)} ${wall} ${pad(row[1], right)} ${wall}`
-    ),
-    rule("└", "┴", "┘")
-  ].join("\n")
 }
