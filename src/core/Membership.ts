@@ -148,7 +148,9 @@ const wake = (state: State, now: number, out: Array<Output>): void => {
 const exchange = (state: State, now: number, out: Array<Output>): void => {
   state.exchangeAt = now + state.settings.exchange
   const { members } = state.leafSet
-  const leaf = members[state.exchanges++ % Math.max(1, members.length)]
+  const turn = state.exchanges++ % Math.max(1, members.length)
+  // Right and left by turns: a leaf of one side knows the less of the other, the farther away it is.
+  const leaf = members.at(turn % 2 === 0 ? turn / 2 : -(turn + 1) / 2)
   if (leaf !== undefined) Liveness.inquire(state, now, leaf, true, out)
   Liveness.inquireLost(state, now, out)
   Merge.look(state, out)

@@ -211,7 +211,7 @@ export interface State extends Tables {
   lookAt: number
   sequence: number
   exchangeAt: number
-  /** Counts exchanges: the leaves take turns. */
+  /** Counts exchanges: the leaves take turns, one from the right and one from the left. */
   exchanges: number
   /** When rows and neighborhood sets are next exchanged, and whose turn it is. */
   tableExchangeAt: number

@@ -205,6 +205,46 @@ describe("D6: the other tables", () => {
   })
 })
 
+describe("D5: repair of the leaf set", () => {
+  const [left, right] = [["f3", "f5", "f7", "f9"], ["02", "04", "06", "08"]].map((side) =>
+    side.map((digits) => makeNode(digits))
+  ) as [Array<Node.Node>, Array<Node.Node>]
+
+  /** Four leaves on each side, all of which have said that they are ready. */
+  const setUpLeaves = () => {
+    const node = setUp({ leafSetSide: 4, tableExchange: Number.POSITIVE_INFINITY })
+    for (const leaf of [...left, ...right]) node.hear(leaf, joined)
+    node.take()
+    /** Everybody who was asked answers, and knows nobody else. */
+    const answerAll = () => {
+      for (const { node: asked, sequence } of Array.from(node.state.inquiries.values())) {
+        const leaves = node.state.leafSet.members.slice()
+        node.hear(asked, { _tag: "ProbeAck", sequence, ready: true, leaves })
+      }
+    }
+    /** Whose leaf set was asked for since the last time. */
+    const asked = () =>
+      node.sent("Probe").flatMap(({ message, to }) => message._tag === "Probe" && message.wantsLeaves ? [to.hex] : [])
+    return { ...node, answerAll, asked }
+  }
+
+  it("leaves take turns from the right and the left: two exchanges hear of both sides, eight of everybody", () => {
+    const { answerAll, asked, pass } = setUpLeaves()
+    const turns = Array.from({ length: 8 }, () => {
+      pass(10_000)
+      const [leaf, ...others] = asked()
+      assert.strictEqual(others.length, 0)
+      answerAll()
+      return leaf!
+    })
+    for (let turn = 0; turn < 8; turn += 2) {
+      assert.isTrue(right.some(({ hex }) => hex === turns[turn]))
+      assert.isTrue(left.some(({ hex }) => hex === turns[turn + 1]))
+    }
+    assert.strictEqual(new Set(turns).size, 8)
+  })
+})
+
 describe("D7: word of it", () => {
   it.prop(
     "whoever joined and has not exited is in the tables, and nobody else; joins and exits alternate",
