@@ -381,6 +381,8 @@ const beReady = (state: State, now: number, out: Array<Output>): void => {
   state.pairings = { predecessor: undefined, successor: undefined }
   state.retryAt = Number.POSITIVE_INFINITY
   state.exchangeAt = now + state.settings.exchange
+  state.lostLeaves = 0
+  state.repairAt = Number.POSITIVE_INFINITY
   state.tableExchangeAt = now + state.settings.tableExchange
   state.readyAt = now
   state.failures.length = 0

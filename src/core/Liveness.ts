@@ -324,7 +324,8 @@ const exit = (state: State, node: Node.Node, reason: ExitReason, out: Array<Outp
 /**
  * Takes a Node that is gone out of every table, remembers the end of this
  * life, and repairs the holes at once: the leaf set from its farthest leaf on
- * that side, the row of the routing table from another of the row. Rules D4, D5.
+ * that side, the row of the routing table from another of the row; of several
+ * lost leaves a look at both ends of the leaf set follows. Rules D4, D5.
  *
  * @category transitions
  * @since 0.1.0
@@ -355,6 +356,7 @@ export const expel = (
     state.lost.set(node.hex, node)
     bound(state.lost)
   }
+  const wasFull = !LeafSet.isWhole(state.leafSet)
   const wasLeaf = LeafSet.remove(state.leafSet, node.id)
   const row = NodeId.commonPrefix(state.self.id, node.id)
   const wasEntry = RoutingTable.remove(state.routingTable, node.id)
@@ -367,6 +369,9 @@ export const expel = (
     })
     const farthest = farthestLeaf(state, NodeId.side(state.self.id, node.id))
     if (farthest !== undefined) inquire(state, now, farthest, true, out)
+    if (wasFull || state.lostLeaves > 0) state.lostLeaves++
+    // Of several, those who were asked to fill the holes had holes themselves.
+    if (state.lostLeaves > 1) state.repairAt = Math.min(state.repairAt, now + state.settings.probe)
   }
   if (wasEntry) {
     const peer = RoutingTable.row(state.routingTable, row)[0]
@@ -375,6 +380,20 @@ export const expel = (
   const heir = state.heirs.get(node.hex)
   state.heirs.delete(node.hex)
   if (heir !== undefined) inquire(state, now, heir, false, out)
+}
+
+/**
+ * Compares leaf sets with the outermost leaf of each side, a little after several leaves were lost. Rule D5.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const repair = (state: State, now: number, out: Array<Output>): void => {
+  state.repairAt = Number.POSITIVE_INFINITY
+  for (const side of ["right", "left"] as const) {
+    const farthest = farthestLeaf(state, side)
+    if (farthest !== undefined) inquire(state, now, farthest, true, out)
+  }
 }
 
 /**

@@ -90,6 +90,7 @@ export const wakeAt = (state: State): number => {
         at,
         Ownership.wakeAt(state),
         state.exchangeAt,
+        state.repairAt,
         state.tableExchangeAt,
         state.lookAt,
         state.busy === undefined ? Number.POSITIVE_INFINITY : state.busy.until
@@ -126,6 +127,7 @@ const wake = (state: State, now: number, out: Array<Output>): void => {
     case "ready": {
       for (const node of Ownership.wake(state, now, out)) fail(state, now, node, true, out)
       if (state.busy !== undefined && now >= state.busy.until) state.busy = undefined
+      if (now >= state.repairAt) Liveness.repair(state, now, out)
       if (now >= state.exchangeAt) exchange(state, now, out)
       if (now >= state.tableExchangeAt) exchangeTables(state, now, out)
       if (now >= state.lookAt) Liveness.inquireSilent(state, now, out)
@@ -147,6 +149,7 @@ const wake = (state: State, now: number, out: Array<Output>): void => {
 /** Leaf sets meet again and again, whatever was lost on the way. Rule D5; Bamboo recovers periodically too. */
 const exchange = (state: State, now: number, out: Array<Output>): void => {
   state.exchangeAt = now + state.settings.exchange
+  if (state.repairAt === Number.POSITIVE_INFINITY) state.lostLeaves = 0
   const { members } = state.leafSet
   const turn = state.exchanges++ % Math.max(1, members.length)
   // Right and left by turns: a leaf of one side knows the less of the other, the farther away it is.

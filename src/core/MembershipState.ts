@@ -213,6 +213,10 @@ export interface State extends Tables {
   exchangeAt: number
   /** Counts exchanges: the leaves take turns, one from the right and one from the left. */
   exchanges: number
+  /** Leaves that were lost since the last exchange, the first of them from a leaf set that was full. Rule D5. */
+  lostLeaves: number
+  /** When the outermost leaves are asked once more, for several were lost. Rule D5. */
+  repairAt: number
   /** When rows and neighborhood sets are next exchanged, and whose turn it is. */
   tableExchangeAt: number
   tableExchanges: number
@@ -379,6 +383,8 @@ export const make = (self: Node.Node, settings: Settings, seed: number): State =
   sequence: 0,
   exchangeAt: Number.POSITIVE_INFINITY,
   exchanges: 0,
+  lostLeaves: 0,
+  repairAt: Number.POSITIVE_INFINITY,
   tableExchangeAt: Number.POSITIVE_INFINITY,
   tableExchanges: 0,
   leaveUntil: Number.POSITIVE_INFINITY,

@@ -211,8 +211,8 @@ describe("D5: repair of the leaf set", () => {
   ) as [Array<Node.Node>, Array<Node.Node>]
 
   /** Four leaves on each side, all of which have said that they are ready. */
-  const setUpLeaves = () => {
-    const node = setUp({ leafSetSide: 4, tableExchange: Number.POSITIVE_INFINITY })
+  const setUpLeaves = (leafSetSide = 4) => {
+    const node = setUp({ leafSetSide, tableExchange: Number.POSITIVE_INFINITY })
     for (const leaf of [...left, ...right]) node.hear(leaf, joined)
     node.take()
     /** Everybody who was asked answers, and knows nobody else. */
@@ -242,6 +242,54 @@ describe("D5: repair of the leaf set", () => {
       assert.isTrue(left.some(({ hex }) => hex === turns[turn + 1]))
     }
     assert.strictEqual(new Set(turns).size, 8)
+  })
+
+  it("the hole of one lost leaf is filled from the farthest on its side, and nobody is asked again", () => {
+    const { answerAll, asked, pass, state, step } = setUpLeaves()
+    step({ _tag: "Refused", node: right[1]! })
+    assert.deepStrictEqual(asked(), [right[3]!.hex])
+    answerAll()
+    pass(state.settings.probe)
+    assert.deepStrictEqual(asked(), [])
+  })
+
+  it("when several are lost, the outermost leaves of both sides are asked again after probe, once", () => {
+    const { answerAll, asked, pass, state, step } = setUpLeaves()
+    step({ _tag: "Refused", node: right[1]! })
+    step({ _tag: "Refused", node: right[2]! })
+    assert.deepStrictEqual(asked(), [right[3]!.hex])
+    answerAll()
+    pass(state.settings.probe - 1)
+    assert.deepStrictEqual(asked(), [])
+    pass(1)
+    assert.deepStrictEqual(asked(), [right[3]!.hex, left[0]!.hex])
+    answerAll()
+    pass(state.settings.probe)
+    assert.deepStrictEqual(asked(), [])
+  })
+
+  it("a leaf set that holds the whole ring is not asked for again, however many are lost", () => {
+    const { answerAll, asked, pass, state, step } = setUpLeaves(5)
+    for (const lost of right.slice(0, 3)) step({ _tag: "Refused", node: lost })
+    answerAll()
+    asked()
+    pass(state.settings.probe)
+    assert.deepStrictEqual(asked(), [])
+  })
+
+  it("losses that lie more than an exchange apart are one each", () => {
+    const { answerAll, asked, hear, pass, state, step } = setUpLeaves()
+    step({ _tag: "Refused", node: right[1]! })
+    answerAll()
+    hear(makeNode("0a"), joined)
+    pass(10_000)
+    answerAll()
+    asked()
+    step({ _tag: "Refused", node: right[2]! })
+    answerAll()
+    asked()
+    pass(state.settings.probe)
+    assert.deepStrictEqual(asked(), [])
   })
 })
 
