@@ -445,9 +445,7 @@ export class World {
     }
     this.lookups.push(lookup)
     this.trace.note(this.now, "send", source.host.number, -1, deliveryClass, lookup.number)
-    const value = new Uint8Array(4)
-    new DataView(value.buffer).setUint32(0, lookup.number)
-    source.send(lookup.number, key, deliveryClass, value)
+    source.send(lookup.number, key, deliveryClass, valueOf(lookup.number))
     return lookup
   }
 
@@ -581,4 +579,15 @@ const isCutting = ({ isCut, loss }: Rule): boolean => isCut === true || loss ===
 /** Milliseconds of wall time at the start: some day, so that incarnations look as they do outside. */
 const firstIncarnation = 1_700_000_000_000
 
-const numberIn = (value: Uint8Array): number => new DataView(value.buffer, value.byteOffset).getUint32(0)
+// Byte by byte: a DataView would want a buffer, which small arrays do not have until somebody asks for it.
+const valueOf = (number: number): Uint8Array => {
+  const value = new Uint8Array(4)
+  value[0] = number >>> 24
+  value[1] = number >>> 16
+  value[2] = number >>> 8
+  value[3] = number
+  return value
+}
+
+const numberIn = (value: Uint8Array): number =>
+  ((value[0]! << 24) | (value[1]! << 16) | (value[2]! << 8) | value[3]!) >>> 0
