@@ -574,6 +574,25 @@ export const clockwise = (from: NodeId, to: NodeId): NodeId => {
 }
 
 /**
+ * The upper 32 bits of the clockwise distance from one id to another, 0 to 2^32 - 1: enough to put most ids in order.
+ *
+ * **Example**
+ *
+ * ```ts
+ * import { NodeId } from "effect-wendy"
+ *
+ * NodeId.upperClockwise(NodeId.zero, NodeId.parse("00000002".padEnd(32, "f"))) // => 2
+ * ```
+ *
+ * @category distances
+ * @since 0.1.0
+ */
+export const upperClockwise = (from: NodeId, to: NodeId): number => {
+  subtract(to, from)
+  return high >>> 0
+}
+
+/**
  * The distance along the ring, the shorter way round: at most 2^127.
  *
  * **Example**

@@ -33,6 +33,7 @@ const checkOrder = (set: LeafSet.LeafSet) => {
   const self = Oracle.toBig(set.self)
   const ids = idsOf(set.members)
   assert.deepStrictEqual(ids, Oracle.clockwiseFrom(self, ids))
+  assert.deepStrictEqual(set.offsets, ids.map((id) => Number(Oracle.clockwise(self, id) >> 96n)))
   assert.strictEqual(new Set(ids).size, ids.length)
   assert.isAtMost(ids.length, 2 * set.side)
   assert.deepStrictEqual(idsOf(LeafSet.right(set)), Oracle.rightOf(self, set.side, ids))

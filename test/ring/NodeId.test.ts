@@ -125,6 +125,7 @@ describe("NodeId: arithmetic equals that of BigInt", () => {
   it.prop("add, clockwise, distance", [keyed], ([{ x, y }]) => {
     assert.strictEqual(toBig(NodeId.add(fromBig(x), fromBig(y))), Oracle.wrap(x + y))
     assert.strictEqual(toBig(NodeId.clockwise(fromBig(x), fromBig(y))), Oracle.clockwise(x, y))
+    assert.strictEqual(BigInt(NodeId.upperClockwise(fromBig(x), fromBig(y))), Oracle.clockwise(x, y) >> 96n)
     assert.strictEqual(toBig(NodeId.distance(fromBig(x), fromBig(y))), Oracle.distance(x, y))
     assert.strictEqual(toBig(NodeId.distance(fromBig(y), fromBig(x))), Oracle.distance(x, y))
     assert.strictEqual(toBig(NodeId.add(fromBig(x), NodeId.clockwise(fromBig(x), fromBig(y)))), y)
