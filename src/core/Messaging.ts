@@ -83,8 +83,11 @@ export interface Ports<A> {
    * it at once, else `undefined`, and `finished` is called with the frame later, once.
    */
   readonly deliver: (message: Message, frame: Uint8Array) => Frame.Outcome | undefined
-  /** A message is about to be sent on. As `deliver`; an answer that comes later goes to `forwarded`. */
-  readonly forward: (
+  /**
+   * A message is about to be sent on. As `deliver`; an answer that comes later goes to `forwarded`. Left out where
+   * everything goes on as it is.
+   */
+  readonly forward?: (
     message: Message,
     next: Node.Node,
     token: Routing.Token,
@@ -214,7 +217,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       ports.left(entry.frame.length)
     },
     forward: (frame, next, token) => {
-      if (Envelope.purpose(frame) < lowestPurpose) return "forward"
+      if (ports.forward === undefined || Envelope.purpose(frame) < lowestPurpose) return "forward"
       const forward = ports.forward(messageOf(frame), next, token, frame)
       return forward === undefined ? "wait" : forwardingOf(frame, forward)
     },

@@ -134,6 +134,16 @@ interface Dial {
   queue: Array<Entry>
 }
 
+/** What most links hold most of the time. Nobody writes to it. */
+const none: Array<Entry> = []
+
+/** Entries with one more, in the same array but for the first: `push` would make room for seventeen, and mostly it stays alone. */
+const added = (entries: Array<Entry>, entry: Entry): Array<Entry> => {
+  if (entries.length === 0) return [entry]
+  entries.push(entry)
+  return entries
+}
+
 interface Link {
   readonly id: number
   readonly node: Node.Node | undefined
@@ -141,7 +151,7 @@ interface Link {
   /** Sent and not acknowledged, in order of their numbers. */
   outstanding: Array<Entry>
   /** Beyond the window, in order. */
-  readonly waiting: Array<Entry>
+  waiting: Array<Entry>
   /** Smoothed round trip of an acknowledgement and its mean deviation, in milliseconds (RFC 6298). */
   roundTrip: number | undefined
   deviation: number
@@ -460,7 +470,7 @@ const frameFor = (entry: Entry, hops: number): Uint8Array => {
 
 const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sink): void => {
   if (link.outstanding.length >= state.settings.window) {
-    link.waiting.push(entry)
+    link.waiting = added(link.waiting, entry)
     return
   }
   const frame = frameFor(entry, entry.hops + 1)
@@ -471,7 +481,10 @@ const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sin
   Envelope.setSequence(frame, entry.sequence)
   sink.transmit(link.id, frame)
   if (Envelope.deliveryClass(frame) === "atMostOnce") release(state, entry, sink)
-  else if (link.outstanding.push(entry) === 1) state.unacknowledged.add(link)
+  else {
+    if (link.outstanding.length === 0) state.unacknowledged.add(link)
+    link.outstanding = added(link.outstanding, entry)
+  }
 }
 
 /**
@@ -551,8 +564,8 @@ export const linkUp = (
     id,
     node,
     nextSequence: 0,
-    outstanding: [],
-    waiting: [],
+    outstanding: none,
+    waiting: none,
     roundTrip: undefined,
     deviation: 0,
     nextReceived: 0,
@@ -664,7 +677,11 @@ export const acknowledged = (
   if (end === first) return
   measure(link, now - outstanding[end - 1]!.sentAt)
   if (link.node !== undefined) state.suspects.delete(link.node.life)
-  takeOut(state, link, first === 0 ? outstanding.slice(end) : outstanding.toSpliced(first, end - first))
+  takeOut(
+    state,
+    link,
+    first === 0 ? end === outstanding.length ? none : outstanding.slice(end) : outstanding.toSpliced(first, end - first)
+  )
   flush(state, now, link, sink)
 }
 

@@ -138,7 +138,6 @@ export class CoreNode implements SimulatedNode, Process {
         observer.delivered(this, message.value, message.hops)
         return "delivered"
       },
-      forward: () => "forward",
       returned: () => {},
       left: () => {},
       resolve: ({ context }, resolution) => {
