@@ -98,7 +98,8 @@ export class Node extends Schema.Class<Node>("effect-wendy/Node")({
  * @category comparisons
  * @since 0.1.0
  */
-export const isSameLife = (x: Node, y: Node): boolean => NodeId.equals(x.id, y.id) && x.incarnation === y.incarnation
+export const isSameLife = (x: Node, y: Node): boolean =>
+  x === y || (NodeId.equals(x.id, y.id) && x.incarnation === y.incarnation)
 
 /**
  * Whether two values give the same addresses: both hosts and the port.

@@ -25,6 +25,8 @@ export interface Member {
  */
 export class ReadyRing<A extends Member> {
   readonly members: Array<A> = []
+  /** The same once more: whether one is there is asked far more often than one comes or goes. */
+  readonly #present = new Set<A>()
 
   /** How many Nodes have a smaller id. */
   rank(id: NodeId.NodeId): number {
@@ -39,25 +41,27 @@ export class ReadyRing<A extends Member> {
   }
 
   has(member: A): boolean {
-    return this.members[this.rank(member.self.id)] === member
+    return this.#present.has(member)
   }
 
   /** Adds a Node. Returns the one that had this id, if there was one. */
   add(member: A): A | undefined {
+    if (this.#present.has(member)) return undefined
+    this.#present.add(member)
     const rank = this.rank(member.self.id)
     const there = this.members[rank]
     if (there !== undefined && NodeId.equals(there.self.id, member.self.id)) {
       this.members[rank] = member
-      return there === member ? undefined : there
+      this.#present.delete(there)
+      return there
     }
     this.members.splice(rank, 0, member)
     return undefined
   }
 
   remove(member: A): boolean {
-    const rank = this.rank(member.self.id)
-    if (this.members[rank] !== member) return false
-    this.members.splice(rank, 1)
+    if (!this.#present.delete(member)) return false
+    this.members.splice(this.rank(member.self.id), 1)
     return true
   }
 

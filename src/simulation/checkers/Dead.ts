@@ -44,6 +44,7 @@ export const make = (): Watcher => {
     name: "dead",
     sampled: (world) => {
       if (world.isSplit) splitUntil = world.now
+      if (world.endedAt.size === 0) return
       const nodes = Array.from(world.nodes.values())
       for (let count = Math.min(perSecond, nodes.length); count > 0; count--) {
         const node = nodes[turn++ % nodes.length]!

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as LeafSet from "../../ring/LeafSet.ts"
 import * as Node from "../../ring/Node.ts"
 import type { SimulatedNode } from "../SimulatedNode.ts"
 import type { Watcher, World } from "../World.ts"
@@ -20,21 +19,19 @@ export const findFault = (world: World, node: SimulatedNode): string | undefined
   const others = ring.members.length - 1
   const side = Math.min(leafSet.side, others)
   const rank = ring.rank(node.self.id)
-  const right = LeafSet.right(leafSet)
-  const left = LeafSet.left(leafSet)
+  const { members } = leafSet
   const isHeld = Math.min(others, 2 * leafSet.side)
-  if (leafSet.members.length !== isHeld) return `has ${leafSet.members.length} leaves, not ${isHeld}`
+  if (members.length !== isHeld) return `has ${members.length} leaves, not ${isHeld}`
   for (let step = 1; step <= side; step++) {
-    for (
-      const [held, due] of [[right[step - 1], ring.at(rank + step)], [left[step - 1], ring.at(rank - step)]] as const
-    ) {
-      if (held === undefined || !Node.isSameLife(held, due.self)) {
-        return `holds ${held?.hex ?? "nobody"} where ${due.self.hex} should stand`
-      }
-    }
+    const fault = findDifference(members[step - 1]!, ring.at(rank + step).self) ??
+      findDifference(members[isHeld - step]!, ring.at(rank - step).self)
+    if (fault !== undefined) return fault
   }
   return undefined
 }
+
+const findDifference = (held: Node.Node, due: Node.Node): string | undefined =>
+  Node.isSameLife(held, due) ? undefined : `holds ${held.hex} where ${due.hex} should stand`
 
 const isAsking = (world: World, { membership }: SimulatedNode): boolean => {
   for (const { node, unanswered } of membership.inquiries.values()) {
