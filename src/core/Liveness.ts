@@ -72,15 +72,21 @@ export const learn = (state: State, now: number, node: Node.Node, out: Array<Out
   if (NodeId.equals(node.id, state.self.id) || isEnded(state, now, node)) return
   const leaf = LeafSet.get(state.leafSet, node.id)
   if (leaf !== undefined && leaf.incarnation >= node.incarnation) return
-  const there = known(state, node.id)
-  const isNews = there === undefined || there.incarnation < node.incarnation
-  const row = NodeId.commonPrefix(state.self.id, node.id)
   // One that sits in another table already may still be missing among the leaves.
-  const isWanted = LeafSet.accepts(state.leafSet, node.id) || (isNews && (
-    RoutingTable.get(state.routingTable, row, NodeId.digit(node.id, row)) === undefined ||
-    state.neighborhoodSet.members.length < state.neighborhoodSet.size
-  ))
+  const isWanted = LeafSet.accepts(state.leafSet, node.id) || (hasPlace(state, node) && isNews(state, node))
   if (isWanted) inquire(state, now, node, false, out)
+}
+
+const isNews = (state: State, node: Node.Node): boolean => {
+  const there = known(state, node.id)
+  return there === undefined || there.incarnation < node.incarnation
+}
+
+/** Whether a place for a Node is free in the routing table or the neighborhood set. */
+const hasPlace = ({ neighborhoodSet, routingTable, self }: State, { id }: Node.Node): boolean => {
+  const row = NodeId.commonPrefix(self.id, id)
+  return RoutingTable.get(routingTable, row, NodeId.digit(id, row)) === undefined ||
+    neighborhoodSet.members.length < neighborhoodSet.size
 }
 
 /** Of the Nodes that an exchange names, so many may be asked that no table needs: they may be nearer than those that it has. */
@@ -221,16 +227,17 @@ export const admit = (
   const { leafSet, neighborhoodSet, routingTable } = state
   const row = NodeId.commonPrefix(state.self.id, node.id)
   const entry = RoutingTable.get(routingTable, row, NodeId.digit(node.id, row))
-  const isNeighbour = neighborhoodSet.members.some((member) => NodeId.equals(member.node.id, node.id))
-  const leaves = leafSet.members.length
-  const neighbours = neighborhoodSet.members.length
+  // Those that may have to make room: of the leaves one in the very middle.
+  const displaceable = [
+    leafSet.members[leafSet.side - 1],
+    leafSet.members[leafSet.side],
+    entry,
+    neighborhoodSet.members.at(-1)?.node
+  ]
   const isLeaf = LeafSet.insert(leafSet, node)
   const isEntry = RoutingTable.insert(routingTable, node, proximity)
   const isNear = NeighborhoodSet.insert(neighborhoodSet, node, proximity)
-  const hasDisplaced = (isLeaf && leafSet.members.length === leaves) ||
-    (isEntry && entry !== undefined && !NodeId.equals(entry.id, node.id)) ||
-    (isNear && !isNeighbour && neighborhoodSet.members.length === neighbours)
-  if (hasDisplaced) retire(state, out)
+  if (isLeaf || isEntry || isNear) retire(state, displaceable, out)
   const announced = state.announced.get(node.hex)
   if (announced === undefined || announced !== node) announce(state, node, out)
   if (state.announced.has(node.hex)) {
@@ -296,10 +303,12 @@ export const roundTripTo = (state: State, node: Node.Node): number | undefined =
 export const proximityOf = (state: State, node: Node.Node): number =>
   (roundTripTo(state, node) ?? Number.POSITIVE_INFINITY) * factor(state, node)
 
-/** Says who has lost the last place that it had. */
-const retire = (state: State, out: Array<Output>): void => {
+/** Says who of some has lost the last place that it had. */
+const retire = (state: State, nodes: ReadonlyArray<Node.Node | undefined>, out: Array<Output>): void => {
+  const gone = nodes.filter((node) => node !== undefined && known(state, node.id) === undefined)
+  if (gone.length === 0) return
   for (const announced of state.announced.values()) {
-    if (known(state, announced.id) === undefined) exit(state, announced, "forgotten", out)
+    if (gone.some((node) => NodeId.equals(node!.id, announced.id))) exit(state, announced, "forgotten", out)
   }
 }
 
