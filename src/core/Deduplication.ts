@@ -61,12 +61,16 @@ interface Origin {
   readonly incarnation: number
   /** Confirmed messages below this have an outcome at their origin: copies of them count as expired. */
   floor: number
-  readonly confirmed: Map<number, Delivery>
+  confirmed: Map<number, Delivery>
   /** Acknowledged messages: their numbers while they are few, then one bit each, by counter modulo the window. */
   few: Array<number>
   bits: Int32Array | undefined
   highest: number
 }
+
+/** What an origin begins with, which often sends one message or messages of one class. Nobody writes to them. */
+const noDeliveries: Map<number, Delivery> = new Map()
+const noNumbers: Array<number> = []
 
 /**
  * What has been delivered here.
@@ -109,7 +113,17 @@ const originOf = (self: Deduplication, id: NodeId.NodeId, incarnation: number): 
     if (self.size >= maxOrigins) forgetOldest(self)
     const place = placeOf(id, incarnation)
     const next = self.origins.get(place)
-    origin = { next, usedAt: 0, id, incarnation, floor: 0, confirmed: new Map(), few: [], bits: undefined, highest: -1 }
+    origin = {
+      next,
+      usedAt: 0,
+      id,
+      incarnation,
+      floor: 0,
+      confirmed: noDeliveries,
+      few: noNumbers,
+      bits: undefined,
+      highest: -1
+    }
     self.origins.set(place, origin)
     self.size++
   }
@@ -186,6 +200,7 @@ const remember = (
   progress: Progress
 ): void => {
   while (self.delivered >= maxDelivered && self.size > 1) forgetOldest(self)
+  if (origin.confirmed === noDeliveries) origin.confirmed = new Map()
   origin.confirmed.set(counter, { key, progress })
   self.delivered++
 }
@@ -226,12 +241,13 @@ export const takeAcknowledged = (
     origin.highest = Math.max(origin.highest, counter)
     if (origin.few.length === maxFew) origin.few = origin.few.filter((one) => one > origin.highest - windowSize)
     if (origin.few.length < maxFew) {
-      origin.few.push(counter)
+      if (origin.few.length === 0) origin.few = [counter]
+      else origin.few.push(counter)
       return "new"
     }
     origin.bits = new Int32Array(windowSize / 32)
     for (const one of origin.few) setBit(origin.bits, one)
-    origin.few = []
+    origin.few = noNumbers
   } else if (counter > origin.highest) {
     clearBits(origin.bits, origin.highest + 1, Math.min(windowSize, counter - origin.highest))
     origin.highest = counter
