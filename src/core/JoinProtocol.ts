@@ -273,8 +273,7 @@ export const onJoinGrant = (
   }
   state.retryAt = now + state.settings.lease / 2
   askNeighbours(state, now, state.grant, out)
-  for (const node of message.leaves) Liveness.learn(state, now, node, out)
-  for (const node of message.rows) Liveness.learn(state, now, node, out)
+  Liveness.learn(state, now, [...message.leaves, ...message.rows], out)
 }
 
 /** Asks both to shrink, or again whoever has not answered: whoever has shrunk answers the same once more. Rule J3. */
@@ -330,7 +329,7 @@ export const onAck = (
   } else {
     if (!Node.isSameLife(grant.successor, from)) return
     grant.inserted = true
-    for (const node of message.leaves) Liveness.learn(state, now, node, out)
+    Liveness.learn(state, now, message.leaves, out)
   }
   if (!grant.inserted || !grant.committed) return
   // The grant counts from when it was asked for, the leases from when Insert and Commit were sent; all must still stand.
@@ -449,7 +448,7 @@ const raise = (state: State, now: number, incarnation: number, out: Array<Output
  * @since 0.1.0
  */
 export const onNack = (state: State, now: number, message: Message<"Nack">, out: Array<Output>): void => {
-  for (const node of message.leaves) Liveness.learn(state, now, node, out)
+  Liveness.learn(state, now, message.leaves, out)
   if (state.phase === "joining" && message.attempt === state.attempt) abort(state, now, out)
 }
 

@@ -47,11 +47,13 @@ export const compare = (
   leaves: ReadonlyArray<Node.Node>,
   out: Array<Output>
 ): void => {
-  for (const node of leaves) learn(state, now, node, out)
+  learn(state, now, leaves, out)
   const theirs = LeafSet.make(from.id, state.settings.leafSetSide)
   for (const node of leaves) LeafSet.insert(theirs, node)
+  const due = LeafSet.clone(theirs)
+  for (const mine of state.leafSet.members) LeafSet.insert(due, mine)
   for (const mine of state.leafSet.members) {
-    if (LeafSet.get(theirs, mine.id) === undefined && LeafSet.accepts(theirs, mine.id)) {
+    if (LeafSet.get(theirs, mine.id) === undefined && LeafSet.get(due, mine.id) !== undefined) {
       inquire(state, now, mine, false, out)
     }
   }
@@ -63,18 +65,23 @@ const isEnded = (state: State, now: number, node: Node.Node): boolean => {
 }
 
 /**
- * Hears of a Node: if a table would take it, asks it whether it lives. Rule D1.
+ * Hears of Nodes: asks those that a table would take whether they live. Of those for the leaf set only the nearest: a
+ * leaf set with a hole in it would take any, one after another. Rule D1.
  *
  * @category transitions
  * @since 0.1.0
  */
-export const learn = (state: State, now: number, node: Node.Node, out: Array<Output>): void => {
-  if (NodeId.equals(node.id, state.self.id) || isEnded(state, now, node)) return
-  const leaf = LeafSet.get(state.leafSet, node.id)
-  if (leaf !== undefined && leaf.incarnation >= node.incarnation) return
-  // One that sits in another table already may still be missing among the leaves.
-  const isWanted = LeafSet.accepts(state.leafSet, node.id) || (hasPlace(state, node) && isNews(state, node))
-  if (isWanted) inquire(state, now, node, false, out)
+export const learn = (state: State, now: number, nodes: ReadonlyArray<Node.Node>, out: Array<Output>): void => {
+  const others = nodes.filter((node) => !NodeId.equals(node.id, state.self.id) && !isEnded(state, now, node))
+  const due = LeafSet.clone(state.leafSet)
+  for (const node of others) LeafSet.insert(due, node)
+  for (const node of others) {
+    const leaf = LeafSet.get(state.leafSet, node.id)
+    if (leaf !== undefined && leaf.incarnation >= node.incarnation) continue
+    // One that sits in another table already may still be missing among the leaves.
+    const isWanted = LeafSet.get(due, node.id) !== undefined || (hasPlace(state, node) && isNews(state, node))
+    if (isWanted) inquire(state, now, node, false, out)
+  }
 }
 
 const isNews = (state: State, node: Node.Node): boolean => {
@@ -101,7 +108,7 @@ const maxCandidates = 4
  * @since 0.1.0
  */
 export const consider = (state: State, now: number, nodes: ReadonlyArray<Node.Node>, out: Array<Output>): void => {
-  for (const node of nodes) learn(state, now, node, out)
+  learn(state, now, nodes, out)
   const candidates = nodes.filter((node) =>
     !NodeId.equals(node.id, state.self.id) && !isEnded(state, now, node) && known(state, node.id) === undefined
   )

@@ -215,7 +215,7 @@ const receive = (
   message: ControlMessage,
   out: Array<Output>
 ): void => {
-  const learn = (node: Node.Node) => Liveness.learn(state, now, node, out)
+  const learn = (node: Node.Node) => Liveness.learn(state, now, [node], out)
   const send = (answer: ControlMessage) => out.push({ _tag: "Send", to: from, message: answer })
   switch (message._tag) {
     case "JoinRequest":

@@ -228,6 +228,38 @@ describe("D5: repair of the leaf set", () => {
     return { ...node, answerAll, asked }
   }
 
+  it("a hole is filled by the nearest of those that are named, and none of the others is asked", () => {
+    const { hear, sent, state, step } = setUpLeaves()
+    step({ _tag: "Refused", node: right[1]! })
+    sent("Probe")
+    // They have no place in the other tables.
+    const [near, ...farther] = ["081", "082", "083", "084"].map((digits) => makeNode(digits)) as [
+      Node.Node,
+      ...Array<Node.Node>
+    ]
+    const peer = right[3]!
+    const { sequence } = state.inquiries.get(peer.hex)!
+    hear(peer, {
+      _tag: "ProbeAck",
+      sequence,
+      ready: true,
+      leaves: [near, ...farther, left[3]!, state.self, right[0]!, right[2]!]
+    })
+    assert.deepStrictEqual(sent("Probe").map(({ to }) => to.hex), [near.hex])
+  })
+
+  it("a leaf with a hole in its set is not taken to hold everybody", () => {
+    const { hear, pass, sent, state } = setUpLeaves()
+    pass(10_000)
+    const [peer, missing, ...others] = right
+    const { sequence } = state.inquiries.get(peer!.hex)!
+    sent("Probe")
+    // Its left side ends before the last of this Node's left leaves, and there is room in the set because one is missing on the right.
+    const leaves = [...others, makeNode("081"), state.self, ...left.slice(1)]
+    hear(peer!, { _tag: "ProbeAck", sequence, ready: true, leaves })
+    assert.deepStrictEqual(sent("Probe").map(({ to }) => to.hex), [missing!.hex])
+  })
+
   it("leaves take turns from the right and the left: two exchanges hear of both sides, eight of everybody", () => {
     const { answerAll, asked, pass } = setUpLeaves()
     const turns = Array.from({ length: 8 }, () => {
