@@ -697,7 +697,7 @@ const takeOut = (state: State, link: Link, rest: Array<Entry>): void => {
 const measure = (link: Link, roundTrip: number): void => {
   if (link.roundTrip === undefined) {
     link.roundTrip = roundTrip
-    link.deviation = roundTrip / 2
+    link.deviation = roundTrip * firstDeviation
     return
   }
   link.deviation += (Math.abs(roundTrip - link.roundTrip) - link.deviation) / 4
@@ -740,8 +740,14 @@ const isRouted = (entry: Entry): boolean => entry.target === undefined
 /** When a message that is held is given up. */
 const giveUpAt = (state: State, { heldSince }: Entry): number => heldSince! + state.settings.hold
 
-/** After a first measurement its half is taken for the deviation, of which four are waited for (RFC 6298, section 2). */
-const firstTimeout = 3
+/**
+ * What is taken for the deviation after a first measurement: half of what TCP takes (RFC 6298, section 2). Most links
+ * carry too little to learn better, and who waits in vain for less than that sends a message another way, no more.
+ */
+const firstDeviation = 1 / 4
+
+/** Round trips that are waited for then: with four deviations. */
+const firstTimeout = 1 + 4 * firstDeviation
 
 const bounded = ({ settings }: State, wait: number): number =>
   Math.min(settings.longestTimeout, Math.max(settings.shortestTimeout, wait))

@@ -80,7 +80,7 @@ const longestResend = 5_000
 /** How long a pipe gets nothing through before its connection breaks, in milliseconds. */
 const breakAfter = 30_000
 
-/** How long a connect that was lost waits until it is tried again, in milliseconds; twice as long each time (RFC 6298). */
+/** How long a TCP connect that was lost waits until it is tried again, in milliseconds; twice as long each time (RFC 6298). */
 const connectAgain = 1_000
 
 /**
@@ -118,7 +118,7 @@ export class Carrier<Cargo, A extends Pipe<Cargo>> {
    */
   travel(from: Host, to: Host, within: number): number | undefined {
     let lost = 0
-    for (let wait = connectAgain; lost <= within; wait *= 2) {
+    for (let wait = this.isReliable ? connectAgain : shortestResend; lost <= within; wait *= 2) {
       if (!this.#weather.isOpen(from, to)) return undefined
       if (!this.#weather.isLost(from, to, "Handshake")) return lost + this.delay(from, to, "Handshake")
       lost += wait

@@ -646,10 +646,10 @@ describe("Routing: another way (M5)", () => {
     world.linkUp(2, b)
     world.send()
     assert.deepStrictEqual(world.story(), ["dial 1"])
-    assert.strictEqual(Routing.wakeAt(world.state), 900)
-    world.wake(899)
+    assert.strictEqual(Routing.wakeAt(world.state), 600)
+    world.wake(599)
     assert.deepStrictEqual(world.story(), [])
-    world.wake(900)
+    world.wake(600)
     assert.deepStrictEqual(world.story(), ["suspect 1", "transmit 0 on 2 as 0"])
     // Until it answers others avoid it at once, where they can.
     world.send()
@@ -704,10 +704,10 @@ describe("Routing: another way (M5)", () => {
     world.now = 1_000
     world.send()
     world.take()
-    assert.strictEqual(Routing.wakeAt(world.state), 3_000)
-    world.wake(2_999)
+    assert.strictEqual(Routing.wakeAt(world.state), 2_000)
+    world.wake(1_999)
     assert.deepStrictEqual(world.story(), [])
-    world.wake(3_000)
+    world.wake(2_000)
     assert.deepStrictEqual(world.story(), ["suspect 1", "transmit 0 on 2 as 0", "transmit 1 on 2 as 1"])
     assert.deepStrictEqual([...world.check().values()], ["outstanding on 1", "outstanding on 2", "outstanding on 2"])
     // On another link, with another number: neither may share its bytes with the first.
@@ -743,15 +743,15 @@ describe("Routing: another way (M5)", () => {
       world.now += after
       world.acknowledged(1, world.sequences.get(1)!)
     }
-    // RFC 6298: the handshake took 400, so its deviation is taken to be 200.
+    // The handshake took 400, so its deviation is taken to be 100.
     world.linkDown(1)
     world.linkUp(1, a, false, 400)
-    assert.strictEqual(wait(), 400 + 4 * 200)
-    // Deviation 200 + (200 - 200) / 4, then 400 + (600 - 400) / 8.
+    assert.strictEqual(wait(), 400 + 4 * 100)
+    // RFC 6298: the deviation is 100 + (200 - 100) / 4 then, the round trip 400 + (600 - 400) / 8.
     answer(600)
-    assert.strictEqual(wait(), 425 + 4 * 200)
+    assert.strictEqual(wait(), 425 + 4 * 125)
     answer(425)
-    assert.strictEqual(wait(), 425 + 4 * 150)
+    assert.strictEqual(wait(), 425 + 4 * 93.75)
     for (let count = 0; count < 60; count++) {
       answer(1)
       wait()
