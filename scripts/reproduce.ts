@@ -227,10 +227,11 @@ const ofChurn = (report: Report, conditions: string): ReadonlyArray<Row> => {
 
 const churn = (): ReadonlyArray<Row> => {
   const size = isFull
-    ? { nodes: 2_000, duration: 6 * hour, lookups: 1_000_000 }
-    : { nodes: 500, duration: hour, lookups: 50_000 }
+    ? { nodes: 500, duration: 2_000 * minute, lookups: 1_000_000 }
+    // As in the paper: a lookup for each Node in 100 seconds.
+    : { nodes: 500, duration: hour, lookups: 18_000 }
   const what = `${size.nodes} Nodes, sessions as in Gnutella, silent hosts, ${
-    size.duration / hour
+    (size.duration / hour).toFixed(0)
   } h, ${size.lookups} lookups`
   return [0, 0.01, 0.05].flatMap((loss) =>
     ofChurn(

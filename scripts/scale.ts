@@ -1,0 +1,115 @@
+/**
+ * How the simulator scales: what a join costs, how much memory a Node takes, and how many messages are
+ * delivered in a real second, with the checkers on, against the number of Nodes.
+ *
+ *   npm run scale                           core: 100 to 2,000 Nodes; actors: 100 to 500
+ *   npm run scale -- --full                 core to 10,000 Nodes, actors to 2,000
+ *   npm run scale -- --engine actors --nodes 10000 [--lookups 100000] [--idle 20s]
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import { parseArgs } from "node:util"
+import * as V8 from "node:v8"
+import * as Vm from "node:vm"
+import { presets } from "../src/protocol/ClusterConfig.ts"
+import * as NodeId from "../src/ring/NodeId.ts"
+import * as Checkers from "../src/simulation/Checkers.ts"
+import { type EngineName, engines } from "../src/simulation/engines.ts"
+import { seedsFor } from "../src/simulation/Simulation.ts"
+import { calm } from "../src/simulation/Weather.ts"
+import { World } from "../src/simulation/World.ts"
+
+const { values } = parseArgs({
+  options: {
+    engine: { type: "string" },
+    nodes: { type: "string" },
+    lookups: { type: "string", default: "50000" },
+    idle: { type: "string", default: "20 seconds" },
+    full: { type: "boolean", default: false }
+  }
+})
+
+const fail = (message: string): never => {
+  console.error(message)
+  process.exit(2)
+}
+
+const whole = (text: string, name: string): number =>
+  /^[1-9][0-9]{0,7}$/.test(text) ? Number(text) : fail(`--${name} ${text}: give a whole number`)
+
+const idleTimeout = Option.match(Duration.fromInput(values.idle as Duration.Input), {
+  onNone: () => fail(`--idle ${values.idle}: give a time such as "20 seconds"`),
+  onSome: Duration.toMillis
+})
+const lookups = whole(values.lookups, "lookups")
+
+V8.setFlagsFromString("--expose-gc")
+const collect: () => void = Vm.runInNewContext("gc")
+
+const heap = (): number => {
+  collect()
+  return process.memoryUsage().heapUsed
+}
+
+const measure = (engine: EngineName, nodes: number): ReadonlyArray<string> => {
+  const empty = heap()
+  const checkers = Checkers.make()
+  const world = new World({
+    seed: "1",
+    config: { ...presets.mspastry, idleTimeout },
+    latency: { _tag: "plane", across: 100 },
+    climate: calm,
+    watchers: checkers.watchers,
+    engine: engines[engine]
+  })
+  const chance = world.chance.fork("scale")
+  let began = performance.now()
+  for (let count = 0; count < nodes; count++) {
+    const host = world.addHost()
+    world.start({ host, seeds: seedsFor(world, host, chance, "near") })
+    world.run(50)
+  }
+  const isOne = world.runUntil(() => world.isOneRing, 600_000, 1_000)
+  const join = (performance.now() - began) / nodes
+  world.run(60_000)
+  const perNode = (heap() - empty) / nodes
+  for (let count = 0; count < lookups; count++) {
+    const key = NodeId.random(() => chance.word())
+    world.timeline.after(chance.fraction() * 30_000, () => {
+      const source = world.pickReady(chance)
+      if (source !== undefined) world.send(source, key, "acknowledged")
+    })
+  }
+  began = performance.now()
+  world.run(35_000)
+  const seconds = (performance.now() - began) / 1_000
+  const delivered = world.lookups.filter(({ deliveries }) => deliveries === 1)
+  const hops = delivered.reduce((sum, lookup) => sum + lookup.hops, 0)
+  return [
+    engine,
+    nodes.toLocaleString("en"),
+    isOne && world.violationCount === 0 ? "good" : "BROKEN",
+    join.toFixed(1),
+    (perNode / 1_000).toFixed(0),
+    (heap() / 1e9).toFixed(2),
+    (delivered.length / seconds).toFixed(0),
+    (hops / delivered.length).toFixed(2),
+    (seconds * 1e6 / (hops + delivered.length)).toFixed(1)
+  ]
+}
+
+const chosen: ReadonlyArray<readonly [EngineName, number]> = values.engine === undefined
+  ? [
+    ...(values.full ? [100, 300, 1_000, 3_000, 10_000] : [100, 300, 1_000]).map((nodes) => ["core", nodes] as const),
+    ...(values.full ? [100, 300, 1_000, 3_000] : [100, 300]).map((nodes) => ["actors", nodes] as const)
+  ]
+  : values.engine === "core" || values.engine === "actors"
+  ? [[values.engine, whole(values.nodes ?? "1000", "nodes")]]
+  : fail(`--engine ${values.engine}: core or actors`)
+
+console.log(`Node.js ${process.versions.node}; idle connections close after ${idleTimeout / 1_000} s; checkers on`)
+console.log(
+  "| engine | Nodes | invariants | join, ms | heap per Node, kB | heap at the end, GB | delivered per s | hops | µs per hop and delivery |"
+)
+console.log("|---|---|---|---|---|---|---|---|---|")
+for (const [engine, nodes] of chosen) console.log(`| ${measure(engine, nodes).join(" | ")} |`)
