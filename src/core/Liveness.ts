@@ -385,6 +385,8 @@ export const expel = (
     })
     const farthest = farthestLeaf(state, NodeId.side(state.self.id, node.id))
     if (farthest !== undefined) inquire(state, now, farthest, true, out)
+    // The next leaf may stand in another table: where all leaves are gone, nobody else is left.
+    learn(state, now, Array.from(state.announced.values()), out)
     if (wasFull || state.lostLeaves > 0) state.lostLeaves++
     // Of several, those who were asked to fill the holes had holes themselves.
     if (state.lostLeaves > 1) state.repairAt = Math.min(state.repairAt, now + state.settings.probe)

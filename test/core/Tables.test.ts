@@ -228,6 +228,16 @@ describe("D5: repair of the leaf set", () => {
     return { ...node, answerAll, asked }
   }
 
+  it("where a leaf is gone, whoever stands in another table and may be the next one is asked", () => {
+    const { hear, sent, state, step } = setUp({ tableExchange: Number.POSITIVE_INFINITY })
+    const [next, before, other] = [makeNode("01"), makeNode("ff"), makeNode("80")]
+    for (const node of [next, before, other]) hear(node, joined)
+    assert.deepStrictEqual(state.leafSet.members.map(({ hex }) => hex), [next.hex, before.hex])
+    sent("Probe")
+    step({ _tag: "Refused", node: next })
+    assert.include(sent("Probe").map(({ to }) => to.hex), other.hex)
+  })
+
   it("a hole is filled by the nearest of those that are named, and none of the others is asked", () => {
     const { hear, sent, state, step } = setUpLeaves()
     step({ _tag: "Refused", node: right[1]! })
