@@ -48,7 +48,7 @@ export interface Ring {
 export interface Options {
   readonly nodes: number
   readonly leafSetSide: number
-  /** How many of the Nodes that fit are looked at for an entry of the routing table, of which the nearest is taken; 1 for any one. */
+  /** How many of the Nodes that fit are looked at for an entry of the routing table, of which the nearest is taken; 1 for any one, `Infinity` for all. */
   readonly candidates: number
   readonly topology: Topology
   readonly chance: Chance
@@ -137,9 +137,11 @@ const nearestOf = (
   topology: Topology,
   chance: Chance
 ): Member => {
-  let nearest = members[from + chance.below(to - from)]!
-  for (let tries = 1; tries < candidates; tries++) {
-    const other = members[from + chance.below(to - from)]!
+  const areAll = candidates >= to - from
+  const count = areAll ? to - from : candidates
+  let nearest = members[areAll ? from : from + chance.below(to - from)]!
+  for (let tries = 1; tries < count; tries++) {
+    const other = members[from + (areAll ? tries : chance.below(to - from))]!
     if (topology.distance(place, other.place) < topology.distance(place, nearest.place)) nearest = other
   }
   return nearest

@@ -113,12 +113,15 @@ const usage: { readonly [name: string]: { readonly options: ReadonlyArray<string
   restore: { options: [], form: "restore ID …" },
   reset: { options: [], form: "reset ID …" },
   jump: { options: ["by"], form: "jump ID … by=TIME" },
-  cut: { options: ["from", "one-way", "for"], form: "cut ID,ID from=ID,ID [one-way=yes] [for=TIME]" },
+  cut: {
+    options: ["from", "one-way", "for"],
+    form: "cut ID,ID|region:NAME from=ID,ID|region:NAME [one-way=yes] [for=TIME]"
+  },
   heal: { options: [], form: "heal" },
-  slow: { options: ["by", "kind", "for"], form: "slow ID … by=TIME [kind=Renew,Renewed] [for=TIME]" },
+  slow: { options: ["by", "kind", "for"], form: "slow ID …|region:NAME by=TIME [kind=Renew,Renewed] [for=TIME]" },
   lose: {
     options: ["from", "to", "part", "kind", "for"],
-    form: "lose [from=ID,ID] [to=ID,ID] [part=0.5] [kind=Renew,Renewed] [for=TIME]"
+    form: "lose [from=ID,ID|region:NAME] [to=ID,ID|region:NAME] [part=0.5] [kind=Renew,Renewed] [for=TIME]"
   },
   send: {
     options: ["from", "key", "class", "count", "every"],
@@ -380,7 +383,19 @@ class Runner {
 
   #hostsOf(command: Command, names: ReadonlyArray<string>): Hosts {
     if (names.length === 0) return { _tag: "All" }
+    const region = /^region:(.*)$/u.exec(names[0]!)?.[1]
+    if (region !== undefined) return this.#region(command, names, region)
     return { _tag: "Hosts", numbers: new Set(names.map((name) => this.#host(command, name).number)) }
+  }
+
+  #region(command: Command, names: ReadonlyArray<string>, region: string): Hosts {
+    if (names.length > 1) this.#fail(command, "a Region stands alone, without other Nodes")
+    const { latency } = this.#world!.topology
+    const regions = latency._tag === "regions" ? latency.names : []
+    if (!regions.includes(region)) {
+      this.#fail(command, `there is no Region "${region}" (${regions.join(", ") || "the latency model has none"})`)
+    }
+    return { _tag: "Region", name: region }
   }
 
   #say(line: string): void {
