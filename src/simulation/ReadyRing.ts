@@ -40,10 +40,6 @@ export class ReadyRing<A extends Member> {
     return from
   }
 
-  has(member: A): boolean {
-    return this.#present.has(member)
-  }
-
   /** Adds a Node. Returns the one that had this id, if there was one. */
   add(member: A): A | undefined {
     if (this.#present.has(member)) return undefined

@@ -109,8 +109,12 @@ export function* run(options: Options): Generator<Progress, Report> {
   let orphans = 0
   let endings = 0
   let isMeasuring = false
+  let delivered = 0
   const counting: Watcher = {
     name: "counting",
+    delivered: (_world, _node, lookup) => {
+      if (lookup.deliveries === 1) delivered++
+    },
     emitted: (world, node, event) => {
       if (event._tag !== "Ready") return
       const began = starting.get(node)
@@ -173,6 +177,7 @@ export function* run(options: Options): Generator<Progress, Report> {
   isMeasuring = true
   world.weather.loss = options.climate.loss
   const sentBefore = new Map(world.sent)
+  const controlBefore = countControl(world)
   const lostBefore = world.lost
   let nodeSeconds = 0
 
@@ -211,10 +216,7 @@ export function* run(options: Options): Generator<Progress, Report> {
   }
 
   const traffic = chance.fork("traffic")
-  let unsent = options.lookups
-  const sendNext = (): void => {
-    if (unsent === 0) return
-    unsent--
+  const sendOne = (): void => {
     const source = world.pickReady(traffic)
     if (source !== undefined) {
       const key = options.keys === "random"
@@ -229,7 +231,7 @@ export function* run(options: Options): Generator<Progress, Report> {
     const time = times[index]
     if (time === undefined) return
     world.timeline.at(time, () => {
-      sendNext()
+      sendOne()
       sendAt(index + 1)
     })
   }
@@ -265,13 +267,8 @@ export function* run(options: Options): Generator<Progress, Report> {
   const probe = chance.fork("points")
   const period = Math.max(1000, Math.ceil(options.duration / maxPoints / 1000) * 1000)
   let sentAtPoint = 0
-  let controlAtPoint = countControl(world)
+  let controlAtPoint = controlBefore
   let deliveredAtPoint = 0
-  let delivered = 0
-  const noteDelivered: Watcher["delivered"] = (_world, _node, lookup) => {
-    if (lookup.deliveries === 1) delivered++
-  }
-  world.watch({ name: "deliveries", delivered: noteDelivered })
   const point = (passed: number): void => {
     const ready = world.ring.members.filter((node) => node.isReady)
     const looked = ready.length <= sampledNodes
@@ -400,9 +397,7 @@ export function* run(options: Options): Generator<Progress, Report> {
     meanStretch: far.length === 0
       ? 0
       : sum(far.map((lookup) => (lookup.deliveredAt - lookup.sentAt) / distanceOf(world, lookup))) / far.length,
-    messagesPerNodePerSecond:
-      (control - [...sentBefore].reduce((total, [kind, count]) => kind === "Routed" ? total : total + count, 0)) /
-      nodeSeconds,
+    messagesPerNodePerSecond: (control - controlBefore) / nodeSeconds,
     messagesByKind: byKind,
     framesLost,
     splitFor: world.splitFor,

@@ -157,7 +157,7 @@ export class World {
   splitFor = 0
 
   readonly #drift: number
-  readonly #watchers: Array<Watcher>
+  readonly #watchers: ReadonlyArray<Watcher>
   readonly #engine: Engine
   readonly #starts = new Map<string, number>()
   #splitSince = 0
@@ -170,7 +170,7 @@ export class World {
     this.weather = new Weather(options.climate, this.chance.fork("weather"))
     this.trace = new Trace(options.write)
     this.#drift = options.drift ?? 0
-    this.#watchers = Array.from(options.watchers ?? [])
+    this.#watchers = options.watchers ?? []
     const listener: Listener = {
       sent: (_from, _to, kind) => void this.sent.set(kind, (this.sent.get(kind) ?? 0) + 1),
       // What takes as long as a lease cannot be told from what does not arrive.
@@ -223,11 +223,6 @@ export class World {
   /** Milliseconds since the start. */
   get now(): number {
     return this.timeline.now
-  }
-
-  /** One more watches from now on. */
-  watch(watcher: Watcher): void {
-    this.#watchers.push(watcher)
   }
 
   /** Says that something is as it must not be. */
