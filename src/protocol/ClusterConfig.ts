@@ -69,7 +69,7 @@ const table = {
     minimum: 100,
     maximum: 10 * minute,
     default: 10 * second,
-    presets: { wan: 30 * second, mspastry: 75 * second },
+    presets: { wan: 30 * second, mspastry: 45 * second },
     meaning: "How long a neighbour's promise lasts. The same on all Nodes of a cluster",
     formula:
       "more than renewal + (probeRetries + 1) * probe, so that no single loss ends it; the default is twice that",
@@ -81,7 +81,7 @@ const table = {
     minimum: 1,
     maximum: minute,
     default: 500,
-    presets: { wan: 1_500, mspastry: 3_750 },
+    presets: { wan: 1_500, mspastry: 2_250 },
     meaning: "How much longer who grants a lease waits than who holds it. The same on all Nodes of a cluster",
     formula: "5 % of lease; at least 0.1 %, what two clocks can differ by while both are being corrected",
     cost: "adds to the time for which a silent host's keys are unowned; too small, and two Nodes may answer for one key"
@@ -93,7 +93,7 @@ const table = {
     default: 2 * second,
     presets: { wan: 10 * second, mspastry: 30 * second },
     meaning: "Time between renewals of a lease",
-    formula: "lease / 5; rarer where traffic costs: wan lease / 3, mspastry lease / 2.5",
+    formula: "lease / 5; rarer where traffic costs: wan lease / 3, mspastry lease / 1.5",
     cost: "four messages for each pair of neighbours and renewal"
   },
   probe: {
