@@ -75,7 +75,7 @@ describe("Regions", () => {
         assert.isBelow(within.crossings - within.must, 0.6 * (without.crossings - without.must))
         assert.isBelow(within.hops, without.hops * 1.1)
       }),
-    120_000
+    240_000
   )
 
   it.effect("a Node is reached at its local address inside its Region, and at its global one from outside", () =>
