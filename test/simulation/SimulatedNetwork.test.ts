@@ -4,6 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
 import * as Frame from "../../src/protocol/Frame.ts"
+import * as Handshake from "../../src/protocol/Handshake.ts"
 import * as SimulatedNetwork from "../../src/simulation/SimulatedNetwork.ts"
 import { bytes, dialOptions, listenOptions, text, transportContract } from "../transport/contract.ts"
 
@@ -180,6 +181,17 @@ describe("SimulatedNetwork", () => {
       assert.notDeepEqual(yield* run("2"), arrived)
     })
   })
+
+  it.effect("with frames what opens a connection is sent again all the same, and keeps its order", () =>
+    Effect.gen(function*() {
+      const { arrived, connection, network, pass } = yield* connect("a", "b")
+      yield* network.impose({ from: ["a"], loss: 0.5 })
+      const frames = Array.from({ length: 20 }, (_, index) => Uint8Array.of(Handshake.kind, 65 + index))
+      for (const frame of frames) yield* connection.write([frame])
+      yield* pass(1_000)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(arrived.map(([word]) => word), frames.map(text))
+    }).pipe(Effect.provide(SimulatedNetwork.layer({ latency: "constant:40", lossModel: "frames" }))))
 
   it.effect("narrow wires carry one after another, and what finds no room is late", () =>
     Effect.gen(function*() {
