@@ -50,6 +50,17 @@ export interface Rule {
 }
 
 /**
+ * Something that was done to the network.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Disturbance {
+  /** Puts an end to it. */
+  readonly lift: Effect.Effect<void>
+}
+
+/**
  * How a network is made. All of it may be left out.
  *
  * @category models
@@ -104,8 +115,8 @@ export class BadNetwork extends Schema.TaggedError<BadNetwork>()("BadNetwork", {
  *
  * **Details**
  *
- * A host is a name such as `"10.0.0.1"` or `"db"`, which is its address too. `impose` and `partition` return an effect that
- * puts an end to what they began.
+ * A host is a name such as `"10.0.0.1"` or `"db"`, which is its address too. What `impose` and `partition` begin lasts until
+ * it is lifted.
  *
  * **Example** (A slow way for one kind of message)
  *
@@ -124,9 +135,9 @@ export class BadNetwork extends Schema.TaggedError<BadNetwork>()("BadNetwork", {
  *   const { id } = (yield* one.value).node
  *   const send = cluster.sendConfirmed({ key: id, purpose: 16, value: new Uint8Array(1) })
  *   const fast = yield* send
- *   const lift = yield* network.impose({ to: ["one"], kinds: ["Routed"], delay: "2 seconds" })
+ *   const slowness = yield* network.impose({ to: ["one"], kinds: ["Routed"], delay: "2 seconds" })
  *   const slow = yield* send
- *   yield* lift
+ *   yield* slowness.lift
  *   return [fast.roundTrip, slow.roundTrip]
  * })
  *
@@ -139,10 +150,10 @@ export class BadNetwork extends Schema.TaggedError<BadNetwork>()("BadNetwork", {
 export class SimulatedNetwork extends Context.Service<SimulatedNetwork, {
   /** The `Transport` of a host: it dials from there and listens only there. A Region decides how far it is from others, where there are some. */
   readonly transport: (host: string, options?: { readonly region?: string | undefined }) => Transport["Service"]
-  /** Puts a rule into force. The effect that is returned lifts it. */
-  readonly impose: (rule: Rule) => Effect.Effect<Effect.Effect<void>>
-  /** Cuts groups of hosts off from each other; a host in no group reaches all. The effect that is returned heals it. */
-  readonly partition: (groups: ReadonlyArray<ReadonlyArray<string>>) => Effect.Effect<Effect.Effect<void>>
+  /** Puts a rule into force. */
+  readonly impose: (rule: Rule) => Effect.Effect<Disturbance>
+  /** Cuts groups of hosts off from each other; a host in no group reaches all. */
+  readonly partition: (groups: ReadonlyArray<ReadonlyArray<string>>) => Effect.Effect<Disturbance>
   /** Unplugs a host: nothing comes or goes, and nobody is told. */
   readonly silence: (host: string) => Effect.Effect<void>
   /** Plugs it in again. */
@@ -226,7 +237,9 @@ export const drive = (
           loss,
           delay: delay === undefined ? undefined : Duration.toMillis(delay)
         }
-        return Effect.as(change("rule", () => weather.begin(rule)), change("lifted", () => weather.end(rule)))
+        return Effect.as(change("rule", () => weather.begin(rule)), {
+          lift: change("lifted", () => weather.end(rule))
+        })
       })
 
     const service = SimulatedNetwork.of({
@@ -241,7 +254,7 @@ export const drive = (
             groups,
             (from) => Effect.forEach(groups.filter((to) => to !== from), (to) => impose({ from, to, isCut: true }))
           ),
-          (lifts) => Effect.all(lifts.flat(), { discard: true })
+          (cuts) => ({ lift: Effect.forEach(cuts.flat(), ({ lift }) => lift, { discard: true }) })
         ),
       silence: (host) => change("silence", () => void (hostOf(host).isSilent = true)),
       restore: (host) => change("restore", () => void (hostOf(host).isSilent = false)),

@@ -71,7 +71,7 @@ describe("SimulatedNetwork", () => {
   it.effect("a rule slows down one direction, one pair, one kind, as long as it is in force", () =>
     Effect.gen(function*() {
       const { arrived, connection, network, pass } = yield* connect("a", "b")
-      const lifts = yield* Effect.all([
+      const rules = yield* Effect.all([
         network.impose({ from: ["b"], delay: "1 second" }),
         network.impose({ to: ["c"], delay: "1 second" }),
         network.impose({ kinds: ["Routed"], delay: "1 second" })
@@ -79,13 +79,13 @@ describe("SimulatedNetwork", () => {
       yield* connection.write([Frame.bye()])
       yield* pass(100)
       assert.lengthOf(arrived, 1)
-      const lift = yield* network.impose({ from: ["a"], kinds: ["Bye"], delay: "1 second" })
+      const slow = yield* network.impose({ from: ["a"], kinds: ["Bye"], delay: "1 second" })
       yield* connection.write([Frame.bye()])
       yield* pass(100)
       assert.lengthOf(arrived, 1)
       yield* pass(1_000)
       assert.lengthOf(arrived, 2)
-      yield* Effect.all([lift, ...lifts])
+      yield* Effect.forEach([slow, ...rules], ({ lift }) => lift)
       yield* connection.write([Frame.bye()])
       yield* pass(100)
       assert.lengthOf(arrived, 3)
@@ -94,11 +94,11 @@ describe("SimulatedNetwork", () => {
   it.effect("what is lost is sent again, and a pair that is cut for long breaks", () =>
     Effect.gen(function*() {
       const { arrived, connection, network, pass } = yield* connect("a", "b")
-      const heal = yield* network.partition([["a"], ["b"]])
+      const cut = yield* network.partition([["a"], ["b"]])
       yield* connection.write([bytes("late")])
       yield* pass(1_000)
       assert.lengthOf(arrived, 0)
-      yield* heal
+      yield* cut.lift
       yield* pass(1_000)
       assert.lengthOf(arrived, 1)
       yield* network.impose({ from: ["a"], to: ["b"], isCut: true })
@@ -128,9 +128,9 @@ describe("SimulatedNetwork", () => {
       assert.strictEqual(yield* dial("a"), "Timeout")
       yield* network.restore("b")
       assert.strictEqual(yield* dial("a"), "connected")
-      const lift = yield* network.impose({ from: ["b"], to: ["a"], isCut: true })
+      const cut = yield* network.impose({ from: ["b"], to: ["a"], isCut: true })
       assert.deepStrictEqual([yield* dial("a"), yield* dial("c")], ["Timeout", "connected"])
-      yield* lift
+      yield* cut.lift
       assert.strictEqual(yield* dial("a"), "connected")
       assert.strictEqual((yield* network.sent).get("Handshake"), undefined)
     }).pipe(Effect.provide(SimulatedNetwork.layer({ latency: "constant:40" }))))
