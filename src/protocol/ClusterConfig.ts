@@ -283,7 +283,7 @@ const table = {
     minimum: 1,
     maximum: minute,
     default: 500,
-    presets: { wan: second, mspastry: 100 },
+    presets: { wan: second, mspastry: 50 },
     meaning: "Shortest time to wait for an acknowledgement",
     formula: "waits are round trip + 4 * its deviation, within the two bounds",
     cost: "smaller: a pause sends messages twice; larger: they wait longer at a dead Node"
