@@ -73,13 +73,13 @@ const measure = (engine: EngineName, nodes: number): ReadonlyArray<string> => {
   const join = (performance.now() - began) / nodes
   world.run(60_000)
   const perNode = (heap() - empty) / nodes
-  for (let count = 0; count < lookups; count++) {
-    const key = NodeId.random(() => chance.word())
-    world.timeline.after(chance.fraction() * 30_000, () => {
-      const source = world.pickReady(chance)
-      if (source !== undefined) world.send(source, key, "acknowledged")
-    })
+  const sendOn = (count: number): void => {
+    if (count === lookups) return
+    const source = world.pickReady(chance)
+    if (source !== undefined) world.send(source, NodeId.random(() => chance.word()), "acknowledged")
+    world.timeline.after(30_000 / lookups, () => sendOn(count + 1))
   }
+  sendOn(0)
   began = performance.now()
   world.run(35_000)
   const seconds = (performance.now() - began) / 1_000

@@ -43,12 +43,10 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
       }
     })
 
-    // Messages come and go far too often to set an alarm for each: a look now and then is enough for time-outs of seconds.
     const routingAlarm = Effect.gen(function*() {
-      const period = Math.max(grain, Math.min(100, config.shortestTimeout / 4))
       while (true) {
         yield* mailboxes.routing.await
-        yield* Effect.sleep(period)
+        yield* Effect.sleep(Messaging.lookAfter(messages, now()))
         if (Messaging.wakeAt(messages) <= now()) {
           yield* Queue.offer(mailboxes.router, { _tag: "Woken" })
         }

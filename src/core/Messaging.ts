@@ -485,6 +485,25 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
 export const wakeAt = <A>({ confirmations, routing }: State<A>): number =>
   Math.min(Routing.wakeAt(routing), confirmations.dueAt)
 
+/** How often messages under way are looked at, in milliseconds: new ones may be due before those that were looked at. */
+const longestLook = 100
+
+/** Timers are not finer, in milliseconds. */
+const shortestLook = 1
+
+/**
+ * The milliseconds after which a driver looks again whether `wake` has something to do: setting an alarm anew for
+ * every message would cost more than the messages. Whatever is sent meanwhile is not due before, for nothing is
+ * before `shortestTimeout`; what was refused may wait a little longer.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const lookAfter = <A>(state: State<A>, now: number): number => {
+  const longest = Math.min(longestLook, state.routing.settings.shortestTimeout)
+  return Math.max(shortestLook, Math.min(longest, Math.ceil(wakeAt(state) - now)))
+}
+
 /**
  * Whether time matters: something is in custody, or has no outcome.
  *

@@ -62,9 +62,6 @@ interface Shared extends Surroundings {
 const shortestPause = 100
 const longestPause = 3_000
 
-/** How often messages under way are looked at, in milliseconds: as `actors/Heartbeat`. */
-const longestLook = 100
-
 /** Control frames that wait for a connection to be opened: as `actors/Links`. */
 const maxQueued = 256
 
@@ -298,8 +295,7 @@ export class CoreNode implements SimulatedNode, Process {
   /** Looks at the messages under way now and then, as long as there are any. */
   #look(): void {
     if (this.#lookPlan !== undefined || this.isEnded || !Messaging.isActive(this.messages)) return
-    const period = Math.max(1, Math.min(longestLook, this.#surroundings.config.shortestTimeout / 4))
-    this.#lookPlan = this.#after(period, () => {
+    this.#lookPlan = this.#after(Messaging.lookAfter(this.messages, this.now), () => {
       this.#lookPlan = undefined
       if (Messaging.wakeAt(this.messages) <= this.now) this.#messaging.wake(this.now)
       this.#look()

@@ -16,12 +16,12 @@
  */
 export interface Plan {
   readonly at: number
-  readonly order: number
   /** Emptied when it is called off. */
   run: (() => void) | undefined
 }
 
-const isEarlier = (x: Plan, y: Plan): boolean => x.at < y.at || (x.at === y.at && x.order < y.order)
+/** Children of a place in the heap: four lie side by side in memory, and make it half as deep as two would. */
+const arity = 4
 
 /**
  * A clock in milliseconds from the start, and what is planned.
@@ -34,8 +34,13 @@ export class Timeline {
   now = 0
   /** How many things have happened. */
   happened = 0
-  /** A binary heap, the earliest first. */
-  readonly #heap: Array<Plan> = []
+  /**
+   * A heap, the earliest first. Times, and the order of planning where they are equal, stand in arrays of their own:
+   * to compare two plans in a large simulation must not touch both, wherever they lie in memory.
+   */
+  readonly #plans: Array<Plan> = []
+  #times = new Float64Array(1024)
+  #orders = new Float64Array(1024)
   #order = 0
   /** What happens at this instant, before anything planned, in order; those before the head have happened. */
   #soon: Array<() => void> = []
@@ -46,18 +51,11 @@ export class Timeline {
 
   /** Plans something for a time; what lies in the past happens next. */
   at(time: number, run: () => void): Plan {
-    const plan: Plan = { at: time < this.now ? this.now : time, order: this.#order++, run }
-    const heap = this.#heap
-    let index = heap.length
-    heap.push(plan)
-    while (index > 0) {
-      const parent = (index - 1) >> 1
-      const above = heap[parent]!
-      if (!isEarlier(plan, above)) break
-      heap[index] = above
-      index = parent
-    }
-    heap[index] = plan
+    const plan: Plan = { at: time < this.now ? this.now : time, run }
+    const index = this.#plans.length
+    if (index === this.#times.length) this.#grow()
+    this.#plans.push(plan)
+    this.#raise(index, plan, this.#order++)
     return plan
   }
 
@@ -84,19 +82,19 @@ export class Timeline {
   get next(): number {
     if (this.#head < this.#soon.length) return this.now
     this.#dropCancelled()
-    return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY
+    return this.#plans[0]?.at ?? Number.POSITIVE_INFINITY
   }
 
   /** How much is planned. */
   get size(): number {
-    return this.#heap.length
+    return this.#plans.length
   }
 
   /** Lets the next thing happen, unless it comes after `until`. Returns whether it did. */
   step(until: number): boolean {
     this.catchUp()
     this.#dropCancelled()
-    const first = this.#heap[0]
+    const first = this.#plans[0]
     if (first === undefined || first.at > until) return false
     this.#removeFirst()
     this.now = first.at
@@ -113,25 +111,71 @@ export class Timeline {
   }
 
   #dropCancelled(): void {
-    while (this.#heap.length > 0 && this.#heap[0]!.run === undefined) this.#removeFirst()
+    while (this.#plans.length > 0 && this.#plans[0]!.run === undefined) this.#removeFirst()
+  }
+
+  #grow(): void {
+    this.#times = twice(this.#times)
+    this.#orders = twice(this.#orders)
+  }
+
+  #put(index: number, plan: Plan, order: number): void {
+    this.#plans[index] = plan
+    this.#times[index] = plan.at
+    this.#orders[index] = order
+  }
+
+  /** Puts a plan in place, from a free place towards the first. */
+  #raise(from: number, plan: Plan, order: number): void {
+    const plans = this.#plans
+    const times = this.#times
+    const orders = this.#orders
+    let index = from
+    while (index > 0) {
+      const parent = Math.floor((index - 1) / arity)
+      // What is above was planned before, so it stays there if the times are equal.
+      if (times[parent]! <= plan.at) break
+      plans[index] = plans[parent]!
+      times[index] = times[parent]!
+      orders[index] = orders[parent]!
+      index = parent
+    }
+    this.#put(index, plan, order)
   }
 
   #removeFirst(): void {
-    const heap = this.#heap
-    const last = heap.pop()!
-    const size = heap.length
+    const plans = this.#plans
+    const times = this.#times
+    const orders = this.#orders
+    const last = plans.pop()!
+    const size = plans.length
     if (size === 0) return
+    const time = times[size]!
+    const order = orders[size]!
     let index = 0
     for (;;) {
-      let child = 2 * index + 1
-      if (child >= size) break
-      if (child + 1 < size && isEarlier(heap[child + 1]!, heap[child]!)) child++
-      if (!isEarlier(heap[child]!, last)) break
-      heap[index] = heap[child]!
-      index = child
+      const first = arity * index + 1
+      if (first >= size) break
+      let least = first
+      for (let child = first + 1; child < Math.min(first + arity, size); child++) {
+        const isEarlier = times[child]! < times[least]! ||
+          (times[child] === times[least] && orders[child]! < orders[least]!)
+        if (isEarlier) least = child
+      }
+      if (time < times[least]! || (time === times[least] && order < orders[least]!)) break
+      plans[index] = plans[least]!
+      times[index] = times[least]!
+      orders[index] = orders[least]!
+      index = least
     }
-    heap[index] = last
+    this.#put(index, last, order)
   }
+}
+
+const twice = (numbers: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> => {
+  const more = new Float64Array(2 * numbers.length)
+  more.set(numbers)
+  return more
 }
 
 /**
