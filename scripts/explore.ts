@@ -10,27 +10,38 @@
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { parseArgs } from "node:util"
 import * as V8 from "node:v8"
 import * as Explorer from "../src/simulation/Explorer.ts"
 import { scenarios } from "../src/simulation/explorerScenarios.ts"
 import * as ExplorerTrace from "../src/simulation/ExplorerTrace.ts"
+import { read, refuse, whole } from "./options.ts"
 
 // The largest scenarios hold some millions of states.
 V8.setFlagsFromString("--max-old-space-size=6000")
 
-const { positionals: named, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    "max-states": { type: "string" },
-    quick: { type: "boolean", default: false },
-    replay: { type: "string" },
-    write: { type: "string" }
+const usage = `npm run explore [-- PART-OF-A-NAME ...]: every order in which things can happen in small rings
+  --quick           only what takes seconds
+  --max-states N    stop each scenario there
+  --write DIR       write the trace of each violation to a file, too
+  --replay FILE     carry out such a file, and say what comes of it`
+
+const { positionals: named, values } = read(usage, {
+  "max-states": { type: "string" },
+  quick: { type: "boolean", default: false },
+  replay: { type: "string" },
+  write: { type: "string" }
+}, true)
+
+const textOf = (file: string): string => {
+  try {
+    return Fs.readFileSync(file, "utf8")
+  } catch (error) {
+    return refuse(`--replay ${file}: ${(error as Error).message}`)
   }
-})
+}
 
 const replay = (file: string): boolean => {
-  const { expected, lines, verdict } = ExplorerTrace.replay(Fs.readFileSync(file, "utf8"))
+  const { expected, lines, verdict } = ExplorerTrace.replay(textOf(file))
   for (const line of lines) console.log(line)
   console.log(`----\n${verdict}`)
   if (expected !== undefined && expected !== verdict) console.log(`(the file says: ${expected})`)
@@ -41,14 +52,17 @@ const explore = (): boolean => {
   const chosen = scenarios.filter(({ isQuick, name }) =>
     (!values.quick || isQuick === true) && (named.length === 0 || named.some((part) => name.includes(part)))
   )
+  if (chosen.length === 0) {
+    refuse(`no scenario has such a name: there are\n${scenarios.map(({ name }) => `  ${name}`).join("\n")}`)
+  }
+  const limit = values["max-states"] === undefined ? undefined : whole(values["max-states"], "max-states")
   const began = performance.now()
   let violated = 0
   let complete = 0
   let states = 0
   for (const scenario of chosen) {
     const start = performance.now()
-    const maxStates = values["max-states"] === undefined ? scenario.maxStates : Number(values["max-states"])
-    const report = Explorer.explore({ ...scenario, maxStates })
+    const report = Explorer.explore({ ...scenario, maxStates: limit ?? scenario.maxStates })
     const seconds = ((performance.now() - start) / 1000).toFixed(1)
     const extent = report.violation !== undefined
       ? "VIOLATION"

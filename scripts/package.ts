@@ -14,24 +14,23 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
+import { read, whole } from "./options.ts"
 
-const { values: options } = parseArgs({
-  options: {
-    /** Packs this commit instead of the files as they are now. */
-    revision: { type: "string" },
-    /** Leaves the temporary folders, and says where. */
-    keep: { type: "boolean", default: false },
-    /** How often each start is measured. */
-    rounds: { type: "string", default: "7" }
-  }
+const usage = `npm run package: the npm package as its users get it
+  --revision COMMIT  pack this instead of the files as they are now
+  --keep             leave the temporary folders, and say where
+  --rounds N         how often each start is measured; 7`
+
+const { values: options } = read(usage, {
+  revision: { type: "string" },
+  keep: { type: "boolean", default: false },
+  rounds: { type: "string", default: "7" }
 })
 
 // About one and a half of what it was when this was written: growth beyond that should be meant.
 const bounds = { packed: 900_000, unpacked: 4_000_000 }
 
-const rounds = Number(options.rounds)
-if (!(rounds >= 1)) throw new Error("--rounds takes a number from 1")
+const rounds = whole(options.rounds, "rounds")
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 const home = Fs.mkdtempSync(Path.join(Os.tmpdir(), "wendy-package-"))

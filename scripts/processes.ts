@@ -1,5 +1,5 @@
 /**
- * `npm run processes [-- --lines 20000 --deadline 30]`: the hard case with real processes.
+ * `npm run processes [-- --lines 20000 --kill other|client]`: the hard case with real processes.
  *
  * Six `wendy node` processes; lines piped into `wendy send --stdin`; meanwhile one
  * Node is killed with SIGKILL and two join. Every line must have a receipt and be
@@ -12,19 +12,21 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
 import * as NodeId from "../src/ring/NodeId.ts"
+import { read, refuse, whole } from "./options.ts"
 
 const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
 
-const { values: options } = parseArgs({
-  options: {
-    lines: { type: "string", default: "20000" },
-    /** Which Node dies: the one that the client talks to, or another. */
-    kill: { type: "string", default: "other" }
-  }
+const usage = `npm run processes: a Node is killed and two join while lines are sent
+  --lines N            20000
+  --kill other|client  which Node dies: the one that the client talks to, or another; other`
+
+const { values: options } = read(usage, {
+  lines: { type: "string", default: "20000" },
+  kill: { type: "string", default: "other" }
 })
-const total = Number(options.lines)
+const total = whole(options.lines, "lines")
+if (options.kill !== "client" && options.kill !== "other") refuse(`--kill ${options.kill}: other or client`)
 
 interface Process {
   readonly child: ChildProcess

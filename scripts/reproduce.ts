@@ -3,7 +3,6 @@
  * table of Markdown: what the paper has, what we have, the difference. Without `--full` the long ones are smaller
  * than in the papers, and say so.
  */
-import { parseArgs } from "node:util"
 import { presets } from "../src/protocol/ClusterConfig.ts"
 import * as NodeId from "../src/ring/NodeId.ts"
 import * as Chance from "../src/simulation/Chance.ts"
@@ -13,11 +12,12 @@ import type { Report } from "../src/simulation/Report.ts"
 import * as Simulation from "../src/simulation/Simulation.ts"
 import * as Topology from "../src/simulation/Topology.ts"
 import { calm } from "../src/simulation/Weather.ts"
+import { read, refuse } from "./options.ts"
 
-const { positionals: named, values } = parseArgs({
-  allowPositionals: true,
-  options: { full: { type: "boolean", default: false } }
-})
+const usage = `npm run reproduce [-- PART-OF-A-NAME ...]: the experiments of the papers on our Nodes, as a table
+  --full    at the papers' size: hours, and up to 16 GB`
+
+const { positionals: named, values } = read(usage, { full: { type: "boolean", default: false } }, true)
 const isFull = values.full
 
 interface Row {
@@ -331,13 +331,8 @@ const difference = ({ ours, paper }: Row): string => {
 const chosen = named.length === 0
   ? experiments
   : experiments.filter(({ name }) => named.some((part) => name.includes(part)))
-if (chosen.length === 0) {
-  console.error(`No such experiment: there are ${experiments.map(({ name }) => name).join(", ")}`)
-  process.exitCode = 2
-}
-if (chosen.length > 0) {
-  console.log("| figure | conditions | paper | ours | difference | command |\n|---|---|---|---|---|---|")
-}
+if (chosen.length === 0) refuse(`no such experiment: there are ${experiments.map(({ name }) => name).join(", ")}`)
+console.log("| figure | conditions | paper | ours | difference | command |\n|---|---|---|---|---|---|")
 for (const { name, run } of chosen) {
   for (const row of run()) {
     const cell = (value: number | string) => typeof value === "number" ? digits(value) : value

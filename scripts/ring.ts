@@ -12,13 +12,16 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import { parseArgs } from "node:util"
+import { read, refuse, whole } from "./options.ts"
 
 const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
 
-const { values: options } = parseArgs({ options: { nodes: { type: "string", default: "32" } } })
-const total = Number(options.nodes)
-if (!Number.isInteger(total) || total < 3 || total > 128) throw new Error("--nodes: a whole number from 3 to 128")
+const usage = `npm run ring: a stopped process, as wendy ring sees it
+  --nodes N    processes: 3 to 128; 32`
+
+const { values: options } = read(usage, { nodes: { type: "string", default: "32" } })
+const total = whole(options.nodes, "nodes")
+if (total < 3 || total > 128) refuse("--nodes: a whole number from 3 to 128")
 
 /** Processes that are started at the same time: each takes a core for half a second. */
 const startedTogether = 4

@@ -3,12 +3,11 @@
  * delivered in a real second, with the checkers on, against the number of Nodes.
  *
  *   npm run scale                           core: 100 to 2,000 Nodes; actors: 100 to 500
- *   npm run scale -- --full                 core to 10,000 Nodes, actors to 2,000
+ *   npm run scale -- --full                 core to 10,000 Nodes, actors to 3,000
  *   npm run scale -- --engine actors --nodes 10000 [--lookups 100000] [--idle 20s]
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import { parseArgs } from "node:util"
 import * as V8 from "node:v8"
 import * as Vm from "node:vm"
 import { presets } from "../src/protocol/ClusterConfig.ts"
@@ -18,27 +17,25 @@ import { type EngineName, engines } from "../src/simulation/engines.ts"
 import { seedsFor } from "../src/simulation/Simulation.ts"
 import { calm } from "../src/simulation/Weather.ts"
 import { World } from "../src/simulation/World.ts"
+import { read, refuse, whole } from "./options.ts"
 
-const { values } = parseArgs({
-  options: {
-    engine: { type: "string" },
-    nodes: { type: "string" },
-    lookups: { type: "string", default: "50000" },
-    idle: { type: "string", default: "20 seconds" },
-    full: { type: "boolean", default: false }
-  }
+const usage = `npm run scale: what a join, a Node and a message cost, against the number of Nodes
+  --engine core|actors  only this one; else both
+  --nodes N             with --engine: this many; else 1000
+  --lookups N           messages that are sent within 30 s; 50000
+  --idle TIME           connections that are idle so long are closed; "20 seconds"
+  --full                core to 10,000 Nodes, actors to 3,000`
+
+const { values } = read(usage, {
+  engine: { type: "string" },
+  nodes: { type: "string" },
+  lookups: { type: "string", default: "50000" },
+  idle: { type: "string", default: "20 seconds" },
+  full: { type: "boolean", default: false }
 })
 
-const fail = (message: string): never => {
-  console.error(message)
-  process.exit(2)
-}
-
-const whole = (text: string, name: string): number =>
-  /^[1-9][0-9]{0,7}$/.test(text) ? Number(text) : fail(`--${name} ${text}: give a whole number`)
-
 const idleTimeout = Option.match(Duration.fromInput(values.idle as Duration.Input), {
-  onNone: () => fail(`--idle ${values.idle}: give a time such as "20 seconds"`),
+  onNone: () => refuse(`--idle ${values.idle}: give a time such as "20 seconds"`),
   onSome: Duration.toMillis
 })
 const lookups = whole(values.lookups, "lookups")
@@ -105,7 +102,7 @@ const chosen: ReadonlyArray<readonly [EngineName, number]> = values.engine === u
   ]
   : values.engine === "core" || values.engine === "actors"
   ? [[values.engine, whole(values.nodes ?? "1000", "nodes")]]
-  : fail(`--engine ${values.engine}: core or actors`)
+  : refuse(`--engine ${values.engine}: core or actors`)
 
 console.log(`Node.js ${process.versions.node}; idle connections close after ${idleTimeout / 1_000} s; checkers on`)
 console.log(
