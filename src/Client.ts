@@ -22,7 +22,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { JoinFailed } from "./actors/Join.ts"
 import * as Waiting from "./actors/Waiting.ts"
-import { type BadOption, checkConfig, checkTargets, makeIdentity, randomId } from "./Cluster.ts"
+import { type BadOption, checkConfig, checkTargets, makeIdentity, makeSecurity, randomId } from "./Cluster.ts"
 import * as Confirmations from "./core/Confirmations.ts"
 import type * as Address from "./protocol/Address.ts"
 import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
@@ -234,7 +234,7 @@ export const make: (
       region: "",
       incarnation: yield* Clock.currentTimeMillis
     })
-    const identity = yield* makeIdentity("client", self, options)
+    const identity = makeIdentity("client", self, yield* makeSecurity(options), options)
     const connected = yield* Deferred.make<void, JoinFailed>()
     const confirmations = Confirmations.make<Waiting.Waiting>()
     const room = Latch.makeUnsafe(true)
@@ -291,7 +291,11 @@ export const make: (
     /** Uses one Node until its connection ends. Fails when no link came about. */
     const use = (address: Address.Address) =>
       Effect.scoped(
-        transport.dial(address, { maxFrameSize: config.maxValueSize + 8192, timeout: config.dialTimeout }).pipe(
+        transport.dial(address, {
+          certificate: () => identity.security.certificate,
+          maxFrameSize: config.maxValueSize + 8192,
+          timeout: config.dialTimeout
+        }).pipe(
           Effect.flatMap((connection) => Link.open(connection, identity)),
           Effect.timeout(config.dialTimeout + config.handshakeTimeout),
           Effect.flatMap((link) => {

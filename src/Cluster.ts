@@ -41,10 +41,10 @@ import * as Applications from "./Applications.ts"
 import * as Liveness from "./core/Liveness.ts"
 import * as Membership from "./core/Membership.ts"
 import * as Address from "./protocol/Address.ts"
+import * as Certificates from "./protocol/Certificates.ts"
 import { check as checkSettings, type ClusterConfig, defaults } from "./protocol/ClusterConfig.ts"
 import type { ClusterEvent } from "./protocol/ClusterEvent.ts"
 import * as Credentials from "./protocol/Credentials.ts"
-import * as Handshake from "./protocol/Handshake.ts"
 import {
   type Definition,
   type DeliveryClass,
@@ -62,6 +62,7 @@ import { nextHop } from "./ring/NextHop.ts"
 import * as Node from "./ring/Node.ts"
 import * as NodeId from "./ring/NodeId.ts"
 import type { Identity } from "./transport/Link.ts"
+import * as Security from "./transport/Security.ts"
 import { type ListenError, Transport } from "./transport/Transport.ts"
 
 export { JoinFailed } from "./actors/Join.ts"
@@ -747,20 +748,22 @@ export const make: (
     // A child: whatever fails below, the port is given back with the outer scope.
     const scope = yield* Scope.fork(outer)
 
+    const security = yield* makeSecurity(options)
     const listener = yield* transport.listen({ host: bind, port: options.port ?? 0 }, {
+      certificate: () => security.certificate,
       maxFrameSize: config.maxValueSize + 8192,
       maxConnections: config.maxConnections
     }).pipe(Effect.provideService(Scope.Scope, scope))
 
     const initial = yield* makeNode({
-      id: options.id ?? (yield* randomId),
+      id: options.id ?? idOf(security) ?? (yield* randomId),
       localHost,
       globalHost: options.globalHost ?? localHost,
       port: listener.address.port,
       region: options.region ?? "",
       incarnation: yield* Clock.currentTimeMillis
     })
-    const identity = yield* makeIdentity("member", initial, options)
+    const identity = makeIdentity("member", initial, security, options)
     const others = seeds.filter((seed) => !isOwn(seed, initial, bind))
     const isFirst = seeds.length > 0 && isOwn(seeds[0]!, initial, bind)
 
@@ -964,15 +967,15 @@ export const randomId = Effect.serviceOption(SecureRandom.SecureRandom).pipe(
 )
 
 /**
- * What one end says of itself in every handshake.
+ * How an end proves itself, as its credentials and its transport have it: the one place that asks whether these go
+ * together.
  *
  * @internal
  */
-export const makeIdentity = Effect.fnUntraced(function*(
-  role: "member" | "client",
-  node: Node.Node,
+export const makeSecurity = Effect.fnUntraced(function*(
   options: Pick<Options, "cluster" | "credentials" | "config">
-): Effect.fn.Return<Identity, BadOption> {
+): Effect.fn.Return<Security.Security, BadOption, Transport> {
+  const { protection } = yield* Transport
   const cluster = options.cluster ?? "wendy"
   if (cluster.length > longestName) {
     return yield* new BadOption({
@@ -980,27 +983,40 @@ export const makeIdentity = Effect.fnUntraced(function*(
       message: `the name of the cluster has ${cluster.length} characters; at most ${longestName} are allowed`
     })
   }
-  const common = { role, node, cluster, lease: options.config?.lease ?? defaults.lease, nonce: randomId }
   const credentials = options.credentials ?? Credentials.none
-  if (credentials._tag !== "Custom") {
-    return {
-      ...common,
-      credentials: credentials._tag === "None" ? "none" : "passphrase",
-      proofKey: Handshake.makeProofKey(credentials, cluster)
-    }
-  }
-  // The one place that asks whether custom credentials may travel as the transport carries them.
-  if (!credentials.allowClear) {
-    return yield* new BadOption({
-      option: "credentials",
-      message: "these credentials would travel in clear, and whoever listens could record and replay them: " +
-        "use Credentials.passphrase, or allow it on a network that you trust with allowClear: true"
-    })
-  }
-  yield* Effect.logWarning("the credentials travel in clear: whoever listens can record and replay them")
-  // Half of the handshake, so that there is time left to tell the other end.
-  const patience = (options.config?.handshakeTimeout ?? defaults.handshakeTimeout) / 2
-  return { ...common, credentials: "custom", custom: credentials, patience }
+  const problem = Security.problemOver(credentials, protection)
+  if (problem !== undefined) return yield* new BadOption({ option: "credentials", message: problem })
+  const warning = Security.warningOver(credentials, protection)
+  if (warning !== undefined) yield* Effect.logWarning(warning)
+  return Security.make(credentials, {
+    cluster,
+    needsChannel: protection === "tls",
+    // Half of the handshake, so that there is time left to tell the other end.
+    patience: (options.config?.handshakeTimeout ?? defaults.handshakeTimeout) / 2
+  })
+})
+
+/** The id that a certificate binds its Node to. */
+const idOf = ({ certificate }: Security.Security): NodeId.NodeId | undefined =>
+  certificate === undefined ? undefined : Certificates.read(certificate.chain)?.id
+
+/**
+ * What one end says of itself in every handshake.
+ *
+ * @internal
+ */
+export const makeIdentity = (
+  role: "member" | "client",
+  node: Node.Node,
+  security: Security.Security,
+  options: Pick<Options, "cluster" | "config">
+): Identity => ({
+  role,
+  node,
+  security,
+  cluster: options.cluster ?? "wendy",
+  lease: options.config?.lease ?? defaults.lease,
+  nonce: randomId
 })
 
 const makeNode = (fields: ConstructorParameters<typeof Node.Node>[0]): Effect.Effect<Node.Node, BadOption> =>

@@ -23,7 +23,7 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { type BadOption, checkTargets, makeIdentity, randomId } from "./Cluster.ts"
+import { type BadOption, checkTargets, makeIdentity, makeSecurity, randomId } from "./Cluster.ts"
 import * as Address from "./protocol/Address.ts"
 import type * as Credentials from "./protocol/Credentials.ts"
 import * as Frame from "./protocol/Frame.ts"
@@ -716,7 +716,7 @@ const makeAsker = Effect.fnUntraced(function*(options: SeedOptions) {
     region: "",
     incarnation: yield* Clock.currentTimeMillis
   })
-  const identity = yield* makeIdentity("client", self, options)
+  const identity = makeIdentity("client", self, yield* makeSecurity(options), options)
 
   const converse = Effect.fnUntraced(function*<Q extends Query.Query>(connection: Connection, query: Q) {
     const link = yield* Link.open(connection, identity)
@@ -739,7 +739,7 @@ const makeAsker = Effect.fnUntraced(function*(options: SeedOptions) {
     address: Address.Address,
     query: Q
   ): Effect.Effect<Asked<AnswerTo<Q>>, Unanswered> =>
-    transport.dial(address, { maxFrameSize, timeout }).pipe(
+    transport.dial(address, { certificate: () => identity.security.certificate, maxFrameSize, timeout }).pipe(
       Effect.flatMap((connection) =>
         Effect.timeoutOrElse(converse(connection, query), {
           duration: timeout,

@@ -6,7 +6,7 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Cluster from "../src/Cluster.ts"
-import { makeIdentity } from "../src/Cluster.ts"
+import { makeIdentity, makeSecurity } from "../src/Cluster.ts"
 import * as Inspector from "../src/Inspector.ts"
 import * as Credentials from "../src/protocol/Credentials.ts"
 import * as Frame from "../src/protocol/Frame.ts"
@@ -118,7 +118,7 @@ type Says = (query: Query.Query) => Query.Answer | undefined
 
 const play = Effect.fnUntraced(function*(node: Node.Node, says: Says) {
   const transport = yield* Transport
-  const identity = yield* makeIdentity("member", node, {})
+  const identity = makeIdentity("member", node, yield* makeSecurity({}), {})
   const listener = yield* transport.listen({ host: "127.0.0.1", port: node.port }, {
     maxFrameSize: 65_536,
     maxConnections: 100

@@ -107,7 +107,7 @@ const make = Effect.fnUntraced(function*(options: {
     else if (!hasFounded && isOwn[0] === true) foundAfter ??= config.seedPatience
     const errors = outcomes.flatMap((exit) => Exit.isFailure(exit) ? Option.toArray(Exit.findErrorOption(exit)) : [])
     if (errors.length < outcomes.length) return
-    const refusals = errors.filter((error) => error._tag === "Refused")
+    const refusals = errors.filter((error) => error._tag === "Refused" || error.reason === "Insecure")
     const first = refusals.find((error) => error.reason !== "self" && error.reason !== "full")
     if (first !== undefined) {
       return yield* new JoinFailed({ reason: "Refused", message: first.message })

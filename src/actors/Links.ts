@@ -118,7 +118,7 @@ const make = Effect.gen(function*() {
   /** The same by address: the first of a line is being dialled, the others wait. */
   const lines = new Map<string, Array<Pending>>()
   let lastId = 0
-  const options = { maxFrameSize: config.maxValueSize + 8192 }
+  const options = { certificate: () => identity.security.certificate, maxFrameSize: config.maxValueSize + 8192 }
 
   const isUsed = (entry: Entry) => used.get(entry.node.life) === entry
 
@@ -326,7 +326,7 @@ const make = Effect.gen(function*() {
       establish(address, (exit) => {
         const error = Exit.isFailure(exit) ? Option.getOrUndefined(Exit.findErrorOption(exit)) : undefined
         // A connection that breaks in the handshake is what a process that is just dying shows: the next dial tells.
-        if (isFirst && error?._tag === "ConnectionError") return attempt(pending, false)
+        if (isFirst && error !== undefined && hasBroken(error)) return attempt(pending, false)
         leaveLine(pending)
         const entry = Exit.isSuccess(exit) ? used.get(node.life) : undefined
         if (entry !== undefined) {
@@ -407,9 +407,13 @@ const make = Effect.gen(function*() {
   })
 })
 
+const hasBroken = (error: ConnectError): boolean =>
+  error._tag === "ConnectionError" || (error._tag === "DialError" && error.reason === "Broken")
+
 /**
- * Whether what a dial met proves that no process, or not the one that was meant, listens there. Rule F1. Credentials may be
- * refused for a moment by the very life that was meant, and a full Node is a living one: neither proves anything.
+ * Whether what a dial met proves that no process, or not the one that was meant, listens there. Rule F1. Credentials and
+ * certificates may be refused for a moment by the very life that was meant, a full Node is a living one, and in clear
+ * anybody may have answered: none of these proves anything.
  *
  * @category getters
  * @since 0.1.0
@@ -417,4 +421,12 @@ const make = Effect.gen(function*() {
 export const isProofOfDeath = (error: ConnectError): boolean =>
   error._tag === "DialError"
     ? error.reason === "Refused"
-    : error._tag === "Refused" && error.reason !== "full" && error.reason !== "credentials"
+    : error._tag === "Refused" && provesNothing[error.reason] !== true
+
+const provesNothing: { readonly [Reason in Handshake.RefusalReason]?: true } = {
+  full: true,
+  credentials: true,
+  certificate: true,
+  identity: true,
+  clear: true
+}

@@ -6,12 +6,10 @@
 import * as Flag from "effect/cli/Flag"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
+import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Address from "../protocol/Address.ts"
 import { type ClusterConfig, type Preset, presets } from "../protocol/ClusterConfig.ts"
-import * as Credentials from "../protocol/Credentials.ts"
 import * as Settings from "../Settings.ts"
 import { type ProgramError, usage } from "./ProgramError.ts"
 
@@ -90,46 +88,6 @@ export const duration = (name: string, description: string): Flag.Flag<Duration.
     Flag.withDescription(description),
     Flag.filterMap(parseDuration, () => "a length of time such as 500ms, 30s or 2m")
   )
-
-/**
- * What one must know to be let into a cluster.
- *
- * @category flags
- * @since 0.1.0
- */
-export const membership = {
-  cluster: Flag.String("cluster").pipe(
-    Flag.withMetavar("NAME"),
-    Flag.withDescription("The name of the cluster: ends with different names refuse each other"),
-    Flag.withDefault("wendy")
-  ),
-  passphraseFile: Flag.String("passphrase-file").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("A file with the passphrase of the cluster (a line break at its end does not count)"),
-    Flag.optional
-  )
-}
-
-/**
- * Reads the credentials that a flag names.
- *
- * @category conversions
- * @since 0.1.0
- */
-export const credentials = Effect.fnUntraced(function*(file: Option.Option<string>) {
-  if (Option.isNone(file)) return Credentials.none
-  const fileSystem = yield* FileSystem.FileSystem
-  const text = yield* fileSystem.readFileString(file.value).pipe(
-    Effect.mapError((error) =>
-      usage(`cannot read the passphrase file ${file.value} (${error.reason._tag}): name a file that you may read`)
-    )
-  )
-  const passphrase = text.replace(/\r?\n$/, "")
-  if (passphrase === "") {
-    return yield* usage(`the passphrase file ${file.value} is empty: write a long passphrase into it`)
-  }
-  return Credentials.passphrase(Redacted.make(passphrase))
-})
 
 /**
  * The numbers of a Node: a preset, a file, single ones.

@@ -6,10 +6,10 @@
 import * as Flag from "effect/cli/Flag"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
 import type { BadOption } from "../Cluster.ts"
 import type * as Inspector from "../Inspector.ts"
-import { addresses, credentials, duration, json, membership } from "./flags.ts"
+import { addresses, duration, json } from "./flags.ts"
+import * as Membership from "./membership.ts"
 import { jsonLine, Output } from "./Output.ts"
 import { ExitCode, NotDone, ProgramError, usage } from "./ProgramError.ts"
 import { printable } from "./style.ts"
@@ -30,7 +30,7 @@ export const flags = {
   timeout: duration("timeout", "How long a Node may take to take a connection, and again to answer (2s)").pipe(
     Flag.withDefault(Duration.seconds(2))
   ),
-  ...membership,
+  ...Membership.flags,
   json
 }
 
@@ -40,24 +40,24 @@ export const flags = {
  * @category models
  * @since 0.1.0
  */
-export interface Flags {
+export interface Flags extends Membership.Flags {
   readonly to: ReadonlyArray<string>
   readonly region: string
   readonly timeout: Duration.Duration
-  readonly cluster: string
-  readonly passphraseFile: Option.Option<string>
   readonly json: boolean
 }
 
 /**
- * Turns the flags into options of the library.
+ * Turns the flags into options of the library, and the network to ask over.
  *
  * @category conversions
  * @since 0.1.0
  */
-export const options = Effect.fnUntraced(function*({ cluster, passphraseFile, region, timeout, to }: Flags) {
+export const load = Effect.fnUntraced(function*(flags: Flags) {
+  const { cluster, region, timeout, to } = flags
   if (to.length === 0) return yield* usage("name a Node of the cluster: --to HOST:PORT")
-  return { to, region, timeout, cluster, credentials: yield* credentials(passphraseFile) }
+  const { credentials, transport } = yield* Membership.load(flags)
+  return { options: { to, region, timeout, cluster, credentials }, transport }
 })
 
 /**

@@ -15,9 +15,10 @@ import * as Stream from "effect/Stream"
 import * as Net from "node:net"
 import * as Cluster from "../Cluster.ts"
 import type { Preset } from "../protocol/ClusterConfig.ts"
+import type { Credentials } from "../protocol/Credentials.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import * as Tcp from "../transport/Tcp.ts"
-import { addresses, credentials, duration, int, json, membership, settingFlags, settings } from "./flags.ts"
+import { addresses, duration, int, json, settingFlags, settings } from "./flags.ts"
+import * as Membership from "./membership.ts"
 import * as Lines from "./node/lines.ts"
 import { Output } from "./Output.ts"
 import { fromCluster, usage } from "./ProgramError.ts"
@@ -67,7 +68,7 @@ export const node = Command.make(
       Flag.withDescription("The address to listen on (that of --local-ip if left out)"),
       Flag.optional
     ),
-    ...membership,
+    ...Membership.flags,
     ...settingFlags,
     joinTimeout: duration("join-timeout", "Give up joining after this long; without it, try for ever").pipe(
       Flag.optional
@@ -95,7 +96,7 @@ export const node = Command.make(
 // internals
 // -----------------------------------------------------------------------------
 
-interface Flags {
+interface Flags extends Membership.Flags {
   readonly port: number
   readonly join: ReadonlyArray<string>
   readonly id: Option.Option<NodeId.NodeId>
@@ -104,8 +105,6 @@ interface Flags {
   readonly localIp: string
   readonly globalIp: Option.Option<string>
   readonly bind: Option.Option<string>
-  readonly cluster: string
-  readonly passphraseFile: Option.Option<string>
   readonly preset: Option.Option<Preset>
   readonly config: Option.Option<string>
   readonly set: ReadonlyArray<string>
@@ -113,8 +112,14 @@ interface Flags {
   readonly json: boolean
 }
 
-const run = Effect.fnUntraced(
-  function*(flags: Flags) {
+const run = (flags: Flags) =>
+  Effect.flatMap(
+    Membership.load(flags),
+    ({ credentials, transport }) => Effect.provide(runAs(flags, credentials), transport)
+  )
+
+const runAs = Effect.fnUntraced(
+  function*(flags: Flags, secret: Credentials) {
     if (Option.isSome(flags.id) && Option.isSome(flags.name)) {
       return yield* usage("--id and --name both give the id: leave one of them out")
     }
@@ -122,10 +127,10 @@ const run = Effect.fnUntraced(
     const lines = flags.json ? Lines.json(flags.region) : Lines.human(flags.region, Style.make(canColor))
     const output = yield* Output
     const bind = Option.getOrElse(flags.bind, () => flags.localIp)
-    const secret = yield* credentials(flags.passphraseFile)
     if (secret._tag === "None" && !isLoopback(bind)) {
       yield* Console.error(
-        `wendy: warning: listening on ${bind} without credentials: whoever can connect may join. Use --passphrase-file`
+        `wendy: warning: listening on ${bind} without credentials: whoever can connect may join. Use --passphrase-file, or ` +
+          "--cert, --key and --ca"
       )
     }
 
@@ -178,8 +183,7 @@ const run = Effect.fnUntraced(
       Effect.catchTag("OutputClosed", () => Effect.void)
     )
   },
-  Effect.scoped,
-  Effect.provide(Tcp.layer)
+  Effect.scoped
 )
 
 /** Whoever waits for long need not read the same each second. */

@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Inspector from "../Inspector.ts"
 import * as Address from "../protocol/Address.ts"
 import * as Node from "../ring/Node.ts"
-import * as Tcp from "../transport/Tcp.ts"
 import * as Inspect from "./inspect.ts"
 import { jsonLine, Output } from "./Output.ts"
 import { ExitCode, NotDone } from "./ProgramError.ts"
@@ -48,21 +47,22 @@ interface Lines {
 }
 
 const run = Effect.fnUntraced(function*(flags: Inspect.Flags) {
-  const options = yield* Inspect.options(flags)
+  const { options, transport } = yield* Inspect.load(flags)
   const output = yield* Output
   const { canColor } = yield* TerminalCapabilities
   const lines = flags.json ? json(flags.region) : human(flags.region, Style.make(canColor))
   // until all is known, to be stopped is not to be done
   process.exitCode = ExitCode.notDone
   const ring = yield* Inspector.ring(options).pipe(
-    Effect.catchTag(["BadOption", "NobodyAnswered"], (error) => Inspect.fail(error, flags.json))
+    Effect.catchTag(["BadOption", "NobodyAnswered"], (error) => Inspect.fail(error, flags.json)),
+    Effect.provide(transport)
   )
   for (const { message } of ring.unanswered) yield* Console.error(`wendy: ${Style.printable(message)}`)
   // Whoever went and is held by nobody any more is remembered for long, and no part of the ring.
   yield* output.write(lines.nodes(ring.nodes.filter(({ isHeld, view }) => view !== "gone" || isHeld)))
   yield* output.write(lines.summary(ring))
   if (!ring.agree) return yield* new NotDone()
-}, Effect.provide(Tcp.layer))
+})
 
 const present = ({ nodes }: Inspector.Ring): ReadonlyArray<Inspector.Member> =>
   nodes.filter(({ view }) => view !== "gone")

@@ -12,7 +12,6 @@ import * as Inspector from "../Inspector.ts"
 import * as Address from "../protocol/Address.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import * as Tcp from "../transport/Tcp.ts"
 import * as Inspect from "./inspect.ts"
 import { jsonLine, Output } from "./Output.ts"
 import { ExitCode } from "./ProgramError.ts"
@@ -63,7 +62,7 @@ interface Lines {
 }
 
 const run = Effect.fnUntraced(function*(flags: Flags) {
-  const options = yield* Inspect.options(flags)
+  const { options, transport } = yield* Inspect.load(flags)
   const output = yield* Output
   const { canColor } = yield* TerminalCapabilities
   const lines = flags.json ? json(flags.region) : human(flags.region, Style.make(canColor))
@@ -73,9 +72,10 @@ const run = Effect.fnUntraced(function*(flags: Flags) {
   yield* output.write(lines.head(key))
   yield* Inspector.route({ ...options, key }).pipe(
     Stream.runForEach((hop) => output.write(lines.hop(hop))),
-    Effect.catchTag(["BadOption", "NobodyAnswered", "RouteFailed"], (error) => Inspect.fail(error, flags.json))
+    Effect.catchTag(["BadOption", "NobodyAnswered", "RouteFailed"], (error) => Inspect.fail(error, flags.json)),
+    Effect.provide(transport)
   )
-}, Effect.provide(Tcp.layer))
+})
 
 const json = (region: string): Lines => ({
   head: () => "",

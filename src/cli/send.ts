@@ -11,6 +11,7 @@ import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stdio from "effect/Stdio"
@@ -19,8 +20,8 @@ import * as Client from "../Client.ts"
 import type { Preset } from "../protocol/ClusterConfig.ts"
 import { lowestPurpose, type Raw } from "../protocol/Message.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import * as Tcp from "../transport/Tcp.ts"
-import { addresses, credentials, duration, int, json, membership, settingFlags, settings, toggle } from "./flags.ts"
+import { addresses, duration, int, json, settingFlags, settings, toggle } from "./flags.ts"
+import * as Membership from "./membership.ts"
 import { Output } from "./Output.ts"
 import { ExitCode, fromCluster, NotDone, notDone, type ProgramError, usage } from "./ProgramError.ts"
 import * as Lines from "./send/lines.ts"
@@ -63,7 +64,7 @@ export const send = Command.make(
       minimum: 1,
       maximum: 65_536
     }).pipe(Flag.withDefault(1024)),
-    ...membership,
+    ...Membership.flagsBesideKey,
     ...settingFlags,
     json
   },
@@ -90,7 +91,7 @@ export const send = Command.make(
 // internals
 // -----------------------------------------------------------------------------
 
-interface Flags {
+interface Flags extends Membership.Flags {
   readonly to: ReadonlyArray<string>
   readonly key: Option.Option<string>
   readonly value: Option.Option<string>
@@ -100,8 +101,6 @@ interface Flags {
   readonly purpose: number
   readonly deadline: Option.Option<Duration.Duration>
   readonly concurrency: number
-  readonly cluster: string
-  readonly passphraseFile: Option.Option<string>
   readonly preset: Option.Option<Preset>
   readonly config: Option.Option<string>
   readonly set: ReadonlyArray<string>
@@ -134,16 +133,17 @@ const run = Effect.fnUntraced(function*(flags: Flags) {
   const inputs = flags.stdin ? fromStdin(flags) : Stream.succeed(yield* fromArguments(flags))
   const config = yield* settings(flags)
   const deadline = Option.getOrElse(flags.deadline, () => Duration.millis(config.confirmDeadline))
+  const { credentials, transport } = yield* Membership.load(flags)
   const client = Client.layer({
     to: flags.to,
     cluster: flags.cluster,
-    credentials: yield* credentials(flags.passphraseFile),
+    credentials,
     config
-  })
+  }).pipe(Layer.provide(transport))
   // until the last receipt is in, to be stopped is not to be done
   process.exitCode = ExitCode.notDone
   yield* sendAll(inputs, { ...flags, deadline }).pipe(Effect.provide(client), Effect.catchTag("BadOption", fromCluster))
-}, Effect.provide(Tcp.layer))
+})
 
 const fromArguments = (flags: Flags): Effect.Effect<Input, ProgramError> =>
   Result.match(parseValue(Option.getOrElse(flags.value, () => ""), flags.base64), {

@@ -1,9 +1,10 @@
 /**
  * Credentials: how two ends of a connection prove that they belong together.
  *
- * They say who may connect, and nothing else: no traffic is encrypted, whichever
- * are used. Both ends need the same kind, or they refuse each other (`Refused`,
- * reason `credentials`). The handshake that carries them is in rules H2 to H4 of `docs/protocol.md`.
+ * They say who may connect; that nobody listens meanwhile is the transport's business, and all but `none` ask for
+ * one that encrypts: `TlsTransport`. Both ends need the same kind, or they refuse each other (`Refused`,
+ * reason `credentials`). The handshake that carries them is in rules H2 to H4 of `docs/protocol.md`; what they are
+ * good against, and what not, in `docs/security.md`.
  *
  * Source: the credentials of Wendy (Second Bit, 2012: Marshal, Valid).
  *
@@ -18,10 +19,60 @@ import * as Redacted from "effect/Redacted"
  * @category models
  * @since 0.1.0
  */
-export type Credentials =
-  | { readonly _tag: "None" }
-  | { readonly _tag: "Passphrase"; readonly passphrase: Redacted.Redacted<string> }
-  | Custom
+export type Credentials = None | Passphrase | Certified | Custom
+
+/**
+ * No credentials: see {@link none}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface None {
+  readonly _tag: "None"
+}
+
+/**
+ * A secret that all ends know: see {@link passphrase}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Passphrase {
+  readonly _tag: "Passphrase"
+  /** The one that this end proves to know, then others that it takes from ends that do not know that one yet, or no more. */
+  readonly passphrases: readonly [Redacted.Redacted<string>, ...Array<Redacted.Redacted<string>>]
+  /** That all traffic goes in clear, where the transport does not encrypt, is understood. */
+  readonly allowClear: boolean
+}
+
+/**
+ * A certificate for each end: see {@link certificate}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Certified {
+  readonly _tag: "Certified"
+  /** What this end shows, and whom it believes. */
+  readonly certificate: Certificate
+}
+
+/**
+ * What an end shows, and whom it believes. All texts are PEM (RFC 7468).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Certificate {
+  /** The private key of the certificate. */
+  readonly key: Redacted.Redacted<string>
+  /** The certificate, and those between it and an authority, that one first. */
+  readonly chain: string
+  /** Certificates of the authorities that are believed: two, while one takes over from the other. */
+  readonly authorities: ReadonlyArray<string>
+  /** Lists of revoked certificates, one of every authority that has any (RFC 5280). */
+  readonly revocations: ReadonlyArray<string>
+}
 
 /**
  * Credentials that the application shows and checks. See {@link make}.
@@ -35,6 +86,8 @@ export interface Custom {
   readonly marshal: () => Uint8Array | Effect.Effect<Uint8Array, unknown>
   /** Whether the bytes of the other end are good. Only `true` is a yes. */
   readonly valid: (bytes: Uint8Array) => boolean | Effect.Effect<boolean, unknown>
+  /** What an end has to prove before any bytes are shown to it. */
+  readonly within: Passphrase | Certified | undefined
   /** That the bytes travel in clear is understood. */
   readonly allowClear: boolean
 }
@@ -69,32 +122,40 @@ export const none: Credentials = { _tag: "None" }
  *
  * **When to use**
  *
- * For every cluster that is reached over more than loopback. Where ends are told apart by something that others issue,
- * such as a signed token, see {@link make}.
+ * For a cluster whose machines all belong to the same people, who want one secret and nothing to administer. Whoever
+ * knows it may be any Node; where that is too much, see {@link certificate}.
  *
  * **Details**
  *
- * A proof is an HMAC-SHA-256 (RFC 2104) over both first frames, each with a fresh nonce, under a key stretched from the
- * passphrase and the cluster's name by scrypt (RFC 7914; N = 16,384, r = 8, p = 1), once a start: about 50 ms. The text
+ * A proof is an HMAC-SHA-256 (RFC 2104) over both first frames, each with a fresh nonce, and over what binds it to the
+ * encrypted channel between exactly these two ends (RFC 9266), under a key stretched from the passphrase and the
+ * cluster's name by scrypt (RFC 7914; N = 16,384, r = 8, p = 5), once a start: about a quarter of a second. The text
  * is normalised first (NFC), so that it does not matter how a letter with an accent was typed.
+ *
+ * Of several passphrases the first is the one that this end proves to know; the others it takes from ends that prove
+ * these. So a passphrase is replaced while the cluster runs: give all ends the old one and the new one, then the new
+ * one and the old one, then the new one alone.
+ *
+ * Over a transport that does not encrypt they are refused, unless `allowClear` says that this is understood: whoever
+ * listens then reads all traffic, and can try passphrases against what was recorded.
  *
  * Throws a `RangeError` for an empty passphrase: it would let everybody in.
  *
  * **Gotchas**
  *
- * It proves who connects; it does not encrypt what is said. A listener can try
- * passphrases against a recorded handshake, slowed down by scrypt: choose a long one.
+ * Who listens learns nothing. Who stands in for a Node when another dials it gets one proof, bound to that
+ * connection, and can try passphrases against it, slowed down by scrypt: choose a long one.
  *
  * **Example** (A passphrase from the environment)
  *
  * ```ts
  * import { Config, ConfigProvider, Effect, Layer } from "effect"
- * import { Cluster, Credentials, MemoryTransport } from "effect-wendy"
+ * import { Cluster, Credentials, TlsTransport } from "effect-wendy"
  *
  * const NodeLive = Layer.unwrap(Effect.gen(function*() {
  *   const secret = yield* Config.Redacted("RING_PASSPHRASE")
  *   return Cluster.layer({ credentials: Credentials.passphrase(secret) })
- * })).pipe(Layer.provide(MemoryTransport.layerAlone))
+ * })).pipe(Layer.provide(TlsTransport.layer))
  *
  * const program = Cluster.Cluster.use(({ ready }) => ready)
  *
@@ -106,12 +167,80 @@ export const none: Credentials = { _tag: "None" }
  * @category constructors
  * @since 0.1.0
  */
-export const passphrase = (secret: Redacted.Redacted<string>): Credentials => {
-  if (Redacted.value(secret).length === 0) {
+export const passphrase = (
+  secret: Redacted.Redacted<string> | readonly [Redacted.Redacted<string>, ...Array<Redacted.Redacted<string>>],
+  options?: {
+    /** That all traffic goes in clear, where the transport does not encrypt, is understood. Default false. */
+    readonly allowClear?: boolean | undefined
+  }
+): Passphrase => {
+  const passphrases = Redacted.isRedacted(secret) ? [secret] as const : secret
+  if (passphrases.some((one) => Redacted.value(one).length === 0)) {
     throw new RangeError("a passphrase must not be empty: it would let everybody in")
   }
-  return { _tag: "Passphrase", passphrase: secret }
+  return { _tag: "Passphrase", passphrases, allowClear: options?.allowClear === true }
 }
+
+/**
+ * Each end has a certificate of its own, issued by an authority that all believe.
+ *
+ * **When to use**
+ *
+ * Where a single machine must not be able to pass itself off as another, and one that is lost can be shut out alone.
+ * `wendy keys` makes an authority and certificates.
+ *
+ * **Details**
+ *
+ * Both ends of every connection show their certificates, and prove in the handshake of TLS that they have the keys.
+ * A Node has the id that its certificate names (a URI `wendy:node:` and 32 hexadecimal digits among its alternative
+ * names), or else the first 16 bytes of the SHA-256 of its public key; it takes no other, and Cluster takes it from
+ * there where no `id` is given. A URI `wendy:region:` names the only Region that it may be in. With `wendy:client`
+ * instead of an id a certificate is good for clients only; clients may use any.
+ *
+ * Two authorities at once let one take over from the other while the cluster runs: give all ends both, then new
+ * certificates, then only the new authority.
+ *
+ * Needs `TlsTransport`. All texts are PEM.
+ *
+ * **Gotchas**
+ *
+ * Whoever has an authority's key can make any Node. A revoked certificate is refused at new connections from the time
+ * on that an end knows of the revocation. With a list of revocations every authority needs one, and an expired list
+ * is believed no more: nor is any certificate of that authority.
+ *
+ * **Example** (From files)
+ *
+ * ```ts
+ * import { Effect, FileSystem, Redacted } from "effect"
+ * import { Credentials } from "effect-wendy"
+ *
+ * export const fromFiles = Effect.gen(function*() {
+ *   const { readFileString } = yield* FileSystem.FileSystem
+ *   return Credentials.certificate({
+ *     key: Redacted.make(yield* readFileString("node.key")),
+ *     chain: yield* readFileString("node.crt"),
+ *     authorities: [yield* readFileString("ca.crt")]
+ *   })
+ * })
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const certificate = (options: {
+  readonly key: Redacted.Redacted<string>
+  readonly chain: string
+  readonly authorities: ReadonlyArray<string>
+  readonly revocations?: ReadonlyArray<string> | undefined
+}): Certified => ({
+  _tag: "Certified",
+  certificate: {
+    key: options.key,
+    chain: options.chain,
+    authorities: options.authorities,
+    revocations: options.revocations ?? []
+  }
+})
 
 /**
  * Credentials of the application's own: `marshal` gives the bytes that this end
@@ -137,8 +266,8 @@ export const passphrase = (secret: Redacted.Redacted<string>): Credentials => {
  *
  * **Gotchas**
  *
- * The bytes travel in clear: whoever listens can record them and show them again.
- * A Node or client with such credentials starts only with `allowClear: true`, and
+ * Whoever gets the bytes can show them again. So they are shown only `within` other credentials, to an end that has
+ * proved those: a passphrase or a certificate. Without them a Node or client starts only with `allowClear: true`, and
  * logs a warning.
  *
  * `valid` is asked about everything that fits, no bytes at all included, by
@@ -151,6 +280,7 @@ export const passphrase = (secret: Redacted.Redacted<string>): Credentials => {
  * **Example** (A token that all ends know)
  *
  * ```ts
+ * import { Redacted } from "effect"
  * import { Cluster, Credentials } from "effect-wendy"
  * import { timingSafeEqual } from "node:crypto"
  *
@@ -159,7 +289,7 @@ export const passphrase = (secret: Redacted.Redacted<string>): Credentials => {
  * const credentials = Credentials.make({
  *   marshal: () => token,
  *   valid: (bytes) => bytes.length === token.length && timingSafeEqual(bytes, token),
- *   allowClear: true
+ *   within: Credentials.passphrase(Redacted.make("correct horse battery staple"))
  * })
  *
  * export const NodeLive = Cluster.layer({ credentials })
@@ -173,12 +303,15 @@ export const make = (options: {
   readonly marshal: () => Uint8Array | Effect.Effect<Uint8Array, unknown>
   /** Whether the bytes of the other end are good. */
   readonly valid: (bytes: Uint8Array) => boolean | Effect.Effect<boolean, unknown>
-  /** That the bytes travel in clear is understood. Default false. */
+  /** What an end has to prove before any bytes are shown to it. */
+  readonly within?: Passphrase | Certified | undefined
+  /** That the bytes are shown to whoever answers, and in clear where the transport does not encrypt, is understood. Default false. */
   readonly allowClear?: boolean | undefined
 }): Credentials => ({
   _tag: "Custom",
   // Functions keep what they give to themselves; an effect would show it to whoever prints the credentials.
   marshal: options.marshal,
   valid: options.valid,
+  within: options.within,
   allowClear: options.allowClear === true
 })

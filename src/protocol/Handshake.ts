@@ -8,14 +8,17 @@
  *                                     <- Hello, or Refused
  * Proof                                 ->
  *                                     <- Proof, or Refused
- * Accepted, or Refused                  ->           (custom credentials only)
+ * Proof                                 ->           (of credentials within credentials)
+ *                                     <- Proof, or Refused
+ * Accepted, or Refused                  ->           (custom credentials and certificates)
  * ```
  *
- * A proof is an HMAC-SHA-256 over both Hellos as they went over the wire, under a key
- * stretched from the passphrase by scrypt; each role has its own label, so that
- * a proof can be neither replayed nor reflected. Without credentials proofs are empty.
+ * A proof is an HMAC-SHA-256 over both Hellos as they went over the wire, and over the binding of the channel
+ * between exactly these two ends (RFC 9266), under a key stretched from the passphrase by scrypt; each role has its
+ * own label, so that a proof can be neither replayed nor reflected nor passed on. Without credentials proofs are
+ * empty, and with certificates: there TLS has proved who has the keys.
  *
- * A proof of custom credentials is what the application gives, as it is. There one
+ * A proof of custom credentials is what the application gives, as it is. There, and with certificates, one
  * end may find good what the other does not: so the dialler says that it has accepted,
  * and until then the acceptor lets nobody in.
  *
@@ -26,7 +29,7 @@ import * as Schema from "effect/Schema"
 import { createHmac, scryptSync, timingSafeEqual } from "node:crypto"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import { type Credentials, maxBytes } from "./Credentials.ts"
+import { maxBytes } from "./Credentials.ts"
 import * as SchemaFrame from "./SchemaFrame.ts"
 
 /**
@@ -37,7 +40,14 @@ import * as SchemaFrame from "./SchemaFrame.ts"
  */
 export const versions = { lowest: 1, highest: 1 }
 
-const CredentialsKind = Schema.Literals(["none", "passphrase", "custom"])
+const CredentialsKind = Schema.Literals([
+  "none",
+  "passphrase",
+  "custom",
+  "certificate",
+  "passphrase and custom",
+  "certificate and custom"
+])
 
 /**
  * The kinds of credentials. Ends that use different ones refuse each other.
@@ -83,7 +93,10 @@ export const RefusalReason = Schema.Literals([
   "lease",
   "self",
   "malformed",
-  "full"
+  "full",
+  "clear",
+  "certificate",
+  "identity"
 ])
 
 /**
@@ -166,32 +179,30 @@ export const mismatch = (mine: Hello, theirs: Hello): RefusalReason | undefined 
 }
 
 /**
- * The secret under which proofs are made: 32 bytes, or none.
+ * The secret under which proofs are made: 32 bytes.
  *
  * @category proofs
  * @since 0.1.0
  */
-export type ProofKey = Redacted.Redacted<Uint8Array> | undefined
+export type ProofKey = Redacted.Redacted<Uint8Array>
 
 /**
- * Stretches a passphrase to a key, once a start: it takes about 50 ms. Other credentials have none.
+ * Stretches a passphrase to a key, once a start: it takes about a quarter of a second, for everyone who guesses too.
  *
  * @category proofs
  * @since 0.1.0
  */
-export const makeProofKey = (credentials: Credentials, cluster: string): ProofKey =>
-  credentials._tag !== "Passphrase" ? undefined : Redacted.make(
-    new Uint8Array(
-      scryptSync(Redacted.value(credentials.passphrase).normalize("NFC"), `effect-wendy/1/${cluster}`, 32, {
-        N: 16384,
-        r: 8,
-        p: 1
-      })
-    )
+export const makeProofKey = (passphrase: Redacted.Redacted<string>, cluster: string): ProofKey =>
+  Redacted.make(
+    new Uint8Array(scryptSync(Redacted.value(passphrase).normalize("NFC"), `effect-wendy/1/${cluster}`, 32, stretching))
   )
 
+/** As OWASP's Password Storage Cheat Sheet has it for 16 MiB (2025). */
+const stretching = { N: 16_384, r: 8, p: 5 }
+
 /**
- * The proof of one role over both Hellos as they went over the wire.
+ * The proof of one role over both Hellos as they went over the wire, and over what binds it to the channel
+ * (RFC 9266): nothing where there is none.
  *
  * @category proofs
  * @since 0.1.0
@@ -200,15 +211,16 @@ export const prove = (
   key: ProofKey,
   role: "dialler" | "acceptor",
   dialler: Uint8Array,
-  acceptor: Uint8Array
+  acceptor: Uint8Array,
+  binding: Uint8Array
 ): Uint8Array => {
-  if (key === undefined) return new Uint8Array(0)
-  const lengths = new Uint8Array(8)
-  new DataView(lengths.buffer).setUint32(0, dialler.length)
-  new DataView(lengths.buffer).setUint32(4, acceptor.length)
-  return new Uint8Array(
-    createHmac("sha256", Redacted.value(key)).update(role).update(lengths).update(dialler).update(acceptor).digest()
-  )
+  const hmac = createHmac("sha256", Redacted.value(key)).update(role)
+  for (const part of [dialler, acceptor, binding]) {
+    const length = new Uint8Array(4)
+    new DataView(length.buffer).setUint32(0, part.length)
+    hmac.update(length).update(part)
+  }
+  return new Uint8Array(hmac.digest())
 }
 
 /**
@@ -242,5 +254,12 @@ export const explain = (reason: RefusalReason): string => {
       return "the other end does not speak this protocol: check the address"
     case "full":
       return "the other end has no room for another connection: try again later"
+    case "clear":
+      return "the connection is not encrypted, and it has to be: use the TLS transport at both ends"
+    case "certificate":
+      return "the certificate is not good: it has to be issued by an authority that the other end believes, and neither " +
+        "expired nor revoked"
+    case "identity":
+      return "the certificate belongs to another Node: give each Node the id, and the Region, that its own names"
   }
 }

@@ -11,12 +11,11 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
-import * as Credentials from "../protocol/Credentials.ts"
 import * as Frame from "../protocol/Frame.ts"
 import * as Handshake from "../protocol/Handshake.ts"
 import type * as Node from "../ring/Node.ts"
 import type * as NodeId from "../ring/NodeId.ts"
+import * as Security from "./Security.ts"
 import { type Connection, ConnectionError } from "./Transport.ts"
 
 /**
@@ -25,25 +24,16 @@ import { type Connection, ConnectionError } from "./Transport.ts"
  * @category models
  * @since 0.1.0
  */
-export type Identity =
-  & {
-    readonly cluster: string
-    readonly role: "member" | "client"
-    readonly node: Node.Node
-    /** How long a lease lasts, in milliseconds. */
-    readonly lease: number
-    /** Fresh randomness for each handshake. */
-    readonly nonce: Effect.Effect<NodeId.NodeId>
-  }
-  & (
-    | { readonly credentials: "none" | "passphrase"; readonly proofKey: Handshake.ProofKey }
-    | {
-      readonly credentials: "custom"
-      readonly custom: Credentials.Custom
-      /** How long the application may take for an answer, in milliseconds. Shorter than the handshake, or nobody hears why. */
-      readonly patience: number
-    }
-  )
+export interface Identity {
+  readonly cluster: string
+  readonly role: "member" | "client"
+  readonly node: Node.Node
+  /** How long a lease lasts, in milliseconds. */
+  readonly lease: number
+  /** Fresh randomness for each handshake. */
+  readonly nonce: Effect.Effect<NodeId.NodeId>
+  readonly security: Security.Security
+}
 
 /**
  * The other end of a link.
@@ -107,14 +97,14 @@ const maxControlBytes = 64 * 1024 * 1024
 /** How long a peer that does not read may hold up the end of a link that was closed here, in milliseconds. */
 const closePatience = 5_000
 
-const makeHello = (identity: Identity, nonce: NodeId.NodeId): Handshake.Hello => ({
+const makeHello = (identity: Identity, security: Security.Security, nonce: NodeId.NodeId): Handshake.Hello => ({
   _tag: "Hello",
   lowestVersion: Handshake.versions.lowest,
   highestVersion: Handshake.versions.highest,
   cluster: identity.cluster,
   role: identity.role,
   node: identity.node,
-  credentials: identity.credentials,
+  credentials: security.kind,
   lease: identity.lease,
   nonce
 })
@@ -124,6 +114,21 @@ const refuse = (connection: Connection, reason: Handshake.RefusalReason, message
   Effect.ignore(connection.write([Handshake.encode({ _tag: "Refusal", reason })])).pipe(
     Effect.andThen(Effect.fail(new Handshake.Refused({ reason, by: "self", message })))
   )
+
+/** Tells the other end, too, why it goes no further. */
+const orRefuse = <A>(connection: Connection, step: Effect.Effect<A, Security.Refusal>) =>
+  Effect.catch(step, ({ message, reason }) => refuse(connection, reason, message))
+
+/** Whether the two ends fit, as far as their Hellos say. */
+const compare = (
+  connection: Connection,
+  { needsChannel }: Security.Security,
+  mine: Handshake.Hello,
+  theirs: Handshake.Hello
+) => {
+  const mismatch = needsChannel && connection.channel === undefined ? "clear" : Handshake.mismatch(mine, theirs)
+  return mismatch === undefined ? Effect.void : refuse(connection, mismatch)
+}
 
 const since = (nanos: bigint): Effect.Effect<number> =>
   Effect.map(Clock.monotonicTimeNanos, (now) => Number(now - nanos) / 1_000_000)
@@ -155,102 +160,30 @@ const expect = Effect.fnUntraced(function*<Tag extends "Hello" | "Proof" | "Acce
 })
 
 /**
- * Asks the application. `none` when it throws, fails, dies or is too slow, and nothing
- * of why: an error could hold the secret.
- */
-const ask = <A>(call: () => A | Effect.Effect<A, unknown>, patience: number): Effect.Effect<Option.Option<A>> =>
-  Effect.acquireUseRelease(
-    // A fiber of its own that nobody waits for: what does not let itself be interrupted holds up nothing here.
-    Effect.forkDetach(
-      Effect.exit(Effect.suspend(() => {
-        const answer = call()
-        return Effect.isEffect(answer) ? answer as Effect.Effect<A, unknown> : Effect.succeed(answer)
-      }))
-    ),
-    (fiber) =>
-      Effect.map(
-        Effect.timeoutOption(Fiber.await(fiber), patience),
-        (done) => Option.flatMap(Option.flatMap(done, Exit.getSuccess), Exit.getSuccess)
-      ),
-    (fiber) => Effect.sync(() => fiber.interruptUnsafe())
-  )
-
-/** What this end shows. */
-const show = Effect.fnUntraced(function*(
-  connection: Connection,
-  identity: Identity,
-  role: "dialler" | "acceptor",
-  dialler: Uint8Array,
-  acceptor: Uint8Array
-) {
-  if (identity.credentials !== "custom") return Handshake.prove(identity.proofKey, role, dialler, acceptor)
-  const bytes = Option.getOrUndefined(yield* ask(identity.custom.marshal, identity.patience))
-  // Looked at here, for the encoder would put what it rejects into its error.
-  if (!(bytes instanceof Uint8Array)) {
-    return yield* refuse(
-      connection,
-      "credentials",
-      "this end has no credentials to show: its marshal failed, or did not give bytes in time"
-    )
-  }
-  if (bytes.length > Credentials.maxBytes) {
-    return yield* refuse(
-      connection,
-      "credentials",
-      `the credentials of this end have ${bytes.length} bytes; at most ${Credentials.maxBytes} are carried`
-    )
-  }
-  return bytes
-})
-
-/** Lets pass only what proves that the other end belongs here. */
-const check = Effect.fnUntraced(function*(
-  connection: Connection,
-  identity: Identity,
-  role: "dialler" | "acceptor",
-  dialler: Uint8Array,
-  acceptor: Uint8Array,
-  given: Uint8Array
-) {
-  if (identity.credentials !== "custom") {
-    const expected = Handshake.prove(identity.proofKey, role, dialler, acceptor)
-    if (!Handshake.isSameProof(expected, given)) return yield* refuse(connection, "credentials")
-    return
-  }
-  const { custom, patience } = identity
-  const answer = yield* ask(() => custom.valid(given), patience)
-  if (Option.isNone(answer)) {
-    return yield* refuse(
-      connection,
-      "credentials",
-      "the credentials of the other end could not be checked: valid failed, or did not answer in time"
-    )
-  }
-  // A Promise, which a plain JavaScript program may return, is no yes.
-  if (answer.value !== true) return yield* refuse(connection, "credentials")
-})
-
-/**
  * Makes a link of a connection that this end dialled.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const open = Effect.fnUntraced(function*(connection: Connection, identity: Identity) {
+  const { security } = identity
   const reader = makeReader(connection)
-  const mine = makeHello(identity, yield* identity.nonce)
+  const mine = makeHello(identity, security, yield* identity.nonce)
   const sent = Handshake.encode(mine)
   const sentAt = yield* Clock.monotonicTimeNanos
   yield* connection.write([sent])
   const theirs = yield* expect(connection, reader, "Hello")
   const roundTrip = yield* since(sentAt)
-  const mismatch = Handshake.mismatch(mine, theirs.message)
-  if (mismatch !== undefined) return yield* refuse(connection, mismatch)
-  const bytes = yield* show(connection, identity, "dialler", sent, theirs.frame)
-  yield* connection.write([Handshake.encode({ _tag: "Proof", bytes })])
-  const proof = yield* expect(connection, reader, "Proof")
-  yield* check(connection, identity, "acceptor", sent, theirs.frame, proof.message.bytes)
-  if (identity.credentials === "custom") yield* connection.write([Handshake.encode({ _tag: "Accepted" })])
+  yield* compare(connection, security, mine, theirs.message)
+  const meeting = { connection, dialler: sent, acceptor: theirs.frame, peer: theirs.message }
+  for (const round of security.rounds) {
+    const keys = Security.keysOf(round, "dialler")
+    const bytes = yield* orRefuse(connection, Security.show(round, "dialler", meeting, keys))
+    yield* connection.write([Handshake.encode({ _tag: "Proof", bytes })])
+    const proof = yield* expect(connection, reader, "Proof")
+    yield* orRefuse(connection, Security.check(round, "acceptor", meeting, proof.message.bytes, keys))
+  }
+  if (security.needsAcceptance) yield* connection.write([Handshake.encode({ _tag: "Accepted" })])
   return make(connection, theirs.message, true, roundTrip, reader.rest())
 })
 
@@ -261,22 +194,27 @@ export const open = Effect.fnUntraced(function*(connection: Connection, identity
  * @since 0.1.0
  */
 export const accept = Effect.fnUntraced(function*(connection: Connection, identity: Identity) {
+  const { security } = identity
   const reader = makeReader(connection)
   const theirs = yield* expect(connection, reader, "Hello")
-  const mine = makeHello(identity, yield* identity.nonce)
-  const mismatch = Handshake.mismatch(mine, theirs.message)
-  if (mismatch !== undefined) return yield* refuse(connection, mismatch)
+  const mine = makeHello(identity, security, yield* identity.nonce)
+  yield* compare(connection, security, mine, theirs.message)
   const sent = Handshake.encode(mine)
+  const meeting = { connection, dialler: theirs.frame, acceptor: sent, peer: theirs.message }
   const sentAt = yield* Clock.monotonicTimeNanos
   yield* connection.write([sent])
-  const proof = yield* expect(connection, reader, "Proof")
-  const roundTrip = yield* since(sentAt)
-  yield* check(connection, identity, "dialler", theirs.frame, sent, proof.message.bytes)
-  const bytes = yield* show(connection, identity, "acceptor", theirs.frame, sent)
-  yield* connection.write([Handshake.encode({ _tag: "Proof", bytes })])
+  let roundTrip: number | undefined
+  for (const round of security.rounds) {
+    const { message } = yield* expect(connection, reader, "Proof")
+    roundTrip ??= yield* since(sentAt)
+    const all = Security.keysOf(round, "acceptor")
+    const keys = yield* orRefuse(connection, Security.check(round, "dialler", meeting, message.bytes, all))
+    const bytes = yield* orRefuse(connection, Security.show(round, "acceptor", meeting, keys))
+    yield* connection.write([Handshake.encode({ _tag: "Proof", bytes })])
+  }
   // This end's own credentials may be refused yet, and a link is open to whatever the peer asks.
-  if (identity.credentials === "custom") yield* expect(connection, reader, "Accepted")
-  return make(connection, theirs.message, false, roundTrip, reader.rest())
+  if (security.needsAcceptance) yield* expect(connection, reader, "Accepted")
+  return make(connection, theirs.message, false, roundTrip!, reader.rest())
 })
 
 const make = (

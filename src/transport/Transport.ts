@@ -18,6 +18,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Address } from "../protocol/Address.ts"
+import type { Certificate } from "../protocol/Credentials.ts"
 
 /**
  * A dial that did not become a connection.
@@ -26,7 +27,8 @@ import type { Address } from "../protocol/Address.ts"
  *
  * `Refused` alone is proof that no process listens there. `Timeout`,
  * `Unreachable` and `Resources` (no file descriptors here) prove nothing about
- * the peer. `BadAddress` cannot be resolved or parsed.
+ * the peer. `BadAddress` cannot be resolved or parsed. `Broken`: it ended before it could be used. `Insecure`: the
+ * other end does not encrypt, or uses credentials of another kind.
  *
  * `address` is what was dialled, as `HOST:PORT`; `message` says for people what to do.
  *
@@ -40,7 +42,7 @@ import type { Address } from "../protocol/Address.ts"
  */
 export class DialError extends Schema.TaggedError<DialError>()("DialError", {
   address: Schema.String,
-  reason: Schema.Literals(["Refused", "Timeout", "Unreachable", "Resources", "BadAddress"]),
+  reason: Schema.Literals(["Refused", "Timeout", "Unreachable", "Resources", "BadAddress", "Broken", "Insecure"]),
   message: Schema.String
 }) {}
 
@@ -82,6 +84,35 @@ export class ConnectionError extends Schema.TaggedError<ConnectionError>()("Conn
 }) {}
 
 /**
+ * What protects a connection: an encrypted channel between its two ends.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Channel {
+  /**
+   * 32 bytes that the two ends of this channel have in common, and nobody else (RFC 9266). Who stands between two
+   * ends has a channel with each, with other bytes: a proof over them cannot be passed on.
+   */
+  readonly binding: Uint8Array
+  /** What the other end showed, and has proved to have the key of. */
+  readonly certificate: PeerCertificate | undefined
+}
+
+/**
+ * A certificate that the other end of a channel has shown.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PeerCertificate {
+  /** X.509 in DER (RFC 5280). */
+  readonly raw: Uint8Array
+  /** Why it is not good, as a code of OpenSSL such as `CERT_HAS_EXPIRED`; `undefined` for good. */
+  readonly problem: string | undefined
+}
+
+/**
  * A connection that carries whole frames: in order, each at most once. A frame is any bytes, none at all too.
  *
  * @category models
@@ -90,6 +121,8 @@ export class ConnectionError extends Schema.TaggedError<ConnectionError>()("Conn
 export interface Connection {
   /** The other end as the network shows it (for an accepted connection its ephemeral port). */
   readonly remote: Address
+  /** What protects it; `undefined` where nothing does, and inside a process. */
+  readonly channel: Channel | undefined
   /**
    * Writes frames in order, as one batch. Suspends while the peer does not
    * read (back-pressure). One fiber at a time may write.
@@ -115,6 +148,11 @@ export interface ConnectionOptions {
    * buffered.
    */
   readonly maxFrameSize: number
+  /**
+   * The certificate to show, and whom to believe: asked for at every connection, so that it can be renewed. Transports
+   * without encryption take no notice.
+   */
+  readonly certificate?: (() => Certificate | undefined) | undefined
 }
 
 /**
@@ -176,6 +214,12 @@ export interface Listener {
  * @since 0.1.0
  */
 export class Transport extends Context.Service<Transport, {
+  /**
+   * Who can read and change what goes over its connections: whoever is on the way (`none`), only this process
+   * (`process`), or only the two ends (`tls`: every connection that it dials has a `channel`, and every one that it
+   * accepts but those that speak in clear, so that they can be told).
+   */
+  readonly protection: "none" | "process" | "tls"
   /**
    * Binds an address (port 0: any free one); listening has begun when this returns, and ends with the scope.
    * Connections made before `serve` runs wait.

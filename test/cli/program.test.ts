@@ -19,7 +19,7 @@ const secretFile = (text: string) =>
     ),
     (folder) => {
       const file = Path.join(folder, "secret")
-      Fs.writeFileSync(file, text)
+      Fs.writeFileSync(file, text, { mode: 0o600 })
       return file
     }
   )

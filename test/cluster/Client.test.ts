@@ -113,7 +113,11 @@ describe("Client", () => {
 
   const strangers: ReadonlyArray<readonly [string, Omit<Client.Options, "to">, RegExp]> = [
     ["of another cluster", { cluster: "other" }, /cluster of another name/],
-    ["with credentials", { credentials: Credentials.passphrase(Redacted.make("x")) }, /credentials do not match/]
+    [
+      "with credentials",
+      { credentials: Credentials.passphrase(Redacted.make("x"), { allowClear: true }) },
+      /credentials do not match/
+    ]
   ]
   for (const [what, options, message] of strangers) {
     overBoth(`a client ${what} is refused, and both ends say so`, (harness) =>

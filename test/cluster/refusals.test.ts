@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Client from "../../src/Client.ts"
@@ -9,6 +10,7 @@ import * as Credentials from "../../src/protocol/Credentials.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
+import * as Tls from "../../src/transport/Tls.ts"
 import { type Connection, Transport } from "../../src/transport/Transport.ts"
 import { makeHarness, outgoing, passing, realTime } from "../ClusterHarness.ts"
 import {
@@ -28,16 +30,20 @@ import {
   writeFrames
 } from "./Rig.ts"
 
-const secret = (text: string) => Credentials.passphrase(Redacted.make(text))
+const secret = (text: string) => Credentials.passphrase(Redacted.make(text), { allowClear: true })
 
-/** Runs a test over memory under TestClock, and over TCP in real time. */
+/** Runs a test over memory under TestClock, and over TCP and TLS in real time. */
 const overBoth = (
   title: string,
   body: (harness: Harness) => Effect.Effect<void, unknown, Scope.Scope | Transport>
 ): void => {
   it.effect(`${title} (memory)`, () =>
     Effect.flatMap(makeHarness(passing), body).pipe(Effect.provide(Memory.layerAlone)))
-  it.live(`${title} (TCP)`, () => Effect.flatMap(makeHarness(realTime), body).pipe(Effect.provide(Tcp.layer)))
+  for (const [name, layer] of [["TCP", Tcp.layer], ["TLS", Tls.layer]] as const) {
+    // The warnings of each start would go to the terminal.
+    const quiet = Layer.merge(layer, Logger.layer([]))
+    it.live(`${title} (${name})`, () => Effect.flatMap(makeHarness(realTime), body).pipe(Effect.provide(quiet)))
+  }
 }
 
 const noTableHolds = Effect.fnUntraced(function*(harness: Harness, hex: string) {
@@ -299,7 +305,7 @@ describe("the right passphrase", () => {
       Transport,
       Effect.map(Transport, (transport): Transport["Service"] => {
         const record = (connection: Connection): Connection => ({
-          remote: connection.remote,
+          ...connection,
           write: (frames) => {
             recorded.push(...frames.map((frame) => frame.slice()))
             return connection.write(frames)
@@ -310,6 +316,7 @@ describe("the right passphrase", () => {
             }))
         })
         return {
+          ...transport,
           listen: (address, options) =>
             Effect.map(transport.listen(address, options), (listener) => ({
               address: listener.address,
@@ -349,7 +356,7 @@ describe("the right passphrase", () => {
           )
         ).size
       )
-      const key = Redacted.value(Handshake.makeProofKey(secret(passphrase), "wendy")!)
+      const key = Redacted.value(Handshake.makeProofKey(Redacted.make(passphrase), "wendy"))
       for (const frame of recorded) {
         const bytes = Buffer.from(frame)
         assert.isFalse(bytes.includes(passphrase), "the passphrase went over the wire")

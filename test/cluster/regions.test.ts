@@ -93,7 +93,7 @@ describe("Regions", () => {
           port: 7000,
           join: seed === undefined ? [] : [seed]
         }).pipe(Effect.provideService(Transport, {
-          listen: transport.listen,
+          ...transport,
           dial: (address, options) => {
             const host = /^(local|global|machine)(\d)$/.exec(address.host)!
             dialled.push(`${region} to ${regionOf[Number(host[2])]}: ${host[1]}`)

@@ -124,6 +124,7 @@ export const counting = (transport: Transport["Service"], traffic: Traffic): Tra
     }
   })
   return {
+    ...transport,
     listen: (address, options) =>
       Effect.map(transport.listen(address, options), (listener) => ({
         address: listener.address,

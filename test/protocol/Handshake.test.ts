@@ -15,9 +15,12 @@ import * as Samples from "./Samples.ts"
 
 const secret = "correct horse battery staple"
 
-const passphrase = (text: string) => Credentials.passphrase(Redacted.make(text))
+/** What binds a proof to a channel. */
+const binding = Uint8Array.from({ length: 32 }, (_, index) => index)
 
-// Stretching takes 50 ms, so each key is made once.
+const passphrase = (text: string) => Redacted.make(text)
+
+// Stretching takes a quarter of a second, so each key is made once.
 const key = Handshake.makeProofKey(passphrase(secret), "home")
 const sameKey = Handshake.makeProofKey(passphrase(secret), "home")
 const otherKey = Handshake.makeProofKey(passphrase(`${secret}.`), "home")
@@ -196,53 +199,57 @@ describe("Handshake: mismatch", () => {
 describe("Handshake: proofs", () => {
   const dialler = Handshake.encode(mine)
   const acceptor = Handshake.encode(theirs)
-  const proof = Handshake.prove(key, "dialler", dialler, acceptor)
+  const proof = Handshake.prove(key, "dialler", dialler, acceptor, binding)
 
-  it("is HMAC-SHA-256 under the scrypt key, over role, lengths and both Hellos", () => {
-    const stretched = scryptSync(secret, "effect-wendy/1/home", 32, { N: 16384, r: 8, p: 1 })
-    const lengths = Buffer.alloc(8)
-    lengths.writeUInt32BE(dialler.length, 0)
-    lengths.writeUInt32BE(acceptor.length, 4)
-    const expected = createHmac("sha256", stretched)
-      .update(Buffer.concat([Buffer.from("dialler"), lengths, dialler, acceptor])).digest()
+  it("is HMAC-SHA-256 under the scrypt key, over role, both Hellos and the binding, each with its length", () => {
+    const stretched = scryptSync(secret, "effect-wendy/1/home", 32, { N: 16384, r: 8, p: 5 })
+    const parts = [dialler, acceptor, binding].flatMap((part) => {
+      const length = Buffer.alloc(4)
+      length.writeUInt32BE(part.length)
+      return [length, part]
+    })
+    const expected = createHmac("sha256", stretched).update(Buffer.concat([Buffer.from("dialler"), ...parts])).digest()
     assert.strictEqual(Buffer.from(proof).toString("hex"), expected.toString("hex"))
   })
 
   it("the same passphrase verifies, another does not, nor the same one in another cluster", () => {
     assert.lengthOf(proof, 32)
-    assert.isTrue(Handshake.isSameProof(Handshake.prove(sameKey, "dialler", dialler, acceptor), proof))
-    assert.isFalse(Handshake.isSameProof(Handshake.prove(otherKey, "dialler", dialler, acceptor), proof))
-    assert.isFalse(Handshake.isSameProof(Handshake.prove(otherCluster, "dialler", dialler, acceptor), proof))
+    assert.isTrue(Handshake.isSameProof(Handshake.prove(sameKey, "dialler", dialler, acceptor, binding), proof))
+    assert.isFalse(Handshake.isSameProof(Handshake.prove(otherKey, "dialler", dialler, acceptor, binding), proof))
+    assert.isFalse(Handshake.isSameProof(Handshake.prove(otherCluster, "dialler", dialler, acceptor, binding), proof))
   })
 
   it("the two ways to write one letter are one passphrase", () => {
     const composed = Handshake.makeProofKey(passphrase("caf\u00e9"), "home")
     const decomposed = Handshake.makeProofKey(passphrase("cafe\u0301"), "home")
-    assert.deepStrictEqual(Redacted.value(composed!), Redacted.value(decomposed!))
+    assert.deepStrictEqual(Redacted.value(composed), Redacted.value(decomposed))
   })
 
   it("cannot be reflected: a role's proof is not the other's, whichever Hello stands first", () => {
     for (const [first, second] of [[dialler, acceptor], [acceptor, dialler], [dialler, dialler]] as const) {
       assert.isFalse(Handshake.isSameProof(
-        Handshake.prove(key, "acceptor", first, second),
-        Handshake.prove(key, "dialler", first, second)
+        Handshake.prove(key, "acceptor", first, second, binding),
+        Handshake.prove(key, "dialler", first, second, binding)
       ))
     }
-    assert.isFalse(Handshake.isSameProof(Handshake.prove(key, "acceptor", dialler, acceptor), proof))
-    assert.isFalse(Handshake.isSameProof(Handshake.prove(key, "acceptor", acceptor, dialler), proof))
-    assert.isFalse(Handshake.isSameProof(Handshake.prove(key, "dialler", acceptor, dialler), proof))
+    assert.isFalse(Handshake.isSameProof(Handshake.prove(key, "acceptor", dialler, acceptor, binding), proof))
+    assert.isFalse(Handshake.isSameProof(Handshake.prove(key, "acceptor", acceptor, dialler, binding), proof))
+    assert.isFalse(Handshake.isSameProof(Handshake.prove(key, "dialler", acceptor, dialler, binding), proof))
   })
 
   it("cannot be replayed: another nonce of either end makes another proof", () => {
     const nonce = new NodeId.NodeId(5, 6, 7, 9)
     assert.isFalse(
       Handshake.isSameProof(
-        Handshake.prove(key, "dialler", dialler, Handshake.encode({ ...theirs, nonce })),
+        Handshake.prove(key, "dialler", dialler, Handshake.encode({ ...theirs, nonce }), binding),
         proof
       )
     )
     assert.isFalse(
-      Handshake.isSameProof(Handshake.prove(key, "dialler", Handshake.encode({ ...mine, nonce }), acceptor), proof)
+      Handshake.isSameProof(
+        Handshake.prove(key, "dialler", Handshake.encode({ ...mine, nonce }), acceptor, binding),
+        proof
+      )
     )
   })
 
@@ -253,14 +260,17 @@ describe("Handshake: proofs", () => {
         const changed = bytes.slice()
         changed[at]! ^= 1
         const [first, second] = index === 0 ? [changed, acceptor] : [dialler, changed]
-        seen.add(Buffer.from(Handshake.prove(key, "dialler", first, second)).toString("hex"))
+        seen.add(Buffer.from(Handshake.prove(key, "dialler", first, second, binding)).toString("hex"))
       }
     }
     assert.strictEqual(seen.size, 1 + dialler.length + acceptor.length)
     const joined = Uint8Array.of(...dialler, ...acceptor)
     for (const at of [0, 1, dialler.length - 1, dialler.length + 1, joined.length]) {
       assert.isFalse(
-        Handshake.isSameProof(Handshake.prove(key, "dialler", joined.subarray(0, at), joined.subarray(at)), proof)
+        Handshake.isSameProof(
+          Handshake.prove(key, "dialler", joined.subarray(0, at), joined.subarray(at), binding),
+          proof
+        )
       )
     }
   })
@@ -276,18 +286,18 @@ describe("Handshake: proofs", () => {
     assert.isFalse(Handshake.isSameProof(new Uint8Array(0), proof))
   })
 
-  it("without credentials it is empty, and an empty proof is none where one is wanted", () => {
-    const none = Handshake.makeProofKey(Credentials.none, "home")
-    assert.isUndefined(none)
-    assert.lengthOf(Handshake.prove(none, "dialler", dialler, acceptor), 0)
-    assert.isTrue(Handshake.isSameProof(new Uint8Array(0), new Uint8Array(0)))
+  it("cannot be passed on: it holds for one channel", () => {
+    for (const other of [new Uint8Array(0), binding.map((byte) => byte ^ 1), binding.subarray(1)]) {
+      assert.isFalse(Handshake.isSameProof(Handshake.prove(key, "dialler", dialler, acceptor, other), proof))
+    }
   })
 })
 
 describe("Handshake: the secret", () => {
   it("Go Wendy defect 44: an empty passphrase is refused", () => {
-    assert.throws(() => passphrase(""), RangeError)
-    assert.strictEqual(passphrase(" ")._tag, "Passphrase")
+    assert.throws(() => Credentials.passphrase(Redacted.make("")), RangeError)
+    assert.throws(() => Credentials.passphrase([Redacted.make("one"), Redacted.make("")]), RangeError)
+    assert.strictEqual(Credentials.passphrase(Redacted.make(" "))._tag, "Passphrase")
   })
 
   it("no frame contains the passphrase or its key", () => {
@@ -295,11 +305,11 @@ describe("Handshake: the secret", () => {
     const acceptor = Handshake.encode(theirs)
     const frames: Array<Uint8Array> = [dialler, acceptor]
     for (const role of ["dialler", "acceptor"] as const) {
-      frames.push(Handshake.encode({ _tag: "Proof", bytes: Handshake.prove(key, role, dialler, acceptor) }))
+      frames.push(Handshake.encode({ _tag: "Proof", bytes: Handshake.prove(key, role, dialler, acceptor, binding) }))
     }
     for (const reason of Handshake.RefusalReason.literals) frames.push(Handshake.encode({ _tag: "Refusal", reason }))
     const said = Buffer.concat(frames)
-    const stretched = Buffer.from(Redacted.value(key!))
+    const stretched = Buffer.from(Redacted.value(key))
     assert.lengthOf(stretched, 32)
     // Any four bytes in a row, so that a part of a secret would be found too.
     for (const hidden of [Buffer.from(secret), stretched]) {
@@ -309,11 +319,10 @@ describe("Handshake: the secret", () => {
     }
   })
 
-  it("custom credentials have no key, and printed they show nothing of what they give", () => {
+  it("custom credentials, printed, show nothing of what they give", () => {
     for (const given of [Buffer.from(secret), Effect.succeed(Buffer.from(secret))]) {
       const credentials = Credentials.make({ marshal: () => given, valid: () => true })
       assert.deepInclude(credentials, { _tag: "Custom", allowClear: false })
-      assert.isUndefined(Handshake.makeProofKey(credentials, "home"))
       for (const shown of [String(credentials), inspect(credentials, { depth: 9 }), JSON.stringify(credentials)]) {
         assert.notInclude(shown, "horse")
         assert.notInclude(shown, Buffer.from(secret).toString("hex").match(/../g)!.join(" ").slice(0, 12))
@@ -322,8 +331,8 @@ describe("Handshake: the secret", () => {
   })
 
   it("nothing that is printed shows it", () => {
-    const credentials = passphrase(secret)
-    const stretched = Buffer.from(Redacted.value(key!))
+    const credentials = Credentials.passphrase(Redacted.make(secret))
+    const stretched = Buffer.from(Redacted.value(key))
     for (const value of [credentials, key]) {
       for (const shown of [String(value), inspect(value, { depth: 9 }), JSON.stringify(value)]) {
         assert.notInclude(shown, "horse")

@@ -12,6 +12,7 @@ import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Link from "../../src/transport/Link.ts"
 import * as Memory from "../../src/transport/Memory.ts"
+import * as Security from "../../src/transport/Security.ts"
 import { type Connection, type ConnectionError, Transport } from "../../src/transport/Transport.ts"
 import { dialOptions, here, listenOptions, serve, untilStill } from "./contract.ts"
 
@@ -45,18 +46,12 @@ const makeIdentity = (
     lease: 10_000,
     nonce: Effect.sync(() => NodeId.fromString(`nonce ${nonces++}`))
   }
-  if (options.custom !== undefined) {
-    const custom = Credentials.make(options.custom) as Credentials.Custom
-    return { ...common, credentials: "custom", custom, patience: 1000 }
-  }
-  const credentials = options.passphrase === undefined
+  const credentials = options.custom !== undefined
+    ? Credentials.make(options.custom)
+    : options.passphrase === undefined
     ? Credentials.none
     : Credentials.passphrase(Redacted.make(options.passphrase))
-  return {
-    ...common,
-    credentials: options.passphrase === undefined ? "none" : "passphrase",
-    proofKey: Handshake.makeProofKey(credentials, cluster)
-  }
+  return { ...common, security: Security.make(credentials, { cluster, needsChannel: false, patience: 1000 }) }
 }
 
 /** Two ends of one connection; the accepted one lives as long as the test. */

@@ -456,8 +456,11 @@ export const transportContract = (
         const scope = yield* Scope.make()
         const first = yield* Scope.provide(transport.dial(listener.address, dialOptions), scope)
         yield* assertEchoes(first, "first")
-        const second = yield* transport.dial(listener.address, dialOptions)
-        assert.strictEqual((yield* Effect.flip(second.read)).reason, "Closed")
+        // Where a handshake belongs to it, the dial itself comes to nothing.
+        const refused = yield* Effect.flip(
+          Effect.flatMap(transport.dial(listener.address, dialOptions), ({ read }) => read)
+        )
+        assert.include(["Closed", "Broken"], refused.reason)
         yield* assertEchoes(first, "still here")
         yield* Scope.close(scope, Exit.void)
         yield* transport.dial(listener.address, dialOptions).pipe(

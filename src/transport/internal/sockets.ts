@@ -257,7 +257,7 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
         return isFull(peer) ? awaitSpace : Effect.void
       })
 
-    return { remote: end.remote, read, write }
+    return { remote: end.remote, channel: undefined, read, write }
   }
 
   const openConnection = (end: End<Way>): Effect.Effect<Connection, never, Scope.Scope> =>
@@ -382,7 +382,7 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
         return yield* openConnection(pair.dialler)
       }))
 
-    return { listen, dial }
+    return { protection: "process", listen, dial }
   }
 
   return {

@@ -1,0 +1,201 @@
+/**
+ * The network over TLS 1.3 (RFC 8446): as TCP, and nobody between two ends reads or changes anything.
+ *
+ * Encryption is all that this transport promises by itself. Who the other end is, `Link` finds out: by the
+ * certificates that both ends have shown, or by proofs that are bound to the channel.
+ *
+ * With certificates both ends show theirs, and what OpenSSL thinks of them is passed on: an end that is not
+ * believed is told so in words, and not by a connection that just closes, as TLS 1.3 would have it. Without
+ * certificates the two ends agree on keys as strangers do: under a pre-shared key that everybody knows, with
+ * ephemeral Diffie-Hellman (RFC 8446, section 2.2), which says nothing about who they are.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { constants, createHash } from "node:crypto"
+import type * as Net from "node:net"
+import * as TlsSocket from "node:tls"
+import type { Address } from "../protocol/Address.ts"
+import type { Certificate } from "../protocol/Credentials.ts"
+import { dial, listen, makeDialError, type Ready } from "./internal/netSockets.ts"
+import { type Channel, type DialError, Transport } from "./Transport.ts"
+
+/**
+ * Provides the `Transport` over TLS.
+ *
+ * **When to use**
+ *
+ * Wherever a Node is reached over more than loopback. Credentials other than `Credentials.none` need it.
+ *
+ * **Details**
+ *
+ * TLS 1.3 alone, with ephemeral keys (X25519 with ML-KEM-768 where both ends know it) and AES-128-GCM or
+ * ChaCha20-Poly1305. No session is resumed: every connection is checked anew.
+ *
+ * A connection in clear is accepted so far that it can be refused in words (`Refused`, reason `clear`). A handshake
+ * of TLS that takes longer than ten seconds ends, and no more than 256 are under way at a time.
+ *
+ * **Example** (Two Nodes with a passphrase)
+ *
+ * ```ts
+ * import { Effect, Redacted } from "effect"
+ * import { Cluster, Credentials, TlsTransport } from "effect-wendy"
+ *
+ * const credentials = Credentials.passphrase(Redacted.make("correct horse battery staple"))
+ *
+ * const program = Effect.gen(function*() {
+ *   const one = yield* Cluster.make({ credentials })
+ *   yield* one.ready
+ *   const two = yield* Cluster.make({ credentials, join: [`127.0.0.1:${one.node.port}`] })
+ *   yield* two.ready
+ * })
+ *
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(TlsTransport.layer)))
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<Transport> = Layer.succeed(Transport, {
+  protection: "tls",
+  listen: (address, options) => listen(address, options, makeServer(options.certificate)),
+  dial: (address, options) => dial(address, options, (socket) => secure(socket, address, options.certificate?.()))
+})
+
+/** The longest handshake, in milliseconds, and how many of those that were accepted may be under way. */
+const handshakeTimeout = Duration.toMillis("10 seconds")
+const maxHandshakes = 256
+
+/** Suites that go with SHA-256: a pre-shared key that is set by hand goes with no other. */
+const suites = {
+  minVersion: "TLSv1.3",
+  ciphers: "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
+} as const
+
+/** What everybody knows: a key for ends that have no certificates. It proves nothing. */
+const strangers = {
+  identity: "effect-wendy",
+  psk: createHash("sha256").update("effect-wendy: a key that everybody knows").digest()
+}
+
+/** What OpenSSL is given of a certificate. */
+const optionsOf = (certificate: Certificate) => ({
+  key: Redacted.value(certificate.key),
+  cert: certificate.chain,
+  ca: [...certificate.authorities],
+  ...(certificate.revocations.length === 0 ? {} : { crl: [...certificate.revocations] })
+})
+
+const contexts = new WeakMap<Certificate, TlsSocket.SecureContext>()
+
+/** What OpenSSL makes of a certificate, once for each. */
+const contextOf = (certificate: Certificate): TlsSocket.SecureContext => {
+  let context = contexts.get(certificate)
+  if (context === undefined) {
+    context = TlsSocket.createSecureContext({ ...suites, ...optionsOf(certificate) })
+    contexts.set(certificate, context)
+  }
+  return context
+}
+
+/** The exporter of RFC 9266, section 4.2, and what the other end has shown. */
+const channelOf = (socket: TlsSocket.TLSSocket): Channel => {
+  const shown = socket.getPeerX509Certificate()
+  // What was found out about a certificate in an earlier session says nothing of it now.
+  const problem = socket.isSessionReused()
+    ? "SESSION_REUSED"
+    : socket.authorized
+    ? undefined
+    : String(socket.authorizationError)
+  return {
+    binding: new Uint8Array(socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0))),
+    certificate: shown === undefined ? undefined : { raw: new Uint8Array(shown.raw), problem }
+  }
+}
+
+/** The first byte of whatever speaks TLS. */
+const handshakeRecord = 0x16
+
+/** Accepts: a TLS server of Node.js that never listens, and gets sockets that were accepted elsewhere. */
+const makeServer = (certificateOf: (() => Certificate | undefined) | undefined) => {
+  /** Handshakes under way, by where they come from. */
+  const pending = new Map<string, (ready: Ready) => void>()
+  let current: { readonly certificate: Certificate | undefined; readonly server: TlsSocket.Server } | undefined
+
+  const serverOf = (certificate: Certificate | undefined): TlsSocket.Server => {
+    if (current !== undefined && current.certificate === certificate) return current.server
+    const server = TlsSocket.createServer({
+      ...suites,
+      ...(certificate === undefined
+        ? {
+          pskCallback: (_socket: TlsSocket.TLSSocket, identity: string) =>
+            identity === strangers.identity ? strangers.psk : null
+        }
+        : { ...optionsOf(certificate), requestCert: true, rejectUnauthorized: false }),
+      handshakeTimeout,
+      allowHalfOpen: true,
+      secureOptions: constants.SSL_OP_NO_TICKET
+    })
+    server.on("secureConnection", (socket) => {
+      const from = nameOf(socket)
+      const done = pending.get(from)
+      if (done === undefined) return void socket.destroy()
+      pending.delete(from)
+      done({ socket, channel: channelOf(socket) })
+    })
+    server.on("tlsClientError", (_, socket) => socket.destroy())
+    current = { certificate, server }
+    return server
+  }
+
+  return (raw: Net.Socket, done: (ready: Ready) => void): void => {
+    if (pending.size >= maxHandshakes) return void raw.destroy()
+    const from = nameOf(raw)
+    pending.set(from, done)
+    raw.once("close", () => pending.delete(from))
+    raw.on("error", () => raw.destroy())
+    raw.setTimeout(handshakeTimeout, () => raw.destroy())
+    raw.once("readable", () => {
+      const first: Buffer | null = raw.read(1)
+      if (first === null) return void raw.destroy()
+      raw.unshift(first)
+      raw.setTimeout(0)
+      if (first[0] === handshakeRecord) return void serverOf(certificateOf?.()).emit("connection", raw)
+      pending.delete(from)
+      done({ socket: raw, channel: undefined })
+    })
+  }
+}
+
+const nameOf = (socket: Net.Socket): string => `${socket.remoteAddress} ${socket.remotePort}`
+
+const secure = (
+  raw: Net.Socket,
+  address: Address,
+  certificate: Certificate | undefined
+): Effect.Effect<Ready, DialError> =>
+  Effect.callback((resume) => {
+    const socket = TlsSocket.connect({
+      ...suites,
+      ...(certificate === undefined
+        ? { pskCallback: () => strangers }
+        : { secureContext: contextOf(certificate) }),
+      socket: raw,
+      // Whose certificate it is `Link` looks at, and then it says what it thinks of it.
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined
+    })
+    socket.once("secureConnect", () => resume(Effect.succeed({ socket, channel: channelOf(socket) })))
+    // Both stay for the life of the socket: an "error" without a listener ends the process.
+    socket.on("error", (cause) => resume(Effect.fail(toHandshakeError(address, cause))))
+    socket.once("close", () => resume(Effect.fail(makeDialError(address, "Broken"))))
+  })
+
+/** An alert, or what is no TLS at all, is an answer; anything else may come of a process that is just ending. */
+const toHandshakeError = (address: Address, cause: Error): DialError => {
+  const code = "code" in cause ? String(cause.code) : ""
+  return makeDialError(address, code.startsWith("ERR_SSL_") ? "Insecure" : "Broken", code)
+}

@@ -1,0 +1,338 @@
+/**
+ * Sockets of Node.js: connections over them, how they are opened, accepted and closed, and what their errors mean.
+ *
+ * What lies under both `Tcp` and `Tls`.
+ */
+import * as NodeSocket from "@effect/platform-node/NodeSocket"
+import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
+import { PreventSchedulerYield } from "effect/Scheduler"
+import * as Scope from "effect/Scope"
+import type * as Socket from "effect/socket/Socket"
+import * as Net from "node:net"
+import * as Address from "../../protocol/Address.ts"
+import { encodeFrames, FrameDecoder } from "../Framing.ts"
+import {
+  type Channel,
+  type Connection,
+  ConnectionError,
+  type ConnectionOptions,
+  DialError,
+  ListenError
+} from "../Transport.ts"
+import { makeAcceptor } from "./acceptor.ts"
+
+// -----------------------------------------------------------------------------
+// Listening and dialling
+// -----------------------------------------------------------------------------
+
+/** Binds an address. `prepare` gets every accepted socket, and says when it is ready; one that it drops it destroys. */
+export const listen = Effect.fnUntraced(function*(
+  address: Address.Address,
+  options: ConnectionOptions & { readonly maxConnections: number },
+  prepare: (socket: Net.Socket, done: (ready: Ready) => void) => void
+) {
+  const problem = describeBadAddress(address, 0)
+  if (problem !== undefined) {
+    return yield* new ListenError({ address: Address.format(address), reason: "BadAddress", message: problem })
+  }
+  const server = yield* NodeSocketServer.make({ host: address.host, port: address.port, ...socketOptions }).pipe(
+    Effect.mapError((error) => toListenError(address, error.reason.cause))
+  )
+  const open = new Set<Net.Socket>()
+  const acceptor = yield* makeAcceptor((
+    { ready, remote }: { readonly ready: Ready; readonly remote: Address.Address }
+  ) => makeConnection(ready, remote, options))
+  yield* Effect.addFinalizer(() =>
+    Effect.andThen(acceptor.interrupt, Effect.sync(() => open.forEach((socket) => socket.destroy())))
+  )
+  const accept = (socket: Net.Socket) => {
+    if (open.size >= options.maxConnections) {
+      socket.destroy()
+      return
+    }
+    open.add(socket)
+    socket.once("close", () => open.delete(socket))
+    const remote = remoteOf(socket)
+    prepare(socket, (ready) => acceptor.offerUnsafe({ ready, remote }))
+  }
+  yield* Effect.forkScoped(
+    server.run(() => Effect.map(Effect.serviceOption(NodeSocket.NetSocket), Option.map(accept))),
+    { startImmediately: true }
+  )
+  return {
+    address: NetAddress.isInetAddress(server.address)
+      ? { host: NetAddress.formatHost(server.address), port: server.address.port }
+      : address,
+    serve: acceptor.serve
+  }
+})
+
+/** Opens a connection: `prepare` makes a connected socket ready, and destroys nothing. */
+export const dial = (
+  address: Address.Address,
+  options: ConnectionOptions & { readonly timeout: Duration.Input },
+  prepare: (socket: Net.Socket) => Effect.Effect<Ready, DialError>
+): Effect.Effect<Connection, DialError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const problem = describeBadAddress(address, 1)
+      if (problem !== undefined) {
+        return yield* new DialError({ address: Address.format(address), reason: "BadAddress", message: problem })
+      }
+      let socket: Net.Socket | undefined
+      const connect = Effect.callback<Net.Socket, DialError>((resume) => {
+        const connecting = Net.createConnection({ host: address.host, port: address.port, ...socketOptions })
+        socket = connecting
+        connecting.once("connect", () => resume(Effect.succeed(connecting)))
+        // stays for the life of the socket: an "error" without a listener ends the process
+        connecting.on("error", (cause) => resume(Effect.fail(toDialError(address, cause))))
+      })
+      const ready = yield* restore(Effect.timeoutOrElse(Effect.flatMap(connect, prepare), {
+        duration: options.timeout,
+        orElse: () => Effect.fail(makeDialError(address, "Timeout"))
+      })).pipe(Effect.onError(() => Effect.sync(() => socket?.destroy())))
+      return yield* makeConnection(ready, remoteOf(socket!), options)
+    })
+  )
+
+// -----------------------------------------------------------------------------
+// Connections
+// -----------------------------------------------------------------------------
+
+/** A socket that is ready to carry frames, and what protects it. */
+export interface Ready {
+  readonly socket: Net.Socket
+  readonly channel: Channel | undefined
+}
+
+/** Milliseconds without traffic after which the kernel asks whether the other end is there. */
+const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, allowHalfOpen: true }
+
+const flushMillis = 1_000
+
+const lingerMillis = 100
+
+const noBytes = new Uint8Array(0)
+
+const makeConnection = Effect.fnUntraced(function*(
+  { channel, socket }: Ready,
+  remote: Address.Address,
+  options: ConnectionOptions
+) {
+  const decoder = new FrameDecoder(options.maxFrameSize)
+  let frames: Array<Uint8Array> = []
+  let end: ConnectionError | undefined
+
+  const scope = yield* Effect.scope
+  yield* Scope.addFinalizer(scope, closeSocket(socket))
+  // a socket that died before it was served has emitted its events already
+  if (socket.destroyed) end = makeReset("the connection broke before it was used")
+  const duplex = yield* NodeSocket.fromDuplex(Effect.succeed(socket))
+  const { pull } = yield* Effect.orDie(Scope.provide(duplex.reader, scope))
+  const writer = yield* Scope.provide(duplex.writer, scope)
+
+  const breakOff = (error: ConnectionError) => {
+    end = error
+    socket.destroy()
+  }
+
+  const receive = Effect.matchEffect(pull, {
+    onSuccess: (chunks) =>
+      Effect.sync(() => {
+        for (const chunk of chunks) decoder.push(chunk as Uint8Array, frames)
+        if (decoder.refused !== undefined) {
+          breakOff(
+            new ConnectionError({
+              reason: "FrameTooLarge",
+              message: `${Address.format(remote)} announced a frame of ${decoder.refused} bytes, the limit is ` +
+                `${options.maxFrameSize}. Raise the limit here or send smaller frames there.`
+            })
+          )
+        }
+      }),
+    onFailure: (error) =>
+      Effect.sync(() => {
+        if (end !== undefined) return
+        if (!isCleanEnd(error)) {
+          end = makeReset(`the connection to ${Address.format(remote)} broke or was closed here`)
+        } else if (decoder.isMidFrame) {
+          breakOff(
+            new ConnectionError({
+              reason: "Truncated",
+              message: `${Address.format(remote)} ended the connection inside a frame. Dial again.`
+            })
+          )
+        } else {
+          end = new ConnectionError({
+            reason: "Closed",
+            message: `${Address.format(remote)} ended the connection. Dial again if it is still needed.`
+          })
+        }
+      })
+  }).pipe(
+    // a yield between taking the bytes and decoding them would lose them to an interruption
+    Effect.provideService(PreventSchedulerYield, true)
+  )
+
+  const read: Connection["read"] = Effect.suspend(() => {
+    if (frames.length > 0) {
+      const taken = frames as [Uint8Array, ...Array<Uint8Array>]
+      frames = []
+      return Effect.succeed(taken)
+    }
+    return end === undefined ? Effect.andThen(receive, read) : Effect.fail(end)
+  })
+
+  const failWrite = () =>
+    makeReset(`the connection to ${Address.format(remote)} has ended, nothing can be written to it`)
+
+  const send = (frames: ReadonlyArray<Uint8Array>) => Effect.mapError(writer.write(encodeFrames(frames)), failWrite)
+
+  const write: Connection["write"] = (frames) =>
+    Effect.suspend(() => {
+      // the platform's writer would suspend for ever on a socket that has ended
+      if (!socket.writable) return Effect.fail(failWrite())
+      if (frames.length === 0) return Effect.void
+      // true only after an interrupted write; an empty write waits for the drain
+      return socket.writableNeedDrain
+        ? Effect.flatMap(Effect.mapError(writer.write(noBytes), failWrite), () => write(frames))
+        : send(frames)
+    })
+
+  return { remote, channel, read, write } satisfies Connection
+}, Effect.uninterruptible)
+
+const makeReset = (what: string): ConnectionError =>
+  new ConnectionError({ reason: "Reset", message: `${what}. Dial again if it is still needed.` })
+
+const isCleanEnd = (error: Socket.SocketError): boolean =>
+  error.reason._tag === "SocketCloseError" && error.reason.code === 1000
+
+const once = (socket: Net.Socket, event: "close" | "finish"): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const onEvent = () => resume(Effect.void)
+    if (socket.closed || (event === "finish" && socket.writableFinished)) return onEvent()
+    socket.once(event, onEvent)
+    return Effect.sync(() => socket.off(event, onEvent))
+  })
+
+const atMost = (effect: Effect.Effect<void>, millis: number) =>
+  Effect.timeoutOption(Effect.interruptible(effect), millis)
+
+/**
+ * Unread bytes turn the end of a socket into a reset that overtakes what was
+ * written, so they are thrown away until the peer has ended its side too.
+ */
+const closeSocket = Effect.fnUntraced(function*(socket: Net.Socket) {
+  if (!socket.destroyed) {
+    socket.end()
+    socket.resume()
+    yield* atMost(Effect.raceFirst(once(socket, "finish"), once(socket, "close")), flushMillis)
+    if (socket.writableFinished) yield* atMost(once(socket, "close"), lingerMillis)
+    socket.destroy()
+  }
+  yield* once(socket, "close")
+})
+
+const remoteOf = (socket: Net.Socket): Address.Address => {
+  const host = socket.remoteAddress ?? ""
+  return {
+    host: host.startsWith("::ffff:") && host.includes(".") ? host.slice("::ffff:".length) : host,
+    port: socket.remotePort ?? 0
+  }
+}
+
+// -----------------------------------------------------------------------------
+// Errors
+// -----------------------------------------------------------------------------
+
+const describeBadAddress = (address: Address.Address, minimumPort: number): string | undefined => {
+  if (address.host === "") {
+    return "The host is empty. Give an IP address or a name."
+  }
+  if (!Number.isInteger(address.port) || address.port < minimumPort || address.port > 65535) {
+    return `The port is ${address.port}. Give a whole number from ${minimumPort} to 65535.`
+  }
+}
+
+const codesOf = (cause: unknown): ReadonlyArray<string> => {
+  if (cause instanceof AggregateError) return cause.errors.flatMap(codesOf)
+  return cause instanceof Error && "code" in cause ? [String(cause.code)] : []
+}
+
+const isResolverCode = (code: string): boolean =>
+  code === "ENOTFOUND" || code.startsWith("EAI_") || code === "ERR_SOCKET_BAD_PORT" || code.startsWith("ERR_INVALID")
+
+const resourceCodes: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"])
+
+const toDialError = (address: Address.Address, cause: unknown): DialError => {
+  const codes = codesOf(cause)
+  // a name may stand for several addresses: only if all refuse, nothing listens
+  const code = codes.find((code) => code !== "ECONNREFUSED") ?? codes[0] ?? ""
+  if (code === "ECONNREFUSED") return makeDialError(address, "Refused")
+  if (code === "ETIMEDOUT") return makeDialError(address, "Timeout")
+  if (resourceCodes.has(code) || code === "EADDRNOTAVAIL") return makeDialError(address, "Resources", code)
+  if (isResolverCode(code)) return makeDialError(address, "BadAddress", code)
+  return makeDialError(address, "Unreachable", code)
+}
+
+export const makeDialError = (address: Address.Address, reason: DialError["reason"], code?: string): DialError => {
+  const to = Address.format(address)
+  const because = code === undefined || code === "" ? "" : ` (${code})`
+  const message = {
+    Refused: `Nothing listens on ${to}. Start the peer there, or dial another address.`,
+    Timeout: `${to} did not answer in time. Check the address, the network and its firewalls, then dial again.`,
+    Unreachable: `${to} cannot be reached${because}. Check the route to that host, then dial again.`,
+    Resources: `This process or machine has no socket left to dial ${to}${because}. ` +
+      "Raise the limit of open files or close connections, then dial again.",
+    Broken: `${to} ended the connection before it could be used${because}: it is ending, or it does not encrypt ` +
+      "because it has no credentials.",
+    Insecure: `${to} does not encrypt, or uses credentials of another kind${because}. Give both ends the same kind.`,
+    BadAddress: `${to} cannot be resolved${because}. Correct the host name, an IPv6 address goes without brackets.`
+  }[reason]
+  return new DialError({ address: to, reason, message })
+}
+
+const toListenError = (address: Address.Address, cause: unknown): ListenError => {
+  const at = Address.format(address)
+  const code = codesOf(cause)[0] ?? ""
+  if (code === "EADDRINUSE") {
+    return new ListenError({
+      address: at,
+      reason: "InUse",
+      message: `Something listens on ${at} already. Stop it, or choose another port (0 takes a free one).`
+    })
+  }
+  if (code === "EACCES" || code === "EPERM") {
+    return new ListenError({
+      address: at,
+      reason: "Denied",
+      message: `This process may not listen on ${at}. Choose a port above 1023, or grant the right.`
+    })
+  }
+  if (resourceCodes.has(code)) {
+    return new ListenError({
+      address: at,
+      reason: "Resources",
+      message: `There is no socket left to listen on ${at} (${code}). Raise the limit of open files.`
+    })
+  }
+  if (isResolverCode(code) || code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT") {
+    return new ListenError({
+      address: at,
+      reason: "BadAddress",
+      message:
+        `${at} is not an address of this machine (${code}). Choose one that is, an IPv6 address without brackets.`
+    })
+  }
+  return new ListenError({
+    address: at,
+    reason: "Other",
+    message: `Listening on ${at} failed: ${cause instanceof Error ? cause.message : String(cause)}. ` +
+      "Correct the address or choose another one."
+  })
+}
