@@ -749,6 +749,7 @@ export const make: (
     const scope = yield* Scope.fork(outer)
 
     const security = yield* makeSecurity(options)
+    const holder = yield* checkHolder(security, options)
     const listener = yield* transport.listen({ host: bind, port: options.port ?? 0 }, {
       certificate: () => security.certificate,
       maxFrameSize: config.maxValueSize + 8192,
@@ -756,11 +757,11 @@ export const make: (
     }).pipe(Effect.provideService(Scope.Scope, scope))
 
     const initial = yield* makeNode({
-      id: options.id ?? idOf(security) ?? (yield* randomId),
+      id: options.id ?? holder?.id ?? (yield* randomId),
       localHost,
       globalHost: options.globalHost ?? localHost,
       port: listener.address.port,
-      region: options.region ?? "",
+      region: options.region ?? holder?.region ?? "",
       incarnation: yield* Clock.currentTimeMillis
     })
     const identity = makeIdentity("member", initial, security, options)
@@ -996,9 +997,33 @@ export const makeSecurity = Effect.fnUntraced(function*(
   })
 })
 
-/** The id that a certificate binds its Node to. */
-const idOf = ({ certificate }: Security.Security): NodeId.NodeId | undefined =>
-  certificate === undefined ? undefined : Certificates.read(certificate.chain)?.id
+/** What the certificate of a Node says of it; nobody would let in a Node that is not the one of its certificate. */
+const checkHolder = Effect.fnUntraced(function*(
+  { certificate }: Security.Security,
+  { id, region }: Options
+): Effect.fn.Return<Certificates.Holder | undefined, BadOption> {
+  const holder = certificate === undefined ? undefined : Certificates.read(certificate.chain)
+  if (holder === undefined) return undefined
+  if (holder.id === undefined) {
+    return yield* new BadOption({
+      option: "credentials",
+      message: "the certificate is for clients only: a Node needs one that is issued for a Node"
+    })
+  }
+  if (id !== undefined && !NodeId.equals(id, holder.id)) {
+    return yield* new BadOption({
+      option: "id",
+      message: `the certificate is for the Node ${holder.id.hex}, not for ${id.hex}: leave the id out`
+    })
+  }
+  if (region !== undefined && holder.region !== undefined && region !== holder.region) {
+    return yield* new BadOption({
+      option: "region",
+      message: `the certificate is for the Region "${holder.region}", not for "${region}": leave the Region out`
+    })
+  }
+  return holder
+})
 
 /**
  * What one end says of itself in every handshake.

@@ -80,6 +80,20 @@ export const read = (raw: Uint8Array | string): Holder | undefined => {
   }
 }
 
+/**
+ * Whether this is a certificate at all.
+ *
+ * @category checks
+ * @since 0.1.0
+ */
+export const isReadable = (pem: string): boolean => {
+  try {
+    return new X509Certificate(pem).raw.length > 0
+  } catch {
+    return false
+  }
+}
+
 /** Names of the kind URI; ours have no comma and no quotation mark, and need no care. */
 const urisOf = ({ subjectAltName }: X509Certificate): ReadonlyArray<string> =>
   (subjectAltName ?? "").split(", ").flatMap((name) => name.startsWith("URI:") ? [name.slice("URI:".length)] : [])

@@ -14,6 +14,7 @@ import * as Option from "effect/Option"
 import * as Certificates from "../protocol/Certificates.ts"
 import * as Credentials from "../protocol/Credentials.ts"
 import * as Handshake from "../protocol/Handshake.ts"
+import * as Tls from "./Tls.ts"
 import type { Connection, Transport } from "./Transport.ts"
 
 /**
@@ -146,7 +147,9 @@ export const problemOver = (credentials: Credentials.Credentials, protection: Pr
         undefined :
         "all traffic would go in clear: use TlsTransport, or allow it on a network that you trust with allowClear: true"
     case "Certified":
-      return protection === "tls" ? undefined : "certificates need a transport with TLS: use TlsTransport"
+      return protection === "tls"
+        ? Tls.problemOf(credentials.certificate)
+        : "certificates need a transport with TLS: use TlsTransport"
     case "Custom":
       if (credentials.within !== undefined) return problemOver(credentials.within, protection)
       return credentials.allowClear ?

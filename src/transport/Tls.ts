@@ -19,6 +19,7 @@ import { constants, createHash } from "node:crypto"
 import type * as Net from "node:net"
 import * as TlsSocket from "node:tls"
 import type { Address } from "../protocol/Address.ts"
+import * as Certificates from "../protocol/Certificates.ts"
 import type { Certificate } from "../protocol/Credentials.ts"
 import { dial, listen, makeDialError, type Ready } from "./internal/netSockets.ts"
 import { type Channel, type DialError, Transport } from "./Transport.ts"
@@ -99,6 +100,30 @@ const contextOf = (certificate: Certificate): TlsSocket.SecureContext => {
     contexts.set(certificate, context)
   }
   return context
+}
+
+/**
+ * Why a certificate cannot be shown; `undefined` when it can.
+ *
+ * @category checks
+ * @since 0.1.0
+ */
+export const problemOf = (certificate: Certificate): string | undefined => {
+  if (Certificates.read(certificate.chain) === undefined) {
+    return "the certificate cannot be read: give it in PEM, the end's own first"
+  }
+  // OpenSSL takes what it cannot read for no authority at all, and says nothing.
+  if (certificate.authorities.length === 0 || !certificate.authorities.every(Certificates.isReadable)) {
+    return "there is no authority to believe, or one that cannot be read: give their certificates in PEM"
+  }
+  try {
+    contextOf(certificate)
+  } catch (error) {
+    // What OpenSSL says holds no secret; it may hold line breaks.
+    const said = error instanceof Error ? error.message.split("\n")[0]! : String(error)
+    return `certificate, key, authorities and lists of revoked ones do not make a whole (${said}): give each in PEM, and ` +
+      "the key that belongs to the certificate"
+  }
 }
 
 /** The exporter of RFC 9266, section 4.2, and what the other end has shown. */
