@@ -19,6 +19,7 @@ import * as Logger from "effect/Logger"
 import * as Runtime from "effect/Runtime"
 import * as Fs from "node:fs"
 import { demo } from "./demo.ts"
+import { keys } from "./keys.ts"
 import { node } from "./node.ts"
 import * as Output from "./Output.ts"
 import { ExitCode, type NotDone, type ProgramError } from "./ProgramError.ts"
@@ -50,7 +51,7 @@ const wendy = Command.make("wendy").pipe(
   Command.withDescription(
     "An overlay of servers that find each other and bring each message to the live Node closest to its key."
   ),
-  Command.withSubcommands([demo, node, send, route, ring, simulate]),
+  Command.withSubcommands([demo, node, send, route, ring, simulate, keys]),
   Command.withExamples([
     { command: "wendy demo", description: "See it work: Nodes, messages, kills and joins on this machine" },
     { command: "wendy node --port 7001", description: "Start a ring" },

@@ -81,6 +81,15 @@ export const read = (raw: Uint8Array | string): Holder | undefined => {
 }
 
 /**
+ * The parts of a text in PEM that has several.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const split = (pem: string): ReadonlyArray<string> =>
+  Array.from(pem.matchAll(/-----BEGIN ([A-Z0-9 ]+)-----[^-]+-----END \1-----/g), ([part]) => `${part}\n`)
+
+/**
  * Whether this is a certificate at all.
  *
  * @category checks

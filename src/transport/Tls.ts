@@ -87,8 +87,14 @@ const optionsOf = (certificate: Certificate) => ({
   key: Redacted.value(certificate.key),
   cert: certificate.chain,
   ca: [...certificate.authorities],
-  ...(certificate.revocations.length === 0 ? {} : { crl: [...certificate.revocations] })
+  ...(certificate.revocations.length === 0 ? {} : { crl: certificate.revocations.flatMap(partsOf) })
 })
+
+/** Of several lists in one text OpenSSL reads the first. */
+const partsOf = (pem: string): ReadonlyArray<string> => {
+  const parts = Certificates.split(pem)
+  return parts.length === 0 ? [pem] : parts
+}
 
 const contexts = new WeakMap<Certificate, TlsSocket.SecureContext>()
 
