@@ -234,7 +234,8 @@ export const make: (
       region: "",
       incarnation: yield* Clock.currentTimeMillis
     })
-    const identity = makeIdentity("client", self, yield* makeSecurity(options), options)
+    const security = yield* makeSecurity(options)
+    const identity = makeIdentity("client", self, () => security, options)
     const connected = yield* Deferred.make<void, JoinFailed>()
     const confirmations = Confirmations.make<Waiting.Waiting>()
     const room = Latch.makeUnsafe(true)

@@ -480,6 +480,36 @@ export class Cluster extends Context.Service<Cluster, {
    */
   readonly statistics: Effect.Effect<Statistics>
   /**
+   * Uses other credentials of the same kind from now on, to replace a passphrase, a certificate or an authority while the
+   * cluster runs. All ends prove anew who they are: every connection says goodbye, and is opened again when it is needed.
+   * What is under way is not lost. Fails with a `BadOption` for credentials that this Node could not start with; those
+   * from before stay then.
+   *
+   * **Details**
+   *
+   * Two Nodes that do not believe each other any more lose each other. So first all accept both, the old ones and the
+   * new, then all show the new, and then all forget the old.
+   *
+   * **Example** (A new passphrase)
+   *
+   * ```ts
+   * import { Effect, Redacted } from "effect"
+   * import { Cluster, Credentials, MemoryTransport } from "effect-wendy"
+   *
+   * const [old, young] = [Redacted.make("the passphrase from before"), Redacted.make("another passphrase")]
+   *
+   * const program = Effect.gen(function*() {
+   *   const cluster = yield* Cluster.make({ credentials: Credentials.passphrase(old) })
+   *   yield* cluster.useCredentials(Credentials.passphrase([old, young])) // at all Nodes, and then
+   *   yield* cluster.useCredentials(Credentials.passphrase([young, old])) // at all Nodes, and then
+   *   yield* cluster.useCredentials(Credentials.passphrase(young))
+   * })
+   *
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+   * ```
+   */
+  readonly useCredentials: (credentials: Credentials.Credentials) => Effect.Effect<void, BadOption>
+  /**
    * Leaves: stops to answer, hands over, and waits (at most 1 s) until the neighbours have closed the gap. Closing the
    * scope does so too. Who calls it again waits for the same end.
    */
@@ -748,7 +778,7 @@ export const make: (
     // A child: whatever fails below, the port is given back with the outer scope.
     const scope = yield* Scope.fork(outer)
 
-    const security = yield* makeSecurity(options)
+    let security = yield* makeSecurity(options)
     const holder = yield* checkHolder(security, options)
     const listener = yield* transport.listen({ host: bind, port: options.port ?? 0 }, {
       certificate: () => security.certificate,
@@ -764,7 +794,7 @@ export const make: (
       region: options.region ?? holder?.region ?? "",
       incarnation: yield* Clock.currentTimeMillis
     })
-    const identity = makeIdentity("member", initial, security, options)
+    const identity = makeIdentity("member", initial, () => security, options)
     const others = seeds.filter((seed) => !isOwn(seed, initial, bind))
     const isFirst = seeds.length > 0 && isOwn(seeds[0]!, initial, bind)
 
@@ -873,6 +903,20 @@ export const make: (
                 : Result.fail(undefined))
         ))
 
+    const useCredentials = Effect.fnUntraced(function*(credentials: Credentials.Credentials) {
+      const next = yield* makeSecurity({ ...options, credentials })
+      if (next.kind !== security.kind) {
+        return yield* new BadOption({
+          option: "credentials",
+          message: `a running Node goes from ${security.kind} to ${security.kind} only: start it anew for ${next.kind}`
+        })
+      }
+      const { id, region } = membership.self
+      yield* checkHolder(next, { id, region })
+      security = next
+      links.closeAll()
+    })
+
     return Cluster.of({
       get node() {
         return membership.self
@@ -912,6 +956,7 @@ export const make: (
         unresolved: confirmations.unresolved.size,
         delivering: routing.delivering
       })),
+      useCredentials: (credentials) => Effect.provideService(useCredentials(credentials), Transport, transport),
       leave,
       kill: end
     })
@@ -1000,7 +1045,7 @@ export const makeSecurity = Effect.fnUntraced(function*(
 /** What the certificate of a Node says of it; nobody would let in a Node that is not the one of its certificate. */
 const checkHolder = Effect.fnUntraced(function*(
   { certificate }: Security.Security,
-  { id, region }: Options
+  { id, region }: Pick<Options, "id" | "region">
 ): Effect.fn.Return<Certificates.Holder | undefined, BadOption> {
   const holder = certificate === undefined ? undefined : Certificates.read(certificate.chain)
   if (holder === undefined) return undefined
@@ -1033,12 +1078,14 @@ const checkHolder = Effect.fnUntraced(function*(
 export const makeIdentity = (
   role: "member" | "client",
   node: Node.Node,
-  security: Security.Security,
+  security: () => Security.Security,
   options: Pick<Options, "cluster" | "config">
 ): Identity => ({
   role,
   node,
-  security,
+  get security() {
+    return security()
+  },
   cluster: options.cluster ?? "wendy",
   lease: options.config?.lease ?? defaults.lease,
   nonce: randomId

@@ -716,7 +716,8 @@ const makeAsker = Effect.fnUntraced(function*(options: SeedOptions) {
     region: "",
     incarnation: yield* Clock.currentTimeMillis
   })
-  const identity = makeIdentity("client", self, yield* makeSecurity(options), options)
+  const security = yield* makeSecurity(options)
+  const identity = makeIdentity("client", self, () => security, options)
 
   const converse = Effect.fnUntraced(function*<Q extends Query.Query>(connection: Connection, query: Q) {
     const link = yield* Link.open(connection, identity)

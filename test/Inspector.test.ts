@@ -118,7 +118,8 @@ type Says = (query: Query.Query) => Query.Answer | undefined
 
 const play = Effect.fnUntraced(function*(node: Node.Node, says: Says) {
   const transport = yield* Transport
-  const identity = makeIdentity("member", node, yield* makeSecurity({}), {})
+  const security = yield* makeSecurity({})
+  const identity = makeIdentity("member", node, () => security, {})
   const listener = yield* transport.listen({ host: "127.0.0.1", port: node.port }, {
     maxFrameSize: 65_536,
     maxConnections: 100

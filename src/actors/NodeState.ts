@@ -78,6 +78,9 @@ export class NodeState extends Context.Service<NodeState, {
             ...identity,
             get node() {
               return membership.self
+            },
+            get security() {
+              return identity.security
             }
           },
           now: () => {

@@ -11,6 +11,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as Net from "node:net"
 import * as Cluster from "../Cluster.ts"
@@ -79,7 +80,8 @@ export const node = Command.make(
 ).pipe(
   Command.withShortDescription("Run a Node"),
   Command.withDescription(
-    "Runs a Node until SIGINT or SIGTERM: it joins the ring, answers for its part of it, and prints what happens."
+    "Runs a Node until SIGINT or SIGTERM: it joins the ring, answers for its part of it, and prints what happens. On " +
+      "SIGHUP it reads the passphrase, or the certificates, again."
   ),
   Command.withExamples([
     { command: "wendy node --port 7001", description: "Start a ring" },
@@ -173,6 +175,18 @@ const runAs = Effect.fnUntraced(
       })
 
     yield* cluster.events.pipe(Stream.runForEach(onEvent), Effect.forkScoped)
+    if (secret._tag !== "None") {
+      yield* hangUps.pipe(
+        Stream.runForEach(() =>
+          Membership.load(flags).pipe(
+            Effect.flatMap(({ credentials }) => cluster.useCredentials(credentials)),
+            Effect.andThen(Console.error("wendy: the credentials have been read again, and are used from now on")),
+            Effect.catch(({ message }) => Console.error(`wendy: the credentials stay as they are: ${message}`))
+          )
+        ),
+        Effect.forkScoped
+      )
+    }
     yield* cluster.ready.pipe(
       Effect.mapError(fromCluster),
       Effect.andThen(sayReady),
@@ -184,6 +198,18 @@ const runAs = Effect.fnUntraced(
     )
   },
   Effect.scoped
+)
+
+/** One for each SIGHUP. */
+const hangUps = Stream.callback<void>((queue) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const listener = () => Queue.offerUnsafe(queue, undefined)
+      process.on("SIGHUP", listener)
+      return listener
+    }),
+    (listener) => Effect.sync(() => process.off("SIGHUP", listener))
+  )
 )
 
 /** Whoever waits for long need not read the same each second. */

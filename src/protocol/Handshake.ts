@@ -187,15 +187,25 @@ export const mismatch = (mine: Hello, theirs: Hello): RefusalReason | undefined 
 export type ProofKey = Redacted.Redacted<Uint8Array>
 
 /**
- * Stretches a passphrase to a key, once a start: it takes about a quarter of a second, for everyone who guesses too.
+ * Stretches a passphrase to a key: it takes about a quarter of a second, for everyone who guesses too; once for all
+ * Nodes of a process that share one `Redacted`.
  *
  * @category proofs
  * @since 0.1.0
  */
-export const makeProofKey = (passphrase: Redacted.Redacted<string>, cluster: string): ProofKey =>
-  Redacted.make(
-    new Uint8Array(scryptSync(Redacted.value(passphrase).normalize("NFC"), `effect-wendy/1/${cluster}`, 32, stretching))
-  )
+export const makeProofKey = (passphrase: Redacted.Redacted<string>, cluster: string): ProofKey => {
+  const known = stretched.get(passphrase) ?? new Map<string, ProofKey>()
+  stretched.set(passphrase, known)
+  let key = known.get(cluster)
+  if (key === undefined) {
+    const secret = Redacted.value(passphrase).normalize("NFC")
+    key = Redacted.make(new Uint8Array(scryptSync(secret, `effect-wendy/1/${cluster}`, 32, stretching)))
+    known.set(cluster, key)
+  }
+  return key
+}
+
+const stretched = new WeakMap<Redacted.Redacted<string>, Map<string, ProofKey>>()
 
 /** As OWASP's Password Storage Cheat Sheet has it for 16 MiB (2025). */
 const stretching = { N: 16_384, r: 8, p: 5 }

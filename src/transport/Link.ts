@@ -32,6 +32,7 @@ export interface Identity {
   readonly lease: number
   /** Fresh randomness for each handshake. */
   readonly nonce: Effect.Effect<NodeId.NodeId>
+  /** May become another meanwhile: a handshake goes on with the one that it began with. */
   readonly security: Security.Security
 }
 

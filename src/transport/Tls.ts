@@ -111,8 +111,7 @@ const contextOf = (certificate: Certificate): TlsSocket.SecureContext => {
 /**
  * Why a certificate cannot be shown; `undefined` when it can.
  *
- * @category checks
- * @since 0.1.0
+ * @internal
  */
 export const problemOf = (certificate: Certificate): string | undefined => {
   if (Certificates.read(certificate.chain) === undefined) {
