@@ -318,14 +318,14 @@ export const make: (
     const stayConnected = Effect.gen(function*() {
       let pause = shortestPause
       while (true) {
-        let refusal: Refused | undefined
+        let refusal: DialError | Refused | undefined
         let used = false
         for (const seed of seeds) {
           const exit = yield* Effect.result(use(seed) as Effect.Effect<void, DialError | Refused | ConnectionError>)
           if (exit._tag === "Success") used = true
-          else if (exit.failure._tag === "Refused") refusal = exit.failure
+          else if (exit.failure._tag !== "ConnectionError" && Link.isRefusal(exit.failure)) refusal = exit.failure
         }
-        if (refusal !== undefined && !used && refusal.reason !== "full") {
+        if (refusal !== undefined && !used) {
           yield* Deferred.fail(connected, new JoinFailed({ reason: "Refused", message: refusal.message }))
         }
         if (used) {

@@ -785,6 +785,7 @@ const explain = (
   const make = (reason: Unanswered["reason"], message: string) => new Unanswered({ address, reason, message })
   switch (error._tag) {
     case "DialError":
+      if (Link.isRefusal(error)) return make("Refused", error.message)
       return make(error.reason === "Refused" ? "Gone" : "Unreachable", error.message)
     case "Refused":
       return make(error.reason === "full" ? "Silent" : "Refused", `${address}: ${error.message}`)

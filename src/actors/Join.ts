@@ -17,6 +17,7 @@ import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Address from "../protocol/Address.ts"
 import type * as Node from "../ring/Node.ts"
+import * as Link from "../transport/Link.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
@@ -107,12 +108,11 @@ const make = Effect.fnUntraced(function*(options: {
     else if (!hasFounded && isOwn[0] === true) foundAfter ??= config.seedPatience
     const errors = outcomes.flatMap((exit) => Exit.isFailure(exit) ? Option.toArray(Exit.findErrorOption(exit)) : [])
     if (errors.length < outcomes.length) return
-    const refusals = errors.filter((error) => error._tag === "Refused" || error.reason === "Insecure")
-    const first = refusals.find((error) => error.reason !== "self" && error.reason !== "full")
+    const first = errors.find(Link.isRefusal)
     if (first !== undefined) {
       return yield* new JoinFailed({ reason: "Refused", message: first.message })
     }
-    if (errors.length > 0 && refusals.length < errors.length) {
+    if (errors.some(({ _tag }) => _tag !== "Refused")) {
       const message = errors.map((error, index) => `${Address.format(options.seeds[index]!)}: ${error.message}`)
         .join("; ")
       upcalls.event({ _tag: "JoinRetrying", attempt, message: `no seed answered (${message}); trying again` })

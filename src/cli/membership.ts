@@ -44,9 +44,9 @@ export const flags = {
   ),
   passphraseFile: file(
     "passphrase-file",
-    "A file with the passphrase of the cluster, or - for standard input (WENDY_PASSPHRASE without it). Give several " +
-      "to replace one: the first is shown, all are accepted"
-  ).pipe(Flag.atLeast(0)),
+    "A file with the passphrase of the cluster, or - for standard input (WENDY_PASSPHRASE without it). To replace one " +
+      "write both, each on a line: the first is shown, all are accepted"
+  ).pipe(Flag.optional),
   cert: file("cert", "The certificate of this end, in PEM").pipe(Flag.optional),
   privateKey: privateKey.pipe(Flag.withAlias("key"), Flag.optional),
   ca: file("ca", "Authorities that are believed, in PEM; may be given several times").pipe(Flag.atLeast(0)),
@@ -74,7 +74,7 @@ export const flagsBesideKey = { ...flags, privateKey: privateKey.pipe(Flag.optio
  */
 export interface Flags {
   readonly cluster: string
-  readonly passphraseFile: ReadonlyArray<string>
+  readonly passphraseFile: Option.Option<string>
   readonly cert: Option.Option<string>
   readonly privateKey: Option.Option<string>
   readonly ca: ReadonlyArray<string>
@@ -102,11 +102,12 @@ export interface Membership {
 export const load = Effect.fnUntraced(function*(
   flags: Flags
 ): Effect.fn.Return<Membership, ProgramError, FileSystem.FileSystem | Stdio.Stdio> {
-  const certificate = yield* loadCertificate(flags)
-  if (certificate !== undefined) {
-    if (flags.passphraseFile.length > 0) return yield* usage("a passphrase and a certificate: leave one of them out")
+  if (Option.isSome(flags.cert) || Option.isSome(flags.privateKey) || flags.ca.length > 0 || flags.crl.length > 0) {
+    if (Option.isSome(flags.passphraseFile)) {
+      return yield* usage("a passphrase and a certificate: leave one of them out")
+    }
     if (flags.clear) return yield* usage("certificates need encryption: leave --clear out")
-    return { credentials: certificate, transport: Tls.layer }
+    return { credentials: yield* loadCertificate(flags), transport: Tls.layer }
   }
   const [own, ...others] = yield* loadPassphrases(flags)
   if (own === undefined) return { credentials: Credentials.none, transport: Tcp.layer }
@@ -115,25 +116,24 @@ export const load = Effect.fnUntraced(function*(
   return { credentials: Credentials.passphrase([own, ...others], { allowClear: true }), transport: Tcp.layer }
 })
 
+/** Each line is one. */
 const loadPassphrases = Effect.fnUntraced(function*({ passphraseFile }: Flags) {
-  if (passphraseFile.length === 0) {
+  if (Option.isNone(passphraseFile)) {
     const variable = yield* Effect.orDie(Config.option(Config.Redacted("WENDY_PASSPHRASE")))
-    return Option.toArray(Option.filter(variable, (secret) => Redacted.value(secret) !== ""))
+    return Option.match(variable, { onNone: () => [], onSome: (text) => linesOf(Redacted.value(text)) })
   }
-  return yield* Effect.forEach(passphraseFile, loadPassphrase)
-})
-
-const loadPassphrase = Effect.fnUntraced(function*(name: string) {
-  const text = name === "-" ? yield* readInput : yield* readSecret("passphrase file", name)
-  const passphrase = text.replace(/\r?\n$/, "")
-  if (passphrase === "") {
+  const name = passphraseFile.value
+  const passphrases = linesOf(name === "-" ? yield* readInput : yield* readSecret("passphrase file", name))
+  if (passphrases.length === 0) {
     return yield* usage(`the passphrase file ${name} is empty: write a long passphrase into it`)
   }
-  return Redacted.make(passphrase)
+  return passphrases
 })
 
+const linesOf = (text: string): ReadonlyArray<Redacted.Redacted<string>> =>
+  text.split(/\r?\n/).filter((line) => line !== "").map((line) => Redacted.make(line))
+
 const loadCertificate = Effect.fnUntraced(function*({ ca, cert, crl, privateKey }: Flags) {
-  if (Option.isNone(cert) && Option.isNone(privateKey) && ca.length === 0 && crl.length === 0) return undefined
   if (Option.isNone(cert) || ca.length === 0) {
     return yield* usage("a certificate needs --cert, its private key, and --ca: wendy keys makes them")
   }

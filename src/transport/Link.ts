@@ -16,7 +16,7 @@ import * as Handshake from "../protocol/Handshake.ts"
 import type * as Node from "../ring/Node.ts"
 import type * as NodeId from "../ring/NodeId.ts"
 import * as Security from "./Security.ts"
-import { type Connection, ConnectionError } from "./Transport.ts"
+import { type Connection, ConnectionError, type DialError } from "./Transport.ts"
 
 /**
  * What one end says of itself in every handshake.
@@ -81,6 +81,15 @@ export interface Malformed {
   readonly _tag: "Malformed"
   readonly message: string
 }
+
+/**
+ * Whether two ends do not belong together, so that it is no use to try again as it is.
+ *
+ * @category checks
+ * @since 0.1.0
+ */
+export const isRefusal = (error: DialError | ConnectionError | Handshake.Refused): boolean =>
+  error._tag === "Refused" ? error.reason !== "self" && error.reason !== "full" : error.reason === "Insecure"
 
 /** What a link can do while it runs. */
 interface Running {

@@ -60,6 +60,7 @@ export const start = Effect.fnUntraced(function*(...args: ReadonlyArray<string>)
   return {
     child,
     lines,
+    until,
     stderr: () => stderr,
     /** The first line of JSON that fits. */
     line: (what: string, fits: (line: Json) => boolean) => until(what, () => lines().find(fits)),
