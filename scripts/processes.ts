@@ -14,17 +14,22 @@ import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import * as NodeId from "../src/ring/NodeId.ts"
 import { read, refuse, whole } from "./options.ts"
+import * as Secured from "./secured.ts"
 
 const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
 
 const usage = `npm run processes: a Node is killed and two join while lines are sent
   --lines N            20000
-  --kill other|client  which Node dies: the one that the client talks to, or another; other`
+  --kill other|client  which Node dies: the one that the client talks to, or another; other
+${Secured.usage}`
 
 const { values: options } = read(usage, {
   lines: { type: "string", default: "20000" },
-  kill: { type: "string", default: "other" }
+  kill: { type: "string", default: "other" },
+  secure: { type: "string", default: "none" }
 })
+const secured = Secured.make(options.secure, bin)
+process.on("exit", secured.end)
 const total = whole(options.lines, "lines")
 if (options.kill !== "client" && options.kill !== "other") refuse(`--kill ${options.kill}: other or client`)
 
@@ -43,7 +48,9 @@ const problems: Array<string> = []
 const processes: Array<Process> = []
 
 const startNode = async (...args: ReadonlyArray<string>): Promise<Process> => {
-  const child = spawn(process.execPath, [bin, "node", "--json", ...args], { stdio: ["ignore", "pipe", "inherit"] })
+  const child = spawn(process.execPath, [bin, "node", "--json", ...args, ...secured.node()], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
   const lines = createInterface({ input: child.stdout! })
   return new Promise((resolve, reject) => {
     let started: Process | undefined
@@ -73,7 +80,7 @@ for (let count = 1; count < 6; count++) await startNode("--join", first.address)
 console.log("6 Nodes are ready")
 
 const seeds = processes.slice(1, 4).flatMap(({ address }) => ["--to", address])
-const client = spawn(process.execPath, [bin, "send", "--stdin", "--json", ...seeds], {
+const client = spawn(process.execPath, [bin, "send", "--stdin", "--json", ...seeds, ...secured.client()], {
   stdio: ["pipe", "pipe", "inherit"]
 })
 const sentAt: Array<number> = []

@@ -13,13 +13,20 @@ import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { read, refuse, whole } from "./options.ts"
+import * as Secured from "./secured.ts"
 
 const bin = fileURLToPath(new URL("../src/bin.ts", import.meta.url))
 
 const usage = `npm run ring: a stopped process, as wendy ring sees it
-  --nodes N    processes: 3 to 128; 32`
+  --nodes N     processes: 3 to 128; 32
+${Secured.usage}`
 
-const { values: options } = read(usage, { nodes: { type: "string", default: "32" } })
+const { values: options } = read(usage, {
+  nodes: { type: "string", default: "32" },
+  secure: { type: "string", default: "none" }
+})
+const secured = Secured.make(options.secure, bin)
+process.on("exit", secured.end)
 const total = whole(options.nodes, "nodes")
 if (total < 3 || total > 128) refuse("--nodes: a whole number from 3 to 128")
 
@@ -67,7 +74,9 @@ const within = <A>(what: string, promise: Promise<A>): Promise<A> => {
 }
 
 const startNode = async (...args: ReadonlyArray<string>): Promise<Process> => {
-  const child = spawn(process.execPath, [bin, "node", "--json", ...args], { stdio: ["ignore", "pipe", "inherit"] })
+  const child = spawn(process.execPath, [bin, "node", "--json", ...args, ...secured.node()], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
   children.push(child)
   const lines = createInterface({ input: child.stdout! })
   return within(
@@ -86,7 +95,9 @@ const startNode = async (...args: ReadonlyArray<string>): Promise<Process> => {
 const look = async (...seeds: ReadonlyArray<Process>): Promise<Look> => {
   const startedAt = clock()
   const to = seeds.flatMap(({ address }) => ["--to", address])
-  const child = spawn(process.execPath, [bin, "ring", "--json", ...to], { stdio: ["ignore", "pipe", "inherit"] })
+  const child = spawn(process.execPath, [bin, "ring", "--json", ...to, ...secured.client()], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
   children.push(child)
   let text = ""
   child.stdout!.setEncoding("utf8").on("data", (chunk) => {

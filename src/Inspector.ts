@@ -778,6 +778,13 @@ interface Late {
   readonly timeout: Duration.Duration
 }
 
+/** What a dial shows of a Node; anything else proves nothing. */
+const reasons: { readonly [Reason in DialError["reason"]]?: Unanswered["reason"] } = {
+  Refused: "Gone",
+  Silent: "Silent",
+  Broken: "Broken"
+}
+
 const explain = (
   address: string,
   error: DialError | Refused | ConnectionError | Link.Malformed | Late
@@ -786,7 +793,7 @@ const explain = (
   switch (error._tag) {
     case "DialError":
       if (Link.isRefusal(error)) return make("Refused", error.message)
-      return make(error.reason === "Refused" ? "Gone" : "Unreachable", error.message)
+      return make(reasons[error.reason] ?? "Unreachable", error.message)
     case "Refused":
       return make(error.reason === "full" ? "Silent" : "Refused", `${address}: ${error.message}`)
     case "Late":

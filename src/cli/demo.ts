@@ -7,15 +7,21 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
-import * as Tcp from "../transport/Tcp.ts"
+import * as Credentials from "../protocol/Credentials.ts"
+import type * as NodeId from "../ring/NodeId.ts"
+import * as Tls from "../transport/Tls.ts"
 import * as Show from "./demo/Show.ts"
 import * as Summary from "./demo/Summary.ts"
 import * as Verdict from "./demo/Verdict.ts"
-import { int, json } from "./flags.ts"
+import { int, json, toggle } from "./flags.ts"
+import * as Membership from "./membership.ts"
 import { jsonLine, Output } from "./Output.ts"
 import { NotDone, usage } from "./ProgramError.ts"
 import * as Style from "./style.ts"
@@ -46,6 +52,8 @@ export const demo = Command.make(
     seed: int("seed", "Draws ids, keys, senders and victims (random)", { minimum: 0, maximum: 2 ** 32 - 1 }).pipe(
       Flag.optional
     ),
+    passphraseFile: Membership.flags.passphraseFile,
+    certificates: toggle("certificates", "Give each Node a certificate, of an authority that lives as long as this"),
     json
   },
   (flags) => run(flags)
@@ -74,6 +82,8 @@ interface Flags {
   readonly joins: Option.Option<number>
   readonly concurrency: number
   readonly seed: Option.Option<number>
+  readonly passphraseFile: Option.Option<string>
+  readonly certificates: boolean
   readonly json: boolean
 }
 
@@ -82,6 +92,7 @@ const run = Effect.fnUntraced(function*(flags: Flags) {
   if (kill >= flags.nodes) {
     return yield* usage(`--kill ${kill} would leave none of ${flags.nodes} Nodes: kill ${flags.nodes - 1} at most`)
   }
+  const { credentials, transport } = yield* secure(flags)
   const output = yield* Output
   const { canAnimate, canColor } = yield* TerminalCapabilities
   const style = Style.make(canColor)
@@ -92,9 +103,11 @@ const run = Effect.fnUntraced(function*(flags: Flags) {
     size: { nodes: flags.nodes, messages: flags.messages, kill, joins: Option.getOrElse(flags.joins, () => kill) },
     concurrency: flags.concurrency,
     seed,
+    credentials,
     display: flags.json ? "json" : canAnimate ? "terminal" : "lines",
     style
   }).pipe(
+    Effect.provide(transport),
     Random.withSeed(seed),
     // killed Nodes make their neighbours complain, which is what is wanted here
     Effect.provideService(
@@ -104,4 +117,28 @@ const run = Effect.fnUntraced(function*(flags: Flags) {
   )
   yield* output.write(flags.json ? jsonLine({ ...summary }) : Summary.table(summary, style))
   if (!Verdict.isGood(summary)) return yield* new NotDone()
-}, Effect.provide(Tcp.layer))
+})
+
+/** What each Node shows, and the network: as the flags say. */
+const secure = Effect.fnUntraced(function*({ certificates, passphraseFile }: Flags) {
+  if (!certificates) {
+    const { credentials, transport } = yield* Membership.load({ ...Membership.unsaid, passphraseFile })
+    return { credentials: () => Effect.succeed(credentials), transport }
+  }
+  if (Option.isSome(passphraseFile)) return yield* usage("--passphrase-file and --certificates: leave one of them out")
+  const Authority = yield* Effect.promise(() => import("./keys/Authority.ts"))
+  const now = yield* Clock.currentTimeMillis
+  const dateOf = (millis: number) => DateTime.toDateUtc(DateTime.makeUnsafe(millis))
+  const validity = { from: dateOf(now - day), until: dateOf(now + day) }
+  const authority = yield* Effect.promise(() => Authority.make("demo", validity))
+  const credentials = (id: NodeId.NodeId) =>
+    Effect.promise(() => Authority.issue(authority, { name: "demo", role: "member", id, region: undefined }, validity))
+      .pipe(
+        Effect.map(({ certificate, key }) =>
+          Credentials.certificate({ key: Redacted.make(key), chain: certificate, authorities: [authority.certificate] })
+        )
+      )
+  return { credentials, transport: Tls.layer }
+})
+
+const day = 24 * 60 * 60_000

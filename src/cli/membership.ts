@@ -83,6 +83,22 @@ export interface Flags {
 }
 
 /**
+ * No flag at all.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const unsaid: Flags = {
+  cluster: "wendy",
+  passphraseFile: Option.none(),
+  cert: Option.none(),
+  privateKey: Option.none(),
+  ca: [],
+  crl: [],
+  clear: false
+}
+
+/**
  * How a command meets the cluster.
  *
  * @category models

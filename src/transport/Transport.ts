@@ -27,8 +27,9 @@ import type { Certificate } from "../protocol/Credentials.ts"
  *
  * `Refused` alone is proof that no process listens there. `Timeout`,
  * `Unreachable` and `Resources` (no file descriptors here) prove nothing about
- * the peer. `BadAddress` cannot be resolved or parsed. `Broken`: it ended before it could be used. `Insecure`: the
- * other end does not encrypt, or uses credentials of another kind.
+ * the peer. `BadAddress` cannot be resolved or parsed. Of a transport that encrypts:
+ * `Broken`, the connection ended before it could be used; `Silent`, somebody takes connections there, but shook no hands in
+ * time; `Insecure`, the other end does not encrypt, or uses credentials of another kind.
  *
  * `address` is what was dialled, as `HOST:PORT`; `message` says for people what to do.
  *
@@ -42,7 +43,16 @@ import type { Certificate } from "../protocol/Credentials.ts"
  */
 export class DialError extends Schema.TaggedError<DialError>()("DialError", {
   address: Schema.String,
-  reason: Schema.Literals(["Refused", "Timeout", "Unreachable", "Resources", "BadAddress", "Broken", "Insecure"]),
+  reason: Schema.Literals([
+    "Refused",
+    "Timeout",
+    "Unreachable",
+    "Resources",
+    "BadAddress",
+    "Broken",
+    "Silent",
+    "Insecure"
+  ]),
   message: Schema.String
 }) {}
 

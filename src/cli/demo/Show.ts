@@ -14,7 +14,9 @@ import * as Stream from "effect/Stream"
 import type { Application } from "../../Application.ts"
 import * as Cluster from "../../Cluster.ts"
 import * as Address from "../../protocol/Address.ts"
+import type { Credentials } from "../../protocol/Credentials.ts"
 import { lowestPurpose } from "../../protocol/Message.ts"
+import type * as NodeId from "../../ring/NodeId.ts"
 import type { Transport } from "../../transport/Transport.ts"
 import { jsonLine, Output, type OutputClosed } from "../Output.ts"
 import { fromCluster, type ProgramError } from "../ProgramError.ts"
@@ -35,6 +37,8 @@ export interface Options {
   /** Messages under way at once. */
   readonly concurrency: number
   readonly seed: number
+  /** How the Node of an id proves itself. */
+  readonly credentials: (id: NodeId.NodeId) => Effect.Effect<Credentials>
   readonly display: "terminal" | "lines" | "json"
   readonly style: Style
 }
@@ -64,6 +68,7 @@ export const run: (
       plan,
       random,
       journal: new Journal(size.messages),
+      credentials: options.credentials,
       living: new Map(),
       senders: [],
       joinMillis: [],
@@ -105,6 +110,7 @@ interface Stage {
   readonly plan: Plan.Plan
   readonly random: Random.Random
   readonly journal: Journal
+  readonly credentials: Options["credentials"]
   /** Ready Nodes by index. */
   readonly living: Map<number, Living>
   /** Ready Nodes that will not be killed. */
@@ -177,6 +183,7 @@ const startNode = Effect.fnUntraced(function*(stage: Stage, parent: Scope.Scope,
   }
   const cluster = yield* Cluster.make({
     id: plan.ids[index],
+    credentials: yield* stage.credentials(plan.ids[index]!),
     join: via === undefined ? [] : [Address.format({ host: "127.0.0.1", port: via.cluster.node.port })],
     joinTimeout: "30 seconds",
     application

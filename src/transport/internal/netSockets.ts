@@ -84,16 +84,20 @@ export const dial = (
         return yield* new DialError({ address: Address.format(address), reason: "BadAddress", message: problem })
       }
       let socket: Net.Socket | undefined
+      let isConnected = false
       const connect = Effect.callback<Net.Socket, DialError>((resume) => {
         const connecting = Net.createConnection({ host: address.host, port: address.port, ...socketOptions })
         socket = connecting
-        connecting.once("connect", () => resume(Effect.succeed(connecting)))
+        connecting.once("connect", () => {
+          isConnected = true
+          resume(Effect.succeed(connecting))
+        })
         // stays for the life of the socket: an "error" without a listener ends the process
         connecting.on("error", (cause) => resume(Effect.fail(toDialError(address, cause))))
       })
       const ready = yield* restore(Effect.timeoutOrElse(Effect.flatMap(connect, prepare), {
         duration: options.timeout,
-        orElse: () => Effect.fail(makeDialError(address, "Timeout"))
+        orElse: () => Effect.fail(makeDialError(address, isConnected ? "Silent" : "Timeout"))
       })).pipe(Effect.onError(() => Effect.sync(() => socket?.destroy())))
       return yield* makeConnection(ready, remoteOf(socket!), options)
     })
@@ -291,6 +295,8 @@ export const makeDialError = (address: Address.Address, reason: DialError["reaso
       "Raise the limit of open files or close connections, then dial again.",
     Broken: `${to} ended the connection before it could be used${because}: it is ending, or it does not encrypt ` +
       "because it has no credentials.",
+    Silent: `${to} takes connections, but did not answer in time: its process is stopped, stuck or busy. Wake or ` +
+      "restart it, or dial with a longer time-out.",
     Insecure: `${to} does not encrypt, or uses credentials of another kind${because}. Give both ends the same kind.`,
     BadAddress: `${to} cannot be resolved${because}. Correct the host name, an IPv6 address goes without brackets.`
   }[reason]
