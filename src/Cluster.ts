@@ -45,6 +45,7 @@ import * as Certificates from "./protocol/Certificates.ts"
 import { check as checkSettings, type ClusterConfig, defaults } from "./protocol/ClusterConfig.ts"
 import type { ClusterEvent } from "./protocol/ClusterEvent.ts"
 import * as Credentials from "./protocol/Credentials.ts"
+import * as Handshake from "./protocol/Handshake.ts"
 import {
   type Definition,
   type DeliveryClass,
@@ -783,7 +784,8 @@ export const make: (
     const listener = yield* transport.listen({ host: bind, port: options.port ?? 0 }, {
       certificate: () => security.certificate,
       maxFrameSize: config.maxValueSize + 8192,
-      maxConnections: config.maxConnections
+      maxConnections: config.maxConnections,
+      maxFirstFrameSize: Handshake.maxSize
     }).pipe(Effect.provideService(Scope.Scope, scope))
 
     const initial = yield* makeNode({

@@ -23,11 +23,13 @@ import * as Frame from "../protocol/Frame.ts"
 import type * as Handshake from "../protocol/Handshake.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
+import { Doorstep } from "../transport/Doorstep.ts"
 import * as Link from "../transport/Link.ts"
 import { type Connection, ConnectionError, type DialError, Transport } from "../transport/Transport.ts"
 import * as Inspection from "./Inspection.ts"
 import { Mailboxes, offerFromPeer } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
+import { Throttle } from "./Throttle.ts"
 import { Upcalls } from "./Upcalls.ts"
 
 /**
@@ -98,6 +100,18 @@ const maxQueued = 256
 const isApart = ({ _tag }: Frame.Frame): boolean =>
   _tag === "Control" || _tag === "Bye" || _tag === "Query" || _tag === "Answer"
 
+/** Refused and malformed connections that are told of in a second. */
+const maxReports = 20
+
+/** Most accepted connections that have proved nothing yet; at most a quarter of all. */
+const maxStrangers = 256
+
+/** Links to one member or client: two after a simultaneous dial, and some that are ending. */
+const maxOfOne = 8
+
+/** The part of all accepted connections that clients may have. */
+const clientShare = 3 / 4
+
 /** Lives of Nodes at one address that may be dialled, one after another; further ones count as not reached. */
 const maxAtAddress = 3
 
@@ -110,6 +124,10 @@ const make = Effect.gen(function*() {
   const fibers = yield* FiberSet.make<unknown, unknown>()
   const fork = yield* FiberSet.runtime(fibers)<never>()
 
+  /** Accepted connections that have proved nothing yet. */
+  const maxWaiting = Math.min(maxStrangers, Math.ceil(config.maxConnections / 4))
+  const doorstep = new Doorstep(maxWaiting)
+  const throttle = new Throttle(maxReports, 1_000)
   const entries = new Map<number, Entry>()
   /** The link to use for each life, and for each id: of its newest life. */
   const used = new Map<string, Entry>()
@@ -209,19 +227,22 @@ const make = Effect.gen(function*() {
       if (data.length > 0) yield* offerFromPeer(mailboxes.router, { _tag: "Frames", link: entry.id, frames: data })
     })
 
+  /** Strangers can make a Node say this as often as they like: it says so much, and counts the rest. */
+  const report = (error: "Refused" | "Malformed", message: string): void => {
+    const kept = throttle.pass(state.now())
+    if (kept === undefined) return
+    upcalls.event({ _tag: "Error", error, message: kept === 0 ? message : `${message} (${kept} more before it)` })
+  }
+
   const onRefused = (error: Handshake.Refused, where: string): void => {
     state.counters.refused++
     if (error.reason === "self") return
-    upcalls.event({
-      _tag: "Error",
-      error: "Refused",
-      message: `${error.by === "self" ? "refused" : "was refused by"} ${where}: ${error.message}`
-    })
+    report("Refused", `${error.by === "self" ? "refused" : "was refused by"} ${where}: ${error.message}`)
   }
 
   const onMalformed = (who: string, message: string): void => {
     state.counters.malformed++
-    upcalls.event({ _tag: "Error", error: "Malformed", message: `${who} sent ${message}: the connection was closed` })
+    report("Malformed", `${who} sent ${message}: the connection was closed`)
   }
 
   /** A frame that is too large is nonsense; an end inside a frame is not, for a crash does that too. */
@@ -256,8 +277,30 @@ const make = Effect.gen(function*() {
       )
     })
 
+  /** Members have room when clients have none any more: the ring must not break for them. */
+  const hasRoom = ({ node, role }: Link.Peer): boolean => {
+    let accepted = 0
+    let same = 0
+    for (const { isMember, link } of entries.values()) {
+      if (!link.isDialled) accepted++
+      if (isMember === (role === "member") && NodeId.equals(link.peer.node.id, node.id)) same++
+    }
+    const most = config.maxConnections - maxWaiting
+    return same < maxOfOne && accepted < (role === "member" ? most : Math.ceil(most * clientShare))
+  }
+
+  /** Lets the other end prove that it belongs here; one that takes its time may have to go for others. */
+  const welcome = (connection: Connection) =>
+    Effect.withFiber<Link.Link, Handshake.Refused | ConnectionError>((fiber) => {
+      const leave = doorstep.enter(connection.remote.host, () => {
+        state.counters.refused++
+        fiber.interruptUnsafe()
+      })
+      return Effect.ensuring(handshake(Link.accept(connection, identity, hasRoom)), Effect.sync(leave))
+    })
+
   const serve = (connection: Connection) =>
-    handshake(Link.accept(connection, identity)).pipe(
+    welcome(connection).pipe(
       Effect.flatMap((link) =>
         Effect.withFiber<void>((fiber) => {
           const entry = open(link)

@@ -145,6 +145,14 @@ export type Message = typeof Message.Type
  */
 export const kind = 6
 
+/**
+ * No frame of the handshake is larger, in bytes: the largest shows credentials of the application.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxSize = maxBytes + 1024
+
 const frame = SchemaFrame.make(kind, Message)
 
 /**

@@ -45,7 +45,8 @@ export const encodeFrames = (frames: ReadonlyArray<Uint8Array>): Uint8Array => {
  * @since 0.1.0
  */
 export class FrameDecoder {
-  readonly maxFrameSize: number
+  /** May become larger meanwhile. */
+  maxFrameSize: number
   private headerRead = 0
   private length = 0
   private partial: Uint8Array | undefined

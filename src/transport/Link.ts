@@ -203,7 +203,12 @@ export const open = Effect.fnUntraced(function*(connection: Connection, identity
  * @category constructors
  * @since 0.1.0
  */
-export const accept = Effect.fnUntraced(function*(connection: Connection, identity: Identity) {
+export const accept = Effect.fnUntraced(function*(
+  connection: Connection,
+  identity: Identity,
+  /** Whether there is room for one more like this: asked when it has proved itself. */
+  hasRoom: (peer: Peer) => boolean = () => true
+) {
   const { security } = identity
   const reader = makeReader(connection)
   const theirs = yield* expect(connection, reader, "Hello")
@@ -214,11 +219,16 @@ export const accept = Effect.fnUntraced(function*(connection: Connection, identi
   const sentAt = yield* Clock.monotonicTimeNanos
   yield* connection.write([sent])
   let roundTrip: number | undefined
-  for (const round of security.rounds) {
+  for (const [index, round] of security.rounds.entries()) {
     const { message } = yield* expect(connection, reader, "Proof")
     roundTrip ??= yield* since(sentAt)
     const all = Security.keysOf(round, "acceptor")
     const keys = yield* orRefuse(connection, Security.check(round, "dialler", meeting, message.bytes, all))
+    if (index === security.rounds.length - 1) {
+      if (!hasRoom({ role: theirs.message.role, node: theirs.message.node })) return yield* refuse(connection, "full")
+      // Before the other end hears that it is let in, and sends whatever it likes.
+      connection.admit()
+    }
     const bytes = yield* orRefuse(connection, Security.show(round, "acceptor", meeting, keys))
     yield* connection.write([Handshake.encode({ _tag: "Proof", bytes })])
   }

@@ -21,6 +21,7 @@ import * as TlsSocket from "node:tls"
 import type { Address } from "../protocol/Address.ts"
 import * as Certificates from "../protocol/Certificates.ts"
 import type { Certificate } from "../protocol/Credentials.ts"
+import { Doorstep } from "./Doorstep.ts"
 import { dial, listen, makeDialError, type Ready } from "./internal/netSockets.ts"
 import { type Channel, type DialError, Transport } from "./Transport.ts"
 
@@ -153,6 +154,7 @@ const handshakeRecord = 0x16
 const makeServer = (certificateOf: (() => Certificate | undefined) | undefined) => {
   /** Handshakes under way, by where they come from. */
   const pending = new Map<string, (ready: Ready) => void>()
+  const doorstep = new Doorstep(maxHandshakes)
   let current: { readonly certificate: Certificate | undefined; readonly server: TlsSocket.Server } | undefined
 
   const serverOf = (certificate: Certificate | undefined): TlsSocket.Server => {
@@ -173,7 +175,6 @@ const makeServer = (certificateOf: (() => Certificate | undefined) | undefined) 
       const from = nameOf(socket)
       const done = pending.get(from)
       if (done === undefined) return void socket.destroy()
-      pending.delete(from)
       done({ socket, channel: channelOf(socket) })
     })
     server.on("tlsClientError", (_, socket) => socket.destroy())
@@ -182,10 +183,18 @@ const makeServer = (certificateOf: (() => Certificate | undefined) | undefined) 
   }
 
   return (raw: Net.Socket, done: (ready: Ready) => void): void => {
-    if (pending.size >= maxHandshakes) return void raw.destroy()
     const from = nameOf(raw)
-    pending.set(from, done)
-    raw.once("close", () => pending.delete(from))
+    const leave = doorstep.enter(raw.remoteAddress ?? "", () => raw.destroy())
+    const finish = (ready: Ready) => {
+      pending.delete(from)
+      leave()
+      done(ready)
+    }
+    pending.set(from, finish)
+    raw.once("close", () => {
+      pending.delete(from)
+      leave()
+    })
     raw.on("error", () => raw.destroy())
     raw.setTimeout(handshakeTimeout, () => raw.destroy())
     raw.once("readable", () => {
@@ -194,8 +203,7 @@ const makeServer = (certificateOf: (() => Certificate | undefined) | undefined) 
       raw.unshift(first)
       raw.setTimeout(0)
       if (first[0] === handshakeRecord) return void serverOf(certificateOf?.()).emit("connection", raw)
-      pending.delete(from)
-      done({ socket: raw, channel: undefined })
+      finish({ socket: raw, channel: undefined })
     })
   }
 }

@@ -144,6 +144,11 @@ export interface Connection {
    * A frame's bytes belong to the taker: nobody writes to them later.
    */
   readonly read: Effect.Effect<readonly [Uint8Array, ...Array<Uint8Array>], ConnectionError>
+  /**
+   * The other end has proved that it belongs here: from now on its frames may be as large as `maxFrameSize`, where
+   * until now those of an accepted connection were held to `maxFirstFrameSize`.
+   */
+  readonly admit: () => void
 }
 
 /**
@@ -239,6 +244,8 @@ export class Transport extends Context.Service<Transport, {
     options: ConnectionOptions & {
       /** Most accepted connections at once; further ones are closed at once. */
       readonly maxConnections: number
+      /** Largest frame that is accepted from an end that has proved nothing yet. Default: `maxFrameSize`. */
+      readonly maxFirstFrameSize?: number | undefined
     }
   ) => Effect.Effect<Listener, ListenError, Scope.Scope>
   /** Opens a connection, within `timeout`; it ends with the scope, after what was written has been flushed. */

@@ -7,6 +7,7 @@ import type { ClusterEvent } from "../../src/protocol/ClusterEvent.ts"
 import * as Envelope from "../../src/protocol/Envelope.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
+import type * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
 import type { Transport } from "../../src/transport/Transport.ts"
@@ -36,6 +37,18 @@ interface Attacked {
   readonly port: number
   readonly events: ReadonlyArray<ClusterEvent>
 }
+
+/** Shakes hands; why it was refused, or `undefined`. */
+const knock = Effect.fnUntraced(function*(port: number, node: Node.Node, options: Partial<Handshake.Hello> = {}) {
+  const raw = yield* connectRaw(port)
+  writeFrames(
+    raw,
+    Handshake.encode(helloOf(node, options)),
+    Handshake.encode({ _tag: "Proof", bytes: new Uint8Array(0) })
+  )
+  const answer = Handshake.decode((yield* takeFrames(raw, 2))[1]!)
+  return answer?._tag === "Refusal" ? answer.reason : undefined
+})
 
 /** Three Nodes over TCP, one of them attacked; after that all is as before. */
 const attack = (
@@ -368,6 +381,9 @@ describe("a Node under attack", () => {
         const open = () => raws.filter((raw) => !raw.isEnded).length
         yield* harness.waitUntil("the bound holds", Effect.sync(() => open() <= 40), "3 seconds", "5 millis")
         checkBurst(harness, "meanwhile", yield* harness.during(Fiber.join(sending), "20 seconds"))
+        // Who proves himself at once is let in all the same.
+        const early = yield* shakeHands(port, makePeer())
+        assert.isFalse(early.isEnded)
         for (const { socket } of raws) socket.destroy()
         const hasRoom = Effect.scoped(Effect.gen(function*() {
           const raw = yield* connectRaw(port)
@@ -379,5 +395,46 @@ describe("a Node under attack", () => {
         assert.isFalse(late.isEnded)
       }),
     { config: { maxConnections: 40, handshakeTimeout: 10_000 } }
+  )
+
+  attack(
+    "one member opens no more than eight connections, and clients leave room for members",
+    ({ harness, port }) =>
+      Effect.gen(function*() {
+        const me = makePeer()
+        for (let count = 0; count < 8; count++) assert.isUndefined(yield* knock(port, me))
+        assert.strictEqual(yield* knock(port, me), "full")
+        const answers = yield* Effect.forEach(Array.from({ length: 40 }), (_, index) =>
+          knock(port, makePeer({ id: NodeId.fromString(`client ${index}`) }), { role: "client" }))
+        // Ten of the 40 are for those who prove themselves just now; clients have three quarters of the others.
+        assert.isBelow(
+          answers.filter((answer) =>
+            answer === undefined
+          ).length,
+          23
+        )
+        assert.strictEqual(answers.at(-1), "full")
+        for (const name of ["one", "two"]) {
+          assert.isUndefined(yield* knock(port, makePeer({ id: NodeId.fromString(name) })))
+        }
+        yield* checkWorks(harness, "meanwhile")
+      }),
+    { config: { maxConnections: 40 } }
+  )
+
+  attack(
+    "of strangers who come again and again few are told of, and all are counted",
+    ({ events, harness, port, victim }) =>
+      Effect.gen(function*() {
+        const before = (yield* victim.cluster.statistics).malformed
+        yield* Effect.forEach(Array.from({ length: 200 }), () =>
+          Effect.gen(function*() {
+            const raw = yield* connectRaw(port)
+            raw.socket.write(Uint8Array.of(0xFF, 0xFF, 0xFF, 0xFF))
+            yield* untilEnded(harness, raw)
+          }), { concurrency: 50 })
+        assert.strictEqual((yield* victim.cluster.statistics).malformed - before, 200)
+        assert.isBelow(errorsOf(events, "Malformed").length, 120)
+      })
   )
 })

@@ -10,6 +10,7 @@ import type { ClusterConfig } from "../../src/protocol/ClusterConfig.ts"
 import * as Credentials from "../../src/protocol/Credentials.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
+import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
 import { DialError, Transport } from "../../src/transport/Transport.ts"
 import {
@@ -124,7 +125,7 @@ describe("Sockets", () => {
         const { port } = first.cluster.node
         const handles = tcpHandles()
         const raws = yield* Effect.forEach(
-          Array.from({ length: 100 }, (_, index) => makePeer({ incarnation: index + 1 })),
+          Array.from({ length: 100 }, (_, index) => makePeer({ id: NodeId.fromString(`peer ${index}`) })),
           (peer) => shakeHands(port, peer),
           { concurrency: 10 }
         )

@@ -32,7 +32,10 @@ import { makeAcceptor } from "./acceptor.ts"
 /** Binds an address. `prepare` gets every accepted socket, and says when it is ready; one that it drops it destroys. */
 export const listen = Effect.fnUntraced(function*(
   address: Address.Address,
-  options: ConnectionOptions & { readonly maxConnections: number },
+  options: ConnectionOptions & {
+    readonly maxConnections: number
+    readonly maxFirstFrameSize?: number | undefined
+  },
   prepare: (socket: Net.Socket, done: (ready: Ready) => void) => void
 ) {
   const problem = describeBadAddress(address, 0)
@@ -125,9 +128,9 @@ const noBytes = new Uint8Array(0)
 const makeConnection = Effect.fnUntraced(function*(
   { channel, socket }: Ready,
   remote: Address.Address,
-  options: ConnectionOptions
+  options: ConnectionOptions & { readonly maxFirstFrameSize?: number | undefined }
 ) {
-  const decoder = new FrameDecoder(options.maxFrameSize)
+  const decoder = new FrameDecoder(options.maxFirstFrameSize ?? options.maxFrameSize)
   let frames: Array<Uint8Array> = []
   let end: ConnectionError | undefined
 
@@ -153,7 +156,7 @@ const makeConnection = Effect.fnUntraced(function*(
             new ConnectionError({
               reason: "FrameTooLarge",
               message: `${Address.format(remote)} announced a frame of ${decoder.refused} bytes, the limit is ` +
-                `${options.maxFrameSize}. Raise the limit here or send smaller frames there.`
+                `${decoder.maxFrameSize}. Raise the limit here or send smaller frames there.`
             })
           )
         }
@@ -207,7 +210,11 @@ const makeConnection = Effect.fnUntraced(function*(
         : send(frames)
     })
 
-  return { remote, channel, read, write } satisfies Connection
+  const admit = () => {
+    decoder.maxFrameSize = options.maxFrameSize
+  }
+
+  return { remote, channel, read, write, admit } satisfies Connection
 }, Effect.uninterruptible)
 
 const makeReset = (what: string): ConnectionError =>

@@ -24,6 +24,8 @@ export interface End<Way> {
   readonly pair: Pair<Way>
   readonly host: string
   readonly remote: Address.Address
+  /** What it takes, at first and once the other end is admitted. */
+  frameSize: number
   readonly maxFrameSize: number
   /** What the medium keeps of the direction to this end. */
   readonly way: Way
@@ -81,9 +83,11 @@ const firstDialPort = 32768
 
 const ownHosts: ReadonlySet<string> = new Set(["0.0.0.0", "::", "localhost"])
 
+type Sizes = Pick<End<unknown>, "frameSize" | "maxFrameSize">
+
 interface Listening<Way> {
   readonly host: string
-  readonly maxFrameSize: number
+  readonly sizes: Sizes
   readonly accept: (end: End<Way>) => void
 }
 
@@ -181,13 +185,13 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
     if (end.error !== undefined) return
     if (!isFrames(cargo)) return finish(end, cargo)
     for (const frame of cargo) {
-      if (frame.byteLength > end.maxFrameSize) {
+      if (frame.byteLength > end.frameSize) {
         finish(
           end,
           new ConnectionError({
             reason: "FrameTooLarge",
             message: `${Address.format(end.remote)} sent a frame of ${frame.byteLength} bytes, the limit is ` +
-              `${end.maxFrameSize}. Raise the limit here or send smaller frames there.`
+              `${end.frameSize}. Raise the limit here or send smaller frames there.`
           })
         )
         return transmit(end, makeReset(peerOf(end).remote, "was broken by the peer"))
@@ -257,7 +261,11 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
         return isFull(peer) ? awaitSpace : Effect.void
       })
 
-    return { remote: end.remote, channel: undefined, read, write }
+    const admit = () => {
+      end.frameSize = end.maxFrameSize
+    }
+
+    return { remote: end.remote, channel: undefined, read, write, admit }
   }
 
   const openConnection = (end: End<Way>): Effect.Effect<Connection, never, Scope.Scope> =>
@@ -275,12 +283,13 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
     pair: Pair<Way>,
     host: string,
     remote: Address.Address,
-    maxFrameSize: number,
+    { frameSize, maxFrameSize }: Sizes,
     way: Way
   ): End<Way> => ({
     pair,
     host,
     remote,
+    frameSize,
     maxFrameSize,
     way,
     reader: { resume: undefined },
@@ -322,7 +331,10 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
         Effect.sync(() =>
           listeners.set(key, {
             host: at,
-            maxFrameSize: options.maxFrameSize,
+            sizes: {
+              frameSize: options.maxFirstFrameSize ?? options.maxFrameSize,
+              maxFrameSize: options.maxFrameSize
+            },
             accept: (end) => {
               if (accepted.size >= options.maxConnections) return close(end)
               accepted.add(end)
@@ -340,7 +352,7 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
     })
 
     const connect = (
-      acceptedSize: number,
+      acceptedSizes: Sizes,
       target: Address.Address,
       maxFrameSize: number,
       makeWay: (from: string, to: string) => Way
@@ -348,8 +360,8 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
       const from: Address.Address = { host: own, port: nextDialPort }
       nextDialPort = nextDialPort === firstPort - 1 ? firstDialPort : nextDialPort + 1
       const pair = {} as Pair<Way>
-      pair.dialler = makeEnd(pair, own, target, maxFrameSize, makeWay(target.host, own))
-      pair.acceptor = makeEnd(pair, target.host, from, acceptedSize, makeWay(own, target.host))
+      pair.dialler = makeEnd(pair, own, target, { frameSize: maxFrameSize, maxFrameSize }, makeWay(target.host, own))
+      pair.acceptor = makeEnd(pair, target.host, from, acceptedSizes, makeWay(own, target.host))
       pairsOf(own).add(pair)
       pairsOf(target.host).add(pair)
       return pair
@@ -376,7 +388,7 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
             `Nothing listens on ${Address.format(target)}. Start the peer there, or dial another address.`
           )
         }
-        const pair = connect(listening.maxFrameSize, target, options.maxFrameSize, yield* medium.makeWay)
+        const pair = connect(listening.sizes, target, options.maxFrameSize, yield* medium.makeWay)
         yield* medium.opened(pair)
         listening.accept(pair.acceptor)
         return yield* openConnection(pair.dialler)

@@ -1,0 +1,61 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Doorstep } from "../../src/transport/Doorstep.ts"
+import * as Oracle from "../ring/Oracle.ts"
+
+describe("Doorstep", () => {
+  it("when it is full, the oldest goes of those that come from the same place as most", () => {
+    const doorstep = new Doorstep(3)
+    const gone: Array<string> = []
+    const enter = (host: string, name: string) => doorstep.enter(host, () => gone.push(name))
+    enter("x", "x1")
+    const leave = enter("y", "y1")
+    enter("x", "x2")
+    assert.deepStrictEqual(gone, [])
+    enter("z", "z1")
+    assert.deepStrictEqual(gone, ["x1"])
+    // Who has gone in needs no room any more, and is not dismissed later.
+    leave()
+    leave()
+    assert.strictEqual(doorstep.size, 2)
+    enter("y", "y2")
+    enter("y", "y3")
+    enter("y", "y4")
+    assert.deepStrictEqual(gone, ["x1", "x2", "y2"])
+    assert.strictEqual(doorstep.size, 3)
+  })
+
+  it.prop("never holds more than it has room for; who goes is the oldest from a place that no other has more from", [
+    Oracle.word
+  ], ([seed]) => {
+    const next = Oracle.words(seed)
+    const doorstep = new Doorstep(5)
+    interface One {
+      readonly host: number
+      readonly leave: () => void
+    }
+    let present: Array<One> = []
+    const countFrom = (host: number) => present.filter((one) => one.host === host).length
+    const without = (one: One) => present.filter((other) => other !== one)
+    for (let visit = 0; visit < 60; visit++) {
+      const host = Oracle.below(next, 4)
+      const came: { self: One | undefined } = { self: undefined }
+      const leave = doorstep.enter(String(host), () => {
+        const gone = came.self!
+        assert.lengthOf(present, 5)
+        assert.strictEqual(present.find((other) => other.host === gone.host), gone)
+        for (const other of present) assert.isAtMost(countFrom(other.host), countFrom(gone.host))
+        present = without(gone)
+      })
+      came.self = { host, leave }
+      present.push(came.self)
+      assert.strictEqual(doorstep.size, present.length)
+      assert.isAtMost(doorstep.size, 5)
+      if (Oracle.below(next, 3) === 0) {
+        const gone = present[Oracle.below(next, present.length)]!
+        gone.leave()
+        present = without(gone)
+        assert.strictEqual(doorstep.size, present.length)
+      }
+    }
+  })
+})
