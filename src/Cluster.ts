@@ -41,6 +41,7 @@ import * as Applications from "./Applications.ts"
 import * as Liveness from "./core/Liveness.ts"
 import * as Membership from "./core/Membership.ts"
 import * as Address from "./protocol/Address.ts"
+import type * as Authorization from "./protocol/Authorization.ts"
 import * as Certificates from "./protocol/Certificates.ts"
 import { check as checkSettings, type ClusterConfig, defaults } from "./protocol/ClusterConfig.ts"
 import type { ClusterEvent } from "./protocol/ClusterEvent.ts"
@@ -553,6 +554,8 @@ export interface Options {
   readonly cluster?: string | undefined
   /** How to prove that one belongs to the cluster; all Nodes need the same kind. Default: `Credentials.none`. */
   readonly credentials?: Credentials.Credentials | undefined
+  /** Who of those that have good credentials may come in, and what clients may send. Default: all of them, anything. */
+  readonly authorization?: Authorization.Authorization | undefined
   /** Registered from the start, so that it misses nothing. See `register` and `layerApplication` for further ones. */
   readonly application?: Application.Any | undefined
   /** Settings that differ from the defaults; see `ClusterConfig`, `ClusterConfig.presets` and `Settings`. */
@@ -1081,13 +1084,14 @@ export const makeIdentity = (
   role: "member" | "client",
   node: Node.Node,
   security: () => Security.Security,
-  options: Pick<Options, "cluster" | "config">
+  options: Pick<Options, "authorization" | "cluster" | "config">
 ): Identity => ({
   role,
   node,
   get security() {
     return security()
   },
+  authorization: options.authorization ?? {},
   cluster: options.cluster ?? "wendy",
   lease: options.config?.lease ?? defaults.lease,
   nonce: randomId

@@ -18,6 +18,7 @@ import * as Queue from "effect/Queue"
 import * as Handover from "../core/Handover.ts"
 import * as Liveness from "../core/Liveness.ts"
 import type { Address } from "../protocol/Address.ts"
+import * as Authorization from "../protocol/Authorization.ts"
 import { type ControlMessage, type DeliveredId, maxDelivered } from "../protocol/ControlMessage.ts"
 import * as Frame from "../protocol/Frame.ts"
 import type * as Handshake from "../protocol/Handshake.ts"
@@ -52,6 +53,8 @@ export class Links extends Context.Service<Links, {
   /** Sends what was delivered here to a Node that takes over, ahead of any later control message to it. */
   readonly sendDelivered: (to: Node.Node, ids: ReadonlyArray<DeliveredId>) => void
   readonly transmit: (link: number, frame: Uint8Array) => void
+  /** Whether what a link has brought may enter the cluster here: a client may be kept to some purposes. */
+  readonly mayEnter: (link: number, purpose: number) => boolean
   /** The link to use for a member, if one is open. */
   readonly linkTo: (id: NodeId.NodeId) => number | undefined
   /** Opens a link to a Node; the outcome goes to the mailboxes. */
@@ -425,6 +428,12 @@ const make = Effect.gen(function*() {
       const known = Liveness.known(state.membership, id)
       return (known === undefined ? newest.get(id.hex) : used.get(known.life))?.id
     },
+    mayEnter: (id, purpose) => {
+      const entry = entries.get(id)
+      if (entry === undefined) return false
+      const { name, node, role } = entry.link.peer
+      return Authorization.maySend(identity.authorization, { role, name, id: node.hex, region: node.region }, purpose)
+    },
     dial,
     connect,
     serve,
@@ -471,5 +480,6 @@ const provesNothing: { readonly [Reason in Handshake.RefusalReason]?: true } = {
   credentials: true,
   certificate: true,
   identity: true,
+  unauthorized: true,
   clear: true
 }

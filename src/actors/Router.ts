@@ -74,6 +74,7 @@ const make = Effect.gen(function*() {
   const messaging = Messaging.make(messages, {
     transmit: links.transmit,
     linkTo: links.linkTo,
+    mayEnter: links.mayEnter,
     dial: links.dial,
     suspect: (node) => Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Suspect", node }),
     deliver: (message, frame) =>

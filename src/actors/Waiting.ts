@@ -86,6 +86,8 @@ const explain = (
       ]
     case "dropped":
       return ["Dropped", `an application at ${root.hex} did not let the message pass`]
+    case "forbidden":
+      return ["Forbidden", `${root.hex} does not let this client send messages of this purpose`]
   }
 }
 

@@ -39,6 +39,8 @@ export interface Counters {
   busy: number
   /** Messages that had to wait here because nobody answered for their key. */
   held: number
+  /** Messages that a client may not send. */
+  forbidden: number
 }
 
 /**
@@ -74,6 +76,8 @@ export interface Ports<A> {
   readonly transmit: (link: number, frame: Uint8Array) => void
   /** The link to use for a member, if one is open. */
   readonly linkTo: (id: NodeId.NodeId) => number | undefined
+  /** Whether a client may send messages of a purpose here. Left out where all may. */
+  readonly mayEnter?: (link: number, purpose: number) => boolean
   /** Opens a link: then `linkUp` or `dialFailed` is called. */
   readonly dial: (node: Node.Node) => void
   /** This Node did not acknowledge in time, or its link broke: membership is to look at it. */
@@ -130,7 +134,7 @@ export const makeState = <A>(membership: MembershipState.State, settings: Routin
   routing: Routing.make(settings),
   deduplication: Deduplication.make(),
   confirmations: Confirmations.make(),
-  counters: { duplicates: 0, expired: 0, dropped: 0, busy: 0, held: 0 }
+  counters: { duplicates: 0, expired: 0, dropped: 0, busy: 0, held: 0, forbidden: 0 }
 })
 
 /**
@@ -375,6 +379,12 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
             if (Envelope.purpose(frame.frame) < lowestPurpose || Envelope.isDirect(frame.frame)) break
             Envelope.setVia(frame.frame, membership.self.id)
             Envelope.setHops(frame.frame, 0)
+            if (ports.mayEnter?.(link, Envelope.purpose(frame.frame)) === false) {
+              counters.forbidden++
+              Routing.decline(routing, link, frame.frame, sink)
+              if (Envelope.deliveryClass(frame.frame) === "confirmed") sendReceipt(frame.frame, "forbidden")
+              break
+            }
           }
           Routing.receive(routing, view, time, link, frame.frame, sink)
           break

@@ -330,6 +330,20 @@ export const receive = (state: State, view: View, now: number, linkId: number, f
   decide(state, view, now, take(state, frame, undefined, undefined), sink)
 }
 
+/**
+ * A routed frame came in that must go no further: it is acknowledged, and that is all.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const decline = (state: State, linkId: number, frame: Uint8Array, sink: Sink): void => {
+  const link = state.links.get(linkId)
+  if (link === undefined) return
+  const sequence = Envelope.sequence(frame)
+  accept(state, link, sequence)
+  sink.acknowledge(linkId, sequence, sequence)
+}
+
 const next = (sequence: number): number => (sequence + 1) >>> 0
 
 /** Whether a number comes in for the first time. Numbers of 32 bits go round; those of a window lie close together. */

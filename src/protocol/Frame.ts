@@ -24,9 +24,9 @@ import * as SchemaFrame from "./SchemaFrame.ts"
  * @category models
  * @since 0.1.0
  */
-export type Outcome = "failed" | "delivered" | "undecodable" | "dropped"
+export type Outcome = "failed" | "delivered" | "undecodable" | "dropped" | "forbidden"
 
-const outcomes: ReadonlyArray<Outcome> = ["failed", "delivered", "undecodable", "dropped"]
+const outcomes: ReadonlyArray<Outcome> = ["failed", "delivered", "undecodable", "dropped", "forbidden"]
 
 /**
  * The outcome of a confirmed message, on its way back.

@@ -96,7 +96,8 @@ export const RefusalReason = Schema.Literals([
   "full",
   "clear",
   "certificate",
-  "identity"
+  "identity",
+  "unauthorized"
 ])
 
 /**
@@ -277,6 +278,8 @@ export const explain = (reason: RefusalReason): string => {
     case "certificate":
       return "the certificate is not good: it has to be issued by an authority that the other end believes, and neither " +
         "expired nor revoked"
+    case "unauthorized":
+      return "the other end does not let this one in, although it knows who it is: ask whoever runs the cluster"
     case "identity":
       return "the certificate belongs to another Node: give each Node the id, and the Region, that its own names"
   }

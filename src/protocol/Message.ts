@@ -168,6 +168,7 @@ export class MessageRejected extends Schema.TaggedError<MessageRejected>()("Mess
  * - `DeliveryFailed`: it reached its root, whose application failed, was late, or has gone.
  * - `BadValue`: it reached its root, where the value does not decode: the two ends define the message differently.
  * - `Dropped`: an application on the way did not let it pass.
+ * - `Forbidden`: this client may not send messages of this purpose.
  * - `Unreachable`: the Node to which a direct message was sent cannot be reached, or has ended.
  * - `Closed`: this Node, or this client, ended first. The message may or may not have been delivered.
  *
@@ -195,7 +196,7 @@ export class MessageRejected extends Schema.TaggedError<MessageRejected>()("Mess
  * @since 0.1.0
  */
 export class NotConfirmed extends Schema.TaggedError<NotConfirmed>()("NotConfirmed", {
-  reason: Schema.Literals(["Deadline", "DeliveryFailed", "BadValue", "Dropped", "Unreachable", "Closed"]),
+  reason: Schema.Literals(["Deadline", "DeliveryFailed", "BadValue", "Dropped", "Forbidden", "Unreachable", "Closed"]),
   message: Schema.String
 }) {}
 

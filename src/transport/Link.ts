@@ -11,6 +11,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Authorization from "../protocol/Authorization.ts"
+import * as Certificates from "../protocol/Certificates.ts"
 import * as Frame from "../protocol/Frame.ts"
 import * as Handshake from "../protocol/Handshake.ts"
 import type * as Node from "../ring/Node.ts"
@@ -34,6 +36,8 @@ export interface Identity {
   readonly nonce: Effect.Effect<NodeId.NodeId>
   /** May become another meanwhile: a handshake goes on with the one that it began with. */
   readonly security: Security.Security
+  /** Who of those that have proved who they are may come in. */
+  readonly authorization: Authorization.Authorization
 }
 
 /**
@@ -45,6 +49,8 @@ export interface Identity {
 export interface Peer {
   readonly role: "member" | "client"
   readonly node: Node.Node
+  /** The common name of its certificate; `undefined` without certificates. */
+  readonly name: string | undefined
 }
 
 /**
@@ -140,6 +146,15 @@ const compare = (
   return mismatch === undefined ? Effect.void : refuse(connection, mismatch)
 }
 
+const peerOf = ({ channel }: Connection, { node, role }: Handshake.Hello): Peer => ({
+  role,
+  node,
+  name: channel?.certificate === undefined ? undefined : Certificates.read(channel.certificate.raw)?.name
+})
+
+const isWelcome = ({ authorization }: Identity, { name, node, role }: Peer): boolean =>
+  Authorization.admits(authorization, { role, name, id: node.hex, region: node.region })
+
 const since = (nanos: bigint): Effect.Effect<number> =>
   Effect.map(Clock.monotonicTimeNanos, (now) => Number(now - nanos) / 1_000_000)
 
@@ -193,8 +208,10 @@ export const open = Effect.fnUntraced(function*(connection: Connection, identity
     const proof = yield* expect(connection, reader, "Proof")
     yield* orRefuse(connection, Security.check(round, "acceptor", meeting, proof.message.bytes, keys))
   }
+  const peer = peerOf(connection, theirs.message)
+  if (!isWelcome(identity, peer)) return yield* refuse(connection, "unauthorized")
   if (security.needsAcceptance) yield* connection.write([Handshake.encode({ _tag: "Accepted" })])
-  return make(connection, theirs.message, true, roundTrip, reader.rest())
+  return make(connection, peer, true, roundTrip, reader.rest())
 })
 
 /**
@@ -216,6 +233,7 @@ export const accept = Effect.fnUntraced(function*(
   yield* compare(connection, security, mine, theirs.message)
   const sent = Handshake.encode(mine)
   const meeting = { connection, dialler: theirs.frame, acceptor: sent, peer: theirs.message }
+  const peer = peerOf(connection, theirs.message)
   const sentAt = yield* Clock.monotonicTimeNanos
   yield* connection.write([sent])
   let roundTrip: number | undefined
@@ -225,7 +243,8 @@ export const accept = Effect.fnUntraced(function*(
     const all = Security.keysOf(round, "acceptor")
     const keys = yield* orRefuse(connection, Security.check(round, "dialler", meeting, message.bytes, all))
     if (index === security.rounds.length - 1) {
-      if (!hasRoom({ role: theirs.message.role, node: theirs.message.node })) return yield* refuse(connection, "full")
+      if (!isWelcome(identity, peer)) return yield* refuse(connection, "unauthorized")
+      if (!hasRoom(peer)) return yield* refuse(connection, "full")
       // Before the other end hears that it is let in, and sends whatever it likes.
       connection.admit()
     }
@@ -234,12 +253,12 @@ export const accept = Effect.fnUntraced(function*(
   }
   // This end's own credentials may be refused yet, and a link is open to whatever the peer asks.
   if (security.needsAcceptance) yield* expect(connection, reader, "Accepted")
-  return make(connection, theirs.message, false, roundTrip!, reader.rest())
+  return make(connection, peer, false, roundTrip!, reader.rest())
 })
 
 const make = (
   connection: Connection,
-  hello: Handshake.Hello,
+  peer: Peer,
   isDialled: boolean,
   roundTrip: number,
   ahead: ReadonlyArray<Uint8Array>
@@ -319,7 +338,7 @@ const make = (
   })
 
   return {
-    peer: { role: hello.role, node: hello.node },
+    peer,
     isDialled,
     roundTrip,
     sendControl: (frame) => put(control, frame),

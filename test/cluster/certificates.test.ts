@@ -9,6 +9,7 @@ import * as Authority from "../../src/cli/keys/Authority.ts"
 import * as Client from "../../src/Client.ts"
 import * as Cluster from "../../src/Cluster.ts"
 import * as Address from "../../src/protocol/Address.ts"
+import type { Authorization } from "../../src/protocol/Authorization.ts"
 import { defaults } from "../../src/protocol/ClusterConfig.ts"
 import * as Credentials from "../../src/protocol/Credentials.ts"
 import * as Node from "../../src/ring/Node.ts"
@@ -239,6 +240,7 @@ describe("certificates", () => {
             node,
             lease: defaults.lease,
             nonce: Effect.succeed(NodeId.fromString("nonce")),
+            authorization: {},
             security: Security.make(credentials, { cluster: "wendy", needsChannel: true, patience: 1000 })
           }))
           assert.deepInclude(error, { _tag: "Refused", reason: "identity", by: "peer" })
@@ -251,6 +253,48 @@ describe("certificates", () => {
         })
     )
   }
+
+  overTls(
+    "by the names in their certificates some may not join, and clients may not send everything",
+    (harness) =>
+      Effect.gen(function*() {
+        const authority = yield* makeAuthority
+        const authorization: Authorization = {
+          admits: ({ name, role }) => role === "client" || name?.startsWith("node-") === true,
+          maySend: ({ name }, purpose) => purpose < 100 || name === "operator"
+        }
+        for (const name of ["node-1", "node-2"]) {
+          const credentials = credentialsOf(yield* issue(authority, { name }), [authority])
+          yield* harness.during((yield* harness.join({ credentials, authorization })).cluster.ready)
+        }
+        const stranger = yield* harness.join({
+          credentials: credentialsOf(yield* issue(authority, { name: "laptop" }), [authority])
+        })
+        const error = yield* failure(harness, stranger.cluster.ready)
+        assert.deepInclude(error, { _tag: "JoinFailed", reason: "Refused" })
+        assert.match(error.message, /although it knows who it is/)
+        yield* harness.kill(stranger)
+        const key = evenIds(1)[0]!
+        const outcomes: Array<string> = []
+        for (const name of ["operator", "guest"]) {
+          const client = yield* Client.make({
+            to: [harness.addressOf(harness.members[0]!)],
+            credentials: credentialsOf(yield* issue(authority, { name, role: "client" }), [authority])
+          })
+          for (const purpose of [200, 16, 200, 17]) {
+            outcomes.push(
+              yield* harness.during(client.sendConfirmed({ key, purpose, value: new Uint8Array() })).pipe(
+                Effect.as("delivered"),
+                Effect.catchTag("NotConfirmed", ({ reason }) => Effect.succeed(reason))
+              )
+            )
+          }
+        }
+        assert.deepStrictEqual(outcomes.join(" "), `${"delivered ".repeat(4)}Forbidden delivered Forbidden delivered`)
+        const { forbidden } = yield* harness.members[0]!.cluster.statistics
+        assert.strictEqual(forbidden, 2)
+      })
+  )
 
   const mistakes: ReadonlyArray<
     readonly [

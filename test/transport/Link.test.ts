@@ -3,8 +3,10 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
+import type * as Result from "effect/Result"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
+import type { Authorization } from "../../src/protocol/Authorization.ts"
 import * as Credentials from "../../src/protocol/Credentials.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
@@ -36,6 +38,7 @@ const makeIdentity = (
     readonly passphrase?: string
     readonly custom?: Parameters<typeof Credentials.make>[0]
     readonly incarnation?: number
+    readonly authorization?: Authorization
   } = {}
 ): Link.Identity => {
   const cluster = options.cluster ?? "wendy"
@@ -51,7 +54,11 @@ const makeIdentity = (
     : options.passphrase === undefined
     ? Credentials.none
     : Credentials.passphrase(Redacted.make(options.passphrase))
-  return { ...common, security: Security.make(credentials, { cluster, needsChannel: false, patience: 1000 }) }
+  return {
+    ...common,
+    authorization: options.authorization ?? {},
+    security: Security.make(credentials, { cluster, needsChannel: false, patience: 1000 })
+  }
 }
 
 /** Two ends of one connection; the accepted one lives as long as the test. */
@@ -114,6 +121,29 @@ describe("Link: the handshake", () => {
         assert.deepStrictEqual([near.success.isDialled, far.success.isDialled], [true, false])
       }).pipe(Effect.provide(layer)))
   }
+
+  it.effect("who is not welcome is refused with a reason at both ends, whoever dials", () =>
+    Effect.gen(function*() {
+      const asked: Array<unknown> = []
+      const nobody = makeIdentity("strict", {
+        authorization: {
+          admits: (end) => {
+            asked.push(end)
+            return false
+          }
+        }
+      })
+      const guest = makeIdentity("guest", { role: "client" })
+      const [near, far] = yield* shake(guest, nobody)
+      assert.deepInclude((near as Result.Failure<unknown, unknown>).failure, { reason: "unauthorized", by: "peer" })
+      assert.deepInclude((far as Result.Failure<unknown, unknown>).failure, { reason: "unauthorized", by: "self" })
+      const [strict] = yield* shake(nobody, makeIdentity("member"))
+      assert.deepInclude((strict as Result.Failure<unknown, unknown>).failure, { reason: "unauthorized", by: "self" })
+      assert.deepStrictEqual(asked, [
+        { role: "client", id: guest.node.hex, region: "", name: undefined },
+        { role: "member", id: makeNode("member").hex, region: "", name: undefined }
+      ])
+    }).pipe(Effect.provide(layer)))
 
   const refusals: ReadonlyArray<readonly [string, Link.Identity, Link.Identity, Handshake.RefusalReason]> = [
     ["another cluster", makeIdentity("x"), makeIdentity("y", { cluster: "other" }), "cluster"],
