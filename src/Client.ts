@@ -30,6 +30,7 @@ import type * as Credentials from "./protocol/Credentials.ts"
 import * as Envelope from "./protocol/Envelope.ts"
 import type * as Frame from "./protocol/Frame.ts"
 import type { Refused } from "./protocol/Handshake.ts"
+import * as Handshake from "./protocol/Handshake.ts"
 import { encode, type MessageRejected, type NotConfirmed, type Outgoing, type Receipt } from "./protocol/Message.ts"
 import * as Node from "./ring/Node.ts"
 import * as Link from "./transport/Link.ts"
@@ -225,9 +226,10 @@ export const make: (
     const transport = yield* Transport
     const clock = yield* Clock.Clock
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    const seed = yield* randomId
     // The address of a client is one that nobody dials: it enters no table.
     const self = new Node.Node({
-      id: yield* randomId,
+      id: Handshake.clientId(seed),
       localHost: "client",
       globalHost: "client",
       port: 1,
@@ -235,7 +237,7 @@ export const make: (
       incarnation: yield* Clock.currentTimeMillis
     })
     const security = yield* makeSecurity(options)
-    const identity = makeIdentity("client", self, () => security, options)
+    const identity = makeIdentity("client", self, () => security, options, seed)
     const connected = yield* Deferred.make<void, JoinFailed>()
     const confirmations = Confirmations.make<Waiting.Waiting>()
     const room = Latch.makeUnsafe(true)

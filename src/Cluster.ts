@@ -1084,10 +1084,12 @@ export const makeIdentity = (
   role: "member" | "client",
   node: Node.Node,
   security: () => Security.Security,
-  options: Pick<Options, "authorization" | "cluster" | "config">
+  options: Pick<Options, "authorization" | "cluster" | "config">,
+  seed = NodeId.zero
 ): Identity => ({
   role,
   node,
+  seed,
   get security() {
     return security()
   },

@@ -28,6 +28,7 @@ import * as Address from "./protocol/Address.ts"
 import type * as Credentials from "./protocol/Credentials.ts"
 import * as Frame from "./protocol/Frame.ts"
 import type { Refused } from "./protocol/Handshake.ts"
+import * as Handshake from "./protocol/Handshake.ts"
 import type * as Query from "./protocol/Query.ts"
 import * as Node from "./ring/Node.ts"
 import * as NodeId from "./ring/NodeId.ts"
@@ -707,9 +708,10 @@ const makeAsker = Effect.fnUntraced(function*(options: SeedOptions) {
   const transport = yield* Transport
   const clock = yield* Clock.Clock
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  const seed = yield* randomId
   // The address of a client is one that nobody dials: it enters no table.
   const self = new Node.Node({
-    id: yield* randomId,
+    id: Handshake.clientId(seed),
     localHost: "client",
     globalHost: "client",
     port: 1,
@@ -717,7 +719,7 @@ const makeAsker = Effect.fnUntraced(function*(options: SeedOptions) {
     incarnation: yield* Clock.currentTimeMillis
   })
   const security = yield* makeSecurity(options)
-  const identity = makeIdentity("client", self, () => security, options)
+  const identity = makeIdentity("client", self, () => security, options, seed)
 
   const converse = Effect.fnUntraced(function*<Q extends Query.Query>(connection: Connection, query: Q) {
     const link = yield* Link.open(connection, identity)

@@ -170,7 +170,7 @@ const make = Effect.gen(function*() {
       fiber: undefined
     }
     entries.set(entry.id, entry)
-    // A client may call itself by any id, a member's too: what is meant for a member must not go to it.
+    // What is meant for members must not go to clients.
     const better = entry.isMember && isBetter(entry)
     if (better) use(entry)
     Queue.offerUnsafe(mailboxes.router, {

@@ -26,7 +26,7 @@
  */
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { createHmac, scryptSync, timingSafeEqual } from "node:crypto"
+import { createHash, createHmac, scryptSync, timingSafeEqual } from "node:crypto"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import { maxBytes } from "./Credentials.ts"
@@ -66,6 +66,8 @@ const Hello = Schema.TaggedStruct("Hello", {
   role: Schema.Literals(["member", "client"]),
   /** Of a member: who it is. Of a client: its id and incarnation, under an address that nobody dials. */
   node: Node.Node,
+  /** Of a client: what its id follows from, so that it cannot call itself by another's. Of a member nothing. */
+  seed: NodeId.FromBytes,
   credentials: CredentialsKind,
   /** How long a lease lasts, in milliseconds: members count on each other's. */
   lease: Schema.Finite,
@@ -173,6 +175,15 @@ export const encode: (message: Message) => Uint8Array = frame.encode
 export const decode: (frame: Uint8Array) => Message | undefined = frame.decode
 
 /**
+ * The id of the client that drew this seed: nobody can find a seed for the id of somebody else.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const clientId = (seed: NodeId.NodeId): NodeId.NodeId =>
+  NodeId.readUnsafe(createHash("sha256").update("effect-wendy client").update(NodeId.toBytes(seed)).digest(), 0)
+
+/**
  * What decides whether two ends fit, apart from the proof.
  *
  * @category checks
@@ -182,6 +193,7 @@ export const mismatch = (mine: Hello, theirs: Hello): RefusalReason | undefined 
   if (theirs.highestVersion < mine.lowestVersion || theirs.lowestVersion > mine.highestVersion) return "version"
   if (theirs.cluster !== mine.cluster) return "cluster"
   if (theirs.credentials !== mine.credentials) return "credentials"
+  if (theirs.role === "client" && !NodeId.equals(clientId(theirs.seed), theirs.node.id)) return "identity"
   if (Node.isSameLife(theirs.node, mine.node)) return "self"
   if (mine.role === "member" && theirs.role === "member" && theirs.lease !== mine.lease) return "lease"
   return undefined
@@ -281,6 +293,6 @@ export const explain = (reason: RefusalReason): string => {
     case "unauthorized":
       return "the other end does not let this one in, although it knows who it is: ask whoever runs the cluster"
     case "identity":
-      return "the certificate belongs to another Node: give each Node the id, and the Region, that its own names"
+      return "this is somebody else's name: give each Node the id, and the Region, that its certificate names"
   }
 }

@@ -30,6 +30,8 @@ export interface Identity {
   readonly cluster: string
   readonly role: "member" | "client"
   readonly node: Node.Node
+  /** Of a client: what its id follows from. */
+  readonly seed: NodeId.NodeId
   /** How long a lease lasts, in milliseconds. */
   readonly lease: number
   /** Fresh randomness for each handshake. */
@@ -120,6 +122,7 @@ const makeHello = (identity: Identity, security: Security.Security, nonce: NodeI
   cluster: identity.cluster,
   role: identity.role,
   node: identity.node,
+  seed: identity.seed,
   credentials: security.kind,
   lease: identity.lease,
   nonce

@@ -200,6 +200,16 @@ export const makePeer = (options: Partial<ConstructorParameters<typeof Node.Node
     ...options
   })
 
+/** What a client says of itself that has drawn the seed of this name. */
+export const makeClient = (
+  name: string,
+  incarnation = 1
+): { readonly node: Node.Node; readonly hello: Partial<Handshake.Hello> } => {
+  const seed = NodeId.fromString(name)
+  const node = makePeer({ id: Handshake.clientId(seed), incarnation, localHost: "client", globalHost: "client" })
+  return { node, hello: { role: "client", seed } }
+}
+
 export const helloOf = (node: Node.Node, options: Partial<Handshake.Hello> = {}): Handshake.Hello => ({
   _tag: "Hello",
   lowestVersion: 1,
@@ -207,6 +217,7 @@ export const helloOf = (node: Node.Node, options: Partial<Handshake.Hello> = {})
   cluster: "wendy",
   role: "member",
   node,
+  seed: NodeId.zero,
   credentials: "none",
   lease: 10_000,
   nonce: NodeId.fromString("a nonce"),

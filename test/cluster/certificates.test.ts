@@ -240,6 +240,7 @@ describe("certificates", () => {
             node,
             lease: defaults.lease,
             nonce: Effect.succeed(NodeId.fromString("nonce")),
+            seed: NodeId.zero,
             authorization: {},
             security: Security.make(credentials, { cluster: "wendy", needsChannel: true, patience: 1000 })
           }))

@@ -10,7 +10,7 @@ import * as Client from "../../src/Client.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
 import { makeHarness, outgoing, passing, realTime } from "../ClusterHarness.ts"
-import { burst, connectRaw, freePort, type Harness, makePeer, shakeHands, tcpHandles } from "./Rig.ts"
+import { burst, connectRaw, freePort, type Harness, makeClient, makePeer, shakeHands, tcpHandles } from "./Rig.ts"
 
 /** Runs a script to its end, at most 10 seconds. */
 const runScript = (name: string) =>
@@ -86,7 +86,7 @@ describe("closing the scope of a Node", () => {
       const { port } = harness.members[0]!.cluster.node
       const silent = yield* connectRaw(port)
       const linked = yield* shakeHands(port, makePeer())
-      const client = yield* shakeHands(port, makePeer(), { role: "client" })
+      const client = yield* shakeHands(port, makeClient("a client").node, makeClient("a client").hello)
       yield* harness.kill(joiner)
       for (const member of harness.members.slice(0, 3)) yield* harness.leave(member)
       for (const raw of [silent, linked, client]) raw.socket.destroy()

@@ -24,6 +24,7 @@ import {
   idOf,
   keys,
   listenRaw,
+  makeClient,
   makePeer,
   shakeHands,
   takeFrames,
@@ -85,7 +86,10 @@ describe("Sockets", () => {
         const { port } = first.cluster.node
         const events = yield* collectEvents(first.cluster)
         for (const role of ["member", "client"] as const) {
-          const raw = yield* shakeHands(port, makePeer(), { role })
+          const client = makeClient("a client")
+          const raw = yield* (role === "member"
+            ? shakeHands(port, makePeer())
+            : shakeHands(port, client.node, client.hello))
           const before = memory()
           const chunk = new Uint8Array(64 * 1024)
           raw.socket.write(Uint8Array.of(4, 0, 0, 0, 2))

@@ -33,6 +33,7 @@ const hello: Arbitrary.Arbitrary<Handshake.Hello> = Arbitrary.all({
   cluster: Samples.text(0, 64),
   role: Samples.oneOf("member", "client"),
   node: Samples.node,
+  seed: Samples.id,
   credentials: Samples.oneOf("none", "passphrase", "custom"),
   lease: Oracle.int(100, 600_000),
   nonce: Samples.id
@@ -59,11 +60,14 @@ const mine: Handshake.Hello = {
   highestVersion: 4,
   cluster: "home",
   role: "member",
+  seed: NodeId.zero,
   node: Oracle.node(1n),
   credentials: "passphrase",
   lease: 10_000,
   nonce: new NodeId.NodeId(1, 2, 3, 4)
 }
+
+const seed = NodeId.fromString("a seed")
 
 const theirs: Handshake.Hello = { ...mine, node: Oracle.node(2n), nonce: new NodeId.NodeId(5, 6, 7, 8) }
 
@@ -135,11 +139,18 @@ describe("Handshake: frames", () => {
   })
 })
 
+const client: Handshake.Hello = {
+  ...theirs,
+  role: "client",
+  seed,
+  node: Oracle.node(Oracle.toBig(Handshake.clientId(seed)))
+}
+
 describe("Handshake: mismatch", () => {
   it("two Hellos that fit", () => {
     assert.isUndefined(Handshake.mismatch(mine, theirs))
     assert.isUndefined(Handshake.mismatch(theirs, mine))
-    assert.isUndefined(Handshake.mismatch(mine, { ...theirs, role: "client" }))
+    assert.isUndefined(Handshake.mismatch(mine, client))
   })
 
   it("versions fit when the two ranges share one", () => {
@@ -167,8 +178,14 @@ describe("Handshake: mismatch", () => {
     const other = { ...theirs, lease: 30_000 }
     assert.strictEqual(Handshake.mismatch(mine, other), "lease")
     assert.strictEqual(Handshake.mismatch(other, mine), "lease")
-    assert.isUndefined(Handshake.mismatch(mine, { ...other, role: "client" }))
-    assert.isUndefined(Handshake.mismatch({ ...mine, role: "client" }, other))
+    assert.isUndefined(Handshake.mismatch(mine, { ...client, lease: 30_000 }))
+    assert.isUndefined(Handshake.mismatch(client, other))
+  })
+
+  it("a client has the id that follows from its seed, and no other", () => {
+    assert.strictEqual(Handshake.mismatch(mine, { ...theirs, role: "client" }), "identity")
+    assert.strictEqual(Handshake.mismatch(mine, { ...client, seed: NodeId.fromString("another seed") }), "identity")
+    assert.strictEqual(Handshake.mismatch(mine, { ...client, node: theirs.node }), "identity")
   })
 
   it("every kind of credentials fits itself and no other", () => {

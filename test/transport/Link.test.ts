@@ -18,9 +18,9 @@ import * as Security from "../../src/transport/Security.ts"
 import { type Connection, type ConnectionError, Transport } from "../../src/transport/Transport.ts"
 import { dialOptions, here, listenOptions, serve, untilStill } from "./contract.ts"
 
-const makeNode = (name: string, incarnation = 1) =>
+const makeNode = (name: string, incarnation = 1, id = NodeId.fromString(name)) =>
   new Node.Node({
-    id: NodeId.fromString(name),
+    id,
     localHost: "127.0.0.1",
     globalHost: "127.0.0.1",
     port: 4000,
@@ -45,7 +45,10 @@ const makeIdentity = (
   const common = {
     cluster,
     role: options.role ?? "member",
-    node: makeNode(name, options.incarnation),
+    node: options.role === "client"
+      ? makeNode(name, options.incarnation, Handshake.clientId(NodeId.fromString(name)))
+      : makeNode(name, options.incarnation),
+    seed: NodeId.fromString(name),
     lease: 10_000,
     nonce: Effect.sync(() => NodeId.fromString(`nonce ${nonces++}`))
   }
