@@ -5,6 +5,7 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as Net from "node:net"
 import * as Os from "node:os"
@@ -89,6 +90,44 @@ export const checkWorks = Effect.fnUntraced(function*(harness: Harness, name: st
   for (const [index, { cluster }] of harness.living().entries()) {
     const each = `${name} from ${index}:`
     checkBurst(harness, each, yield* harness.during(burst(cluster, each, 50), "10 seconds"))
+  }
+})
+
+/** Sends one confirmed message after another from every Node, 16 at a time each, until it is told to stop. */
+export const startLoad = Effect.fnUntraced(function*(harness: Harness) {
+  let isOver = false
+  const loads = yield* Effect.forEach(harness.members, ({ cluster }, index) => {
+    const name = `load ${index}:`
+    const receipts: Array<Receipt> = []
+    let next = 0
+    const send: Effect.Effect<void, unknown> = Effect.suspend(() => {
+      if (isOver) return Effect.void
+      const number = next++
+      return cluster.sendConfirmed(outgoing(`${name} ${number}`, `${name} ${number}`)).pipe(
+        Effect.tap((receipt) => Effect.sync(() => receipts[number] = receipt)),
+        Effect.andThen(send)
+      )
+    })
+    return Effect.map(
+      Effect.forkScoped(Effect.all(Array.from({ length: 16 }, () => send), { concurrency: "unbounded" })),
+      (fiber) => ({ name, receipts, fiber })
+    )
+  })
+  const count = () => loads.reduce((sum, { receipts }) => sum + receipts.length, 0)
+  return {
+    count,
+    /** Whatever was done before is followed by so many receipts more. */
+    goOn: (further: number) => {
+      const wanted = count() + further
+      return harness.waitUntil("further receipts", Effect.sync(() => count() >= wanted), "20 seconds", "5 millis")
+    },
+    finish: Effect.gen(function*() {
+      isOver = true
+      for (const { fiber, name, receipts } of loads) {
+        yield* harness.during(Fiber.join(fiber), "20 seconds")
+        checkBurst(harness, name, receipts)
+      }
+    })
   }
 })
 

@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
@@ -9,12 +8,11 @@ import * as Authority from "../../src/cli/keys/Authority.ts"
 import * as Client from "../../src/Client.ts"
 import type * as Cluster from "../../src/Cluster.ts"
 import * as Credentials from "../../src/protocol/Credentials.ts"
-import type { Receipt } from "../../src/protocol/Message.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import * as Tls from "../../src/transport/Tls.ts"
 import type { Transport } from "../../src/transport/Transport.ts"
-import { makeHarness, outgoing, passing, realTime } from "../ClusterHarness.ts"
-import { checkBurst, checkWorks, collectEvents, errorsOf, failure, type Harness } from "./Rig.ts"
+import { makeHarness, passing, realTime } from "../ClusterHarness.ts"
+import { checkWorks, collectEvents, errorsOf, failure, type Harness, startLoad } from "./Rig.ts"
 
 const day = 24 * 3_600_000
 
@@ -40,44 +38,6 @@ const startRing = Effect.fnUntraced(function*(
   return {
     /** Nobody has refused anybody. */
     checkPeace: Effect.sync(() => assert.deepStrictEqual(events.flatMap((seen) => errorsOf(seen, "Refused")), []))
-  }
-})
-
-/** Sends one confirmed message after another from every Node, 16 at a time each, until it is told to stop. */
-const startLoad = Effect.fnUntraced(function*(harness: Harness) {
-  let isOver = false
-  const loads = yield* Effect.forEach(harness.members, ({ cluster }, index) => {
-    const name = `load ${index}:`
-    const receipts: Array<Receipt> = []
-    let next = 0
-    const send: Effect.Effect<void, unknown> = Effect.suspend(() => {
-      if (isOver) return Effect.void
-      const number = next++
-      return cluster.sendConfirmed(outgoing(`${name} ${number}`, `${name} ${number}`)).pipe(
-        Effect.tap((receipt) => Effect.sync(() => receipts[number] = receipt)),
-        Effect.andThen(send)
-      )
-    })
-    return Effect.map(
-      Effect.forkScoped(Effect.all(Array.from({ length: 16 }, () => send), { concurrency: "unbounded" })),
-      (fiber) => ({ name, receipts, fiber })
-    )
-  })
-  const count = () => loads.reduce((sum, { receipts }) => sum + receipts.length, 0)
-  return {
-    count,
-    /** Whatever was done before is followed by so many receipts more. */
-    goOn: (further: number) => {
-      const wanted = count() + further
-      return harness.waitUntil("further receipts", Effect.sync(() => count() >= wanted), "20 seconds", "5 millis")
-    },
-    finish: Effect.gen(function*() {
-      isOver = true
-      for (const { fiber, name, receipts } of loads) {
-        yield* harness.during(Fiber.join(fiber), "20 seconds")
-        checkBurst(harness, name, receipts)
-      }
-    })
   }
 })
 
