@@ -380,7 +380,7 @@ const make = Effect.gen(function*() {
           return
         }
         // Whoever else answers there, or a refused connect, is proof that this life has ended. Rule F1.
-        const isProof = Exit.isSuccess(exit) || (error !== undefined && isProofOfDeath(error))
+        const isProof = Exit.isSuccess(exit) || (error !== undefined && isProofOfDeath(error, identity.security.kind))
         if (isProof) Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Refused", node })
         Queue.offerUnsafe(mailboxes.router, { _tag: "DialFailed", node })
       }).pipe(Effect.ignore)
@@ -463,23 +463,22 @@ const hasBroken = (error: ConnectError): boolean =>
   error._tag === "ConnectionError" || (error._tag === "DialError" && error.reason === "Broken")
 
 /**
- * Whether what a dial met proves that no process, or not the one that was meant, listens there. Rule F1. Credentials and
- * certificates may be refused for a moment by the very life that was meant, a full Node is a living one, and in clear
- * anybody may have answered: none of these proves anything.
+ * Whether what a dial met proves that no process, or not the one that was meant, listens there. Rule F1. Where ends have
+ * to prove who they are, what is said before proves nothing: whoever stands in between can say it. Without credentials
+ * everything is believed, but a full Node is a living one.
  *
  * @category getters
  * @since 0.1.0
  */
-export const isProofOfDeath = (error: ConnectError): boolean =>
+export const isProofOfDeath = (error: ConnectError, credentials: Handshake.CredentialsKind): boolean =>
   error._tag === "DialError"
     ? error.reason === "Refused"
-    : error._tag === "Refused" && provesNothing[error.reason] !== true
+    : error._tag === "Refused" && credentials === "none" && provesNothing[error.reason] !== true
 
 const provesNothing: { readonly [Reason in Handshake.RefusalReason]?: true } = {
   full: true,
+  // May be refused for a moment by the very life that was meant.
   credentials: true,
-  certificate: true,
-  identity: true,
-  unauthorized: true,
-  clear: true
+  clear: true,
+  unauthorized: true
 }

@@ -168,13 +168,13 @@ const makeServer = (certificateOf: (() => Certificate | undefined) | undefined) 
         }
         : { ...optionsOf(certificate), requestCert: true, rejectUnauthorized: false }),
       handshakeTimeout,
-      allowHalfOpen: true,
       secureOptions: constants.SSL_OP_NO_TICKET
     })
     server.on("secureConnection", (socket) => {
       const from = nameOf(socket)
       const done = pending.get(from)
       if (done === undefined) return void socket.destroy()
+      socket.allowHalfOpen = true
       done({ socket, channel: channelOf(socket) })
     })
     server.on("tlsClientError", (_, socket) => socket.destroy())
@@ -202,7 +202,11 @@ const makeServer = (certificateOf: (() => Certificate | undefined) | undefined) 
       if (first === null) return void raw.destroy()
       raw.unshift(first)
       raw.setTimeout(0)
-      if (first[0] === handshakeRecord) return void serverOf(certificateOf?.()).emit("connection", raw)
+      if (first[0] === handshakeRecord) {
+        // Who ends his side within the handshake will not go on with it.
+        raw.allowHalfOpen = false
+        return void serverOf(certificateOf?.()).emit("connection", raw)
+      }
       finish({ socket: raw, channel: undefined })
     })
   }

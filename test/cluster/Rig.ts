@@ -239,14 +239,11 @@ export const makePeer = (options: Partial<ConstructorParameters<typeof Node.Node
     ...options
   })
 
-/** What a client says of itself that has drawn the seed of this name. */
-export const makeClient = (
-  name: string,
-  incarnation = 1
-): { readonly node: Node.Node; readonly hello: Partial<Handshake.Hello> } => {
+/** A client that has drawn the seed of this name, and what it says of itself. */
+export const makeClient = (name: string, incarnation = 1) => {
   const seed = NodeId.fromString(name)
   const node = makePeer({ id: Handshake.clientId(seed), incarnation, localHost: "client", globalHost: "client" })
-  return { node, hello: { role: "client", seed } }
+  return { node, seed, hello: { role: "client", seed } as const }
 }
 
 export const helloOf = (node: Node.Node, options: Partial<Handshake.Hello> = {}): Handshake.Hello => ({

@@ -17,6 +17,7 @@ import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Chance from "../../src/simulation/Chance.ts"
+import { encodeFrames } from "../../src/transport/Framing.ts"
 import * as Link from "../../src/transport/Link.ts"
 import * as Security from "../../src/transport/Security.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
@@ -47,7 +48,7 @@ import {
   type Harness,
   helloOf,
   listenRaw,
-  makePeer,
+  makeClient,
   startLoad
 } from "./Rig.ts"
 
@@ -341,6 +342,7 @@ const knock = Effect.fnUntraced(function*(scene: Scene, credentials: Credentials
   const { dial } = yield* Transport
   const security = Security.make(credentials, { cluster: "wendy", needsChannel: true, patience })
   const answered = yield* Deferred.make<boolean>()
+  const { node, seed } = makeClient("a client by hand")
   const ask = Effect.gen(function*() {
     const connection = yield* dial(Option.getOrThrow(Address.parse(harness.addressOf(harness.members[0]!))), {
       maxFrameSize: 100_000,
@@ -350,10 +352,12 @@ const knock = Effect.fnUntraced(function*(scene: Scene, credentials: Credentials
     const link = yield* Link.open(connection, {
       cluster: "wendy",
       role: "client",
-      node: makePeer(),
+      node,
+      seed,
       lease: defaults.lease,
       nonce: Effect.succeed(NodeId.fromString("a nonce")),
-      security
+      security,
+      authorization: {}
     })
     link.sendControl(Frame.query({ _tag: "RouteQuery", sequence: 1, key: NodeId.fromString("a key") }))
     return yield* link.run((frames) =>
@@ -525,4 +529,45 @@ describe("a meddler that speaks TLS with both ends", () => {
         }))
     )
   }
+})
+
+const quiet = Layer.merge(Tls.layer, Logger.layer([]))
+
+const credentials = Credentials.passphrase(Redacted.make("six words that nobody has guessed"))
+
+describe("a meddler within the handshake", () => {
+  it.live("a dialler that ends its connection within the handshake of TLS holds nothing up", () =>
+    Effect.gen(function*() {
+      const harness = yield* makeHarness(realTime)
+      const { cluster } = yield* harness.start({ credentials })
+      const raw = yield* connectRaw(cluster.node.port)
+      // The start of a ClientHello.
+      raw.socket.end(Uint8Array.of(0x16, 3, 1, 2))
+      yield* harness.waitUntil("the Node ends it, too", Effect.sync(() => raw.isEnded), "2 seconds")
+    }).pipe(Effect.provide(quiet)))
+
+  it.live("a refusal by somebody who has proved nothing is no proof that a Node has died", () =>
+    Effect.gen(function*() {
+      const relays = yield* makeRelays
+      const harness = yield* makeHarness(realTime)
+      yield* Effect.gen(function*() {
+        for (let count = 0; count < 2; count++) {
+          yield* harness.during((yield* harness.join({ credentials })).cluster.ready)
+        }
+        yield* harness.waitUntil("exact leaf sets", harness.isExact)
+        const speak = endingTls()
+        relays.speak = (dialler, acceptor) => {
+          const ends = speak(dialler, acceptor)
+          ends.dialler.write(encodeFrames([Handshake.encode({ _tag: "Refusal", reason: "cluster" })]))
+          return ends
+        }
+        for (const { cut } of relays.passages) cut()
+        const keys = Array.from({ length: 50 }, (_, index) => NodeId.fromString(`key ${index}`))
+        for (let round = 0; round < 100; round++) {
+          yield* harness.checkCoverage(keys, false)
+          yield* Effect.sleep("20 millis")
+        }
+        assert.isAbove(relays.passages.length, 1)
+      }).pipe(Effect.provideService(Transport, relays.transport))
+    }).pipe(Effect.provide(quiet)))
 })

@@ -177,10 +177,17 @@ describe("Sockets", () => {
     }).pipe(Effect.provide(Tcp.layer)))
 
   it("Go Wendy defect 34: of all that a dial may meet, a refused one alone is proof of death", () => {
-    const proofs = (["Refused", "Timeout", "Unreachable", "Resources", "BadAddress"] as const).filter((reason) =>
-      isProofOfDeath(new DialError({ address: "127.0.0.1:1", reason, message: "" }))
+    const proofs = DialError.fields.reason.literals.filter((reason) =>
+      isProofOfDeath(new DialError({ address: "127.0.0.1:1", reason, message: "" }), "none")
     )
     assert.deepStrictEqual(proofs, ["Refused"])
+    // In clear and without credentials whoever answers is believed; where there are any, nobody who has proved nothing.
+    const refusals = (kind: Handshake.CredentialsKind) =>
+      Handshake.RefusalReason.literals.filter((reason) =>
+        isProofOfDeath(new Handshake.Refused({ reason, by: "peer", message: "" }), kind)
+      )
+    assert.includeMembers([...refusals("none")], ["cluster", "version", "malformed"])
+    for (const kind of ["passphrase", "certificate", "custom"] as const) assert.deepStrictEqual(refusals(kind), [])
   })
 
   it.live.skipIf(process.platform === "win32")(
