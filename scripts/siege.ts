@@ -67,7 +67,7 @@ const flood = (port: number): void => {
     yield* client.connected
     process.send!("begun")
     const send = Effect.forEach(chunk, (message) => Effect.ignore(client.sendConfirmed(message)), { concurrency: 64 })
-    yield* Effect.forever(send)
+    return yield* Effect.forever(send)
   })
   Effect.runFork(program.pipe(Effect.scoped, Effect.provide(Layer.merge(Tls.layer, Logger.layer([])))))
 }
