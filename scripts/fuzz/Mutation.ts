@@ -63,6 +63,7 @@ const handshake = Schema.Union([
     cluster: Schema.String,
     role: Schema.Literals(["member", "client"]),
     node: Node.Node,
+    seed: NodeId.FromBytes,
     credentials: Schema.Literals([
       "none",
       "passphrase",

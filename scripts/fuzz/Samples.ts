@@ -299,7 +299,8 @@ export const hello = (
   chance: Chance,
   speaker: Node.Node,
   role: "member" | "client",
-  credentials: Handshake.CredentialsKind
+  credentials: Handshake.CredentialsKind,
+  seed = randomId(chance)
 ): Handshake.Hello => ({
   _tag: "Hello",
   lowestVersion: Handshake.versions.lowest,
@@ -307,6 +308,7 @@ export const hello = (
   cluster,
   role,
   node: speaker,
+  seed,
   credentials,
   lease,
   nonce: randomId(chance)

@@ -4,11 +4,11 @@
  * - a **stranger** connects and sends what it likes before and in the handshake, with and without the right passphrase;
  * - a **client** has shaken hands under an id of its own;
  * - one that is **reborn** is such a client, and sends messages in the name of many lives of its own;
- * - an **impostor** is a client that calls itself by the id, and the life, of a Node of the cluster;
+ * - an **impostor** calls itself by the id, and the life, of a Node of the cluster, as a client;
  * - a **member** has shaken hands as a Node of its own, and lies.
  *
- * Meanwhile the Nodes send each other confirmed messages. Nothing that the first three do may have an effect: that is
- * checked after each round. What the last two can do stands in `docs/security.md`: it is counted, and must neither end
+ * Meanwhile the Nodes send each other confirmed messages. Nothing that the first four do may have an effect: that is
+ * checked after each round. What a member can do stands in `docs/security.md`: it is counted, and must neither end
  * a Node, nor make it hang, nor make it grow.
  */
 import * as Cause from "effect/Cause"
@@ -45,8 +45,7 @@ export type Attacker = (typeof attackers)[number]
 export type Pass = (step: Duration.Input) => Effect.Effect<void>
 
 /** Those whose doings must have no effect. */
-const isOutside = (attacker: Attacker): boolean =>
-  attacker === "stranger" || attacker === "client" || attacker === "reborn"
+const isOutside = (attacker: Attacker): boolean => attacker !== "member"
 
 const secret = Redacted.make("the passphrase of a cluster under siege")
 
@@ -193,6 +192,8 @@ interface Session {
   readonly siege: Siege
   readonly tally: Tally.Tally
   readonly cast: Samples.Cast
+  /** What the id of a client follows from. */
+  readonly seed: NodeId.NodeId
   readonly connection: Connection
   readonly next: Effect.Effect<Uint8Array, ConnectionError>
   /** Of clients: connections that have to be ended for a malformed frame. */
@@ -245,8 +246,8 @@ const enter = Effect.fnUntraced(function*({ connection, next, siege }: Session, 
   return Handshake.decode(yield* next)?._tag === "Proof"
 })
 
-const helloOf = ({ cast, chance }: Session, role: "member" | "client") =>
-  Samples.hello(chance, cast.speaker, role, "passphrase")
+const helloOf = ({ cast, chance, seed }: Session, role: "member" | "client") =>
+  Samples.hello(chance, cast.speaker, role, "passphrase", seed)
 
 const anyFrame = (chance: Chance.Chance, cast: Samples.Cast): Samples.Sample =>
   chance.happens(0.6) ? Samples.handshake(chance, cast) : Samples.frame(chance, cast)
@@ -353,7 +354,8 @@ const decode = (frame: Uint8Array): Frame.Frame =>
 
 /** What a client may say: it counts as sent. */
 const isOwnMessage = ({ cast: { speaker } }: Session, frame: Uint8Array): boolean =>
-  NodeId.equals(Envelope.origin(frame), speaker.id) && Envelope.purpose(frame) >= Samples.purpose &&
+  NodeId.equals(Envelope.origin(frame), speaker.id) && Envelope.incarnation(frame) === speaker.incarnation &&
+  Envelope.purpose(frame) >= Samples.purpose &&
   !Envelope.isDirect(frame)
 
 const framesOf = (session: Session, attacker: Attacker): ReadonlyArray<Mutation.Mutant> => {
@@ -378,6 +380,7 @@ const client = Effect.fnUntraced(function*(session: Session, attacker: Attacker)
     () => false
   )
   if (!isIn) return Tally.count(tally, attacker, "not let in")
+  if (attacker === "impostor") found(session, "a client was let in under the id of a Node")
   // Not before the cluster is quiet but for what is slow: then it is the oldest that is known.
   if (attacker === "reborn") yield* Effect.sleep(slowness / 4)
   let isMalformed = false
@@ -468,10 +471,19 @@ const member = Effect.fnUntraced(function*(session: Session) {
 })
 
 /** Who speaks. A client's address is one that nobody dials. */
-const speakerOf = (chance: Chance.Chance, attacker: Attacker, nodes: ReadonlyArray<Node.Node>): Node.Node => {
+const speakerOf = (
+  chance: Chance.Chance,
+  attacker: Attacker,
+  seed: NodeId.NodeId,
+  nodes: ReadonlyArray<Node.Node>
+): Node.Node => {
   const host = attacker === "member" ? "10.0.0.66" : "client"
   return new Node.Node({
-    id: attacker === "impostor" ? chance.pick(nodes).id : Samples.randomId(chance),
+    id: attacker === "impostor"
+      ? chance.pick(nodes).id
+      : attacker === "member"
+      ? Samples.randomId(chance)
+      : Handshake.clientId(seed),
     localHost: host,
     globalHost: host,
     port: 1 + chance.below(65_535),
@@ -483,15 +495,16 @@ const speakerOf = (chance: Chance.Chance, attacker: Attacker, nodes: ReadonlyArr
 const attack = (
   siege: Siege,
   attacker: Attacker,
-  seed: string,
+  text: string,
   number: number,
   tally: Tally.Tally,
   malformed: { count: number }
 ) =>
   Effect.scoped(Effect.gen(function*() {
-    const chance = Chance.make(`${seed}/${number}`)
+    const chance = Chance.make(`${text}/${number}`)
     const receiver = chance.pick(siege.nodes)
-    const stranded = speakerOf(chance, attacker, siege.nodes)
+    const seed = Samples.randomId(chance)
+    const stranded = speakerOf(chance, attacker, seed, siege.nodes)
     const life = siege.nodes.find(({ id }) => NodeId.equals(id, stranded.id))
     // Each Node of a cluster started at a time of its own.
     const speaker = life !== undefined && stranded.incarnation === siege.nodes[0]!.incarnation
@@ -511,6 +524,7 @@ const attack = (
       siege,
       tally,
       cast: { nodes: siege.nodes, receiver, speaker },
+      seed,
       connection,
       next: makeNext(connection),
       malformed
