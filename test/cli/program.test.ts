@@ -313,6 +313,21 @@ describe("wendy demo", () => {
       }
     }), timeout)
 
+  it.live("with a passphrase, and with certificates: nothing is lost either", () =>
+    Effect.gen(function*() {
+      for (const flags of [["--passphrase-file", yield* secretFile("long enough\n")], ["--certificates"]]) {
+        const { code, stdout } = yield* Program.run(
+          ["demo", "--nodes", "3", "--messages", "200", "--kill", "1", "--json", ...flags]
+        )
+        assert.strictEqual(code, 0)
+        const summary = JSON.parse(stdout.trim().split("\n").at(-1)!)
+        assert.deepInclude(summary, { delivered: 200, lost: 0, misdelivered: 0, duplicates: 0, killed: 1, joined: 1 })
+      }
+      const both = yield* Program.run(["demo", "--certificates", "--passphrase-file", "x"])
+      assert.strictEqual(both.code, 2)
+      assert.include(both.stderr, "leave one of them out")
+    }), timeout)
+
   it.live("shows a table, without colours where there is no terminal", () =>
     Effect.gen(function*() {
       const { code, stdout } = yield* Program.run(["demo", "--nodes", "1", "--messages", "0", "--kill", "0"])
