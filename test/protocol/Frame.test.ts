@@ -18,7 +18,7 @@ const receipt: Arbitrary.Arbitrary<Frame.ReceiptFrame> = Arbitrary.all({
   incarnation: Samples.count,
   counter: Samples.count,
   hops: Oracle.int(0, 255),
-  outcome: Samples.oneOf("failed", "delivered", "undecodable", "dropped")
+  outcome: Samples.oneOf("failed", "delivered", "undecodable", "dropped", "forbidden")
 })
 
 const deliveredId: Arbitrary.Arbitrary<DeliveredId> = Arbitrary.all({
@@ -214,7 +214,7 @@ describe("Frame: what is not well-formed", () => {
     })
     for (let value = 0; value < 256; value++) {
       frame[1] = value
-      assert.strictEqual(isMalformed(frame), value >= 4, `outcome ${value}`)
+      assert.strictEqual(isMalformed(frame), value >= 5, `outcome ${value}`)
     }
   })
 
