@@ -212,7 +212,7 @@ const receipt = (chance: Chance, cast: Cast): Uint8Array =>
     incarnation: chance.happens(0.7) ? chance.pick(cast.nodes).incarnation : count(chance),
     counter: count(chance),
     hops: chance.below(256),
-    outcome: chance.pick(["failed", "delivered", "undecodable", "dropped"])
+    outcome: chance.pick(["failed", "delivered", "undecodable", "dropped", "forbidden"])
   })
 
 /** A receipt that comes as a routed message, as it does where nobody knows the way back. */
