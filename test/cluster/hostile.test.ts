@@ -434,4 +434,20 @@ describe("a Node under attack", () => {
         assert.isBelow(errorsOf(events, "Malformed").length, 120)
       })
   )
+
+  attack(
+    "who has proved nothing may send no frame as large as a message, and who has, may",
+    ({ events, harness, port }) =>
+      Effect.gen(function*() {
+        const stranger = yield* connectRaw(port)
+        // The length of a frame of 10,000 bytes: none of them need come.
+        stranger.socket.write(Uint8Array.of(0, 0, 0x27, 0x10))
+        yield* untilEnded(harness, stranger)
+        assert.match(errorsOf(events, "Malformed")[0]!, /too large .*10000 bytes/)
+        const member = yield* shakeHands(port, makePeer())
+        writeFrames(member, probe(1), routed({ key: keys[0]!, origin: makePeer().id }, "x".repeat(10_000), 0))
+        yield* takeFrames(member, 1)
+        assert.isFalse(member.isEnded)
+      })
+  )
 })

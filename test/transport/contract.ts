@@ -225,6 +225,28 @@ export const transportContract = (
     )
 
     test(
+      "holds an accepted connection to small frames until it is admitted",
+      Effect.fnUntraced(function*(transport) {
+        const listener = yield* transport.listen(here, { ...listenOptions, maxFirstFrameSize: 10 })
+        const refused = yield* Deferred.make<ConnectionError>()
+        yield* serve(listener, (connection) =>
+          Effect.gen(function*() {
+            const [first] = yield* Effect.tapError(connection.read, (error) => Deferred.succeed(refused, error))
+            connection.admit()
+            yield* connection.write([first])
+            yield* echo(connection)
+          }))
+        const good = yield* transport.dial(listener.address, dialOptions)
+        yield* assertEchoes(good, "small")
+        yield* assertEchoes(good, "x".repeat(1000))
+        const bad = yield* transport.dial(listener.address, dialOptions)
+        yield* bad.write([bytes("x".repeat(11))])
+        assert.strictEqual((yield* Deferred.await(refused)).reason, "FrameTooLarge")
+        yield* assertEchoes(good, "still here")
+      })
+    )
+
+    test(
       "refuses a dial where nobody listens",
       Effect.fnUntraced(function*(transport) {
         const { address } = yield* Effect.scoped(transport.listen(here, listenOptions))
