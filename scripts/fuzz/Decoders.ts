@@ -36,7 +36,8 @@ const cast: Samples.Cast = {
   speaker: new Node.Node({ ...place, id: NodeId.parse("7".padEnd(32, "0")), port: 7_009 })
 }
 
-const encodeAgain = (frame: Exclude<Frame.Frame, { readonly _tag: "Malformed" }>): Uint8Array => {
+/** The frame that says this, whatever it was decoded from. */
+export const encodeAgain = (frame: Exclude<Frame.Frame, { readonly _tag: "Malformed" }>): Uint8Array => {
   switch (frame._tag) {
     case "Control":
       return Frame.control(frame.message)

@@ -430,9 +430,8 @@ const make = Effect.gen(function*() {
     },
     mayEnter: (id, purpose) => {
       const entry = entries.get(id)
-      if (entry === undefined) return false
-      const { name, node, role } = entry.link.peer
-      return Authorization.maySend(identity.authorization, { role, name, id: node.hex, region: node.region }, purpose)
+      return entry !== undefined &&
+        Authorization.maySend(identity.authorization, Link.endOf(entry.link.peer), purpose)
     },
     dial,
     connect,

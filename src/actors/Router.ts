@@ -56,7 +56,7 @@ const chunk = 256
 const make = Effect.gen(function*() {
   const links = yield* Links
   const mailboxes = yield* Mailboxes
-  const { config, messages, now } = yield* NodeState
+  const { config, identity, messages, now } = yield* NodeState
   const upcalls = yield* Upcalls
   const observer = yield* Observer
 
@@ -74,7 +74,8 @@ const make = Effect.gen(function*() {
   const messaging = Messaging.make(messages, {
     transmit: links.transmit,
     linkTo: links.linkTo,
-    mayEnter: links.mayEnter,
+    // Where all may send anything, nobody need be asked for every message.
+    ...(identity.authorization.maySend === undefined ? {} : { mayEnter: links.mayEnter }),
     dial: links.dial,
     suspect: (node) => Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Suspect", node }),
     deliver: (message, frame) =>

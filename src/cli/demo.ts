@@ -7,8 +7,6 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
-import * as Clock from "effect/Clock"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
@@ -21,6 +19,7 @@ import * as Show from "./demo/Show.ts"
 import * as Summary from "./demo/Summary.ts"
 import * as Verdict from "./demo/Verdict.ts"
 import { int, json, toggle } from "./flags.ts"
+import { validFor } from "./keys/validity.ts"
 import * as Membership from "./membership.ts"
 import { jsonLine, Output } from "./Output.ts"
 import { NotDone, usage } from "./ProgramError.ts"
@@ -127,9 +126,7 @@ const secure = Effect.fnUntraced(function*({ certificates, passphraseFile }: Fla
   }
   if (Option.isSome(passphraseFile)) return yield* usage("--passphrase-file and --certificates: leave one of them out")
   const Authority = yield* Effect.promise(() => import("./keys/Authority.ts"))
-  const now = yield* Clock.currentTimeMillis
-  const dateOf = (millis: number) => DateTime.toDateUtc(DateTime.makeUnsafe(millis))
-  const validity = { from: dateOf(now - day), until: dateOf(now + day) }
+  const validity = yield* validFor(1)
   const authority = yield* Effect.promise(() => Authority.make("demo", validity))
   const credentials = (id: NodeId.NodeId) =>
     Effect.promise(() => Authority.issue(authority, { name: "demo", role: "member", id, region: undefined }, validity))
@@ -140,5 +137,3 @@ const secure = Effect.fnUntraced(function*({ certificates, passphraseFile }: Fla
       )
   return { credentials, transport: Tls.layer }
 })
-
-const day = 24 * 60 * 60_000

@@ -10,6 +10,7 @@ import type * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Address from "../protocol/Address.ts"
 import { type ClusterConfig, type Preset, presets } from "../protocol/ClusterConfig.ts"
+import * as NodeId from "../ring/NodeId.ts"
 import * as Settings from "../Settings.ts"
 import { type ProgramError, usage } from "./ProgramError.ts"
 
@@ -75,6 +76,19 @@ export const int = (
  */
 export const parseDuration = (text: string): Option.Option<Duration.Duration> =>
   Settings.parseTime(text).pipe(Option.filter((millis) => millis > 0), Option.map(Duration.millis))
+
+/**
+ * An id as 32 hexadecimal digits.
+ *
+ * @category flags
+ * @since 0.1.0
+ */
+export const id = (description: string): Flag.Flag<NodeId.NodeId> =>
+  Flag.String("id").pipe(
+    Flag.withMetavar("HEX"),
+    Flag.withDescription(description),
+    Flag.filterMap(NodeId.fromHex, () => "32 hexadecimal digits")
+  )
 
 /**
  * A length of time with its unit.

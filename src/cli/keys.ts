@@ -9,16 +9,16 @@ import * as Flag from "effect/cli/Flag"
 import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
-import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import { X509Certificate } from "node:crypto"
 import * as Certificates from "../protocol/Certificates.ts"
-import * as NodeId from "../ring/NodeId.ts"
-import { int, json, toggle } from "./flags.ts"
+import type * as NodeId from "../ring/NodeId.ts"
+import { id, int, json, toggle } from "./flags.ts"
 import type * as Authority from "./keys/Authority.ts"
 import * as Folder from "./keys/Folder.ts"
+import { validFor } from "./keys/validity.ts"
 import { jsonLine, Output } from "./Output.ts"
 import { usage } from "./ProgramError.ts"
 import * as Style from "./style.ts"
@@ -61,12 +61,7 @@ const issue = Command.make("issue", {
   names,
   folder,
   client: toggle("client", "For clients only: no Node can be run with it"),
-  id: Flag.String("id").pipe(
-    Flag.withMetavar("HEX"),
-    Flag.withDescription("The id of the Node, 32 hexadecimal digits (that of its key if left out)"),
-    Flag.filterMap(NodeId.fromHex, () => "32 hexadecimal digits"),
-    Flag.optional
-  ),
+  id: id("The id of the Node, 32 hexadecimal digits (that of its key if left out)").pipe(Flag.optional),
   region: Flag.String("region").pipe(
     Flag.withMetavar("NAME"),
     Flag.withDescription("The only Region that the Node may be in (any if left out)"),
@@ -154,16 +149,6 @@ export const keys = Command.make("keys").pipe(
 
 /** What makes certificates takes long to load: only who makes some waits for it. */
 const authority = Effect.promise(() => import("./keys/Authority.ts"))
-
-/** Clocks that are behind must not take it for one of the future. */
-const leeway = 5 * 60_000
-
-const day = 24 * 60 * 60_000
-
-const dateOf = (millis: number) => DateTime.toDateUtc(DateTime.makeUnsafe(millis))
-
-const validFor = (days: number): Effect.Effect<Authority.Validity> =>
-  Effect.map(Clock.currentTimeMillis, (now) => ({ from: dateOf(now - leeway), until: dateOf(now + days * day) }))
 
 const runInit = Effect.fnUntraced(
   function*(flags: { readonly folder: string; readonly name: string; readonly days: number }) {

@@ -18,7 +18,7 @@ import * as Cluster from "../Cluster.ts"
 import type { Preset } from "../protocol/ClusterConfig.ts"
 import type { Credentials } from "../protocol/Credentials.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import { addresses, duration, int, json, settingFlags, settings } from "./flags.ts"
+import { addresses, duration, id, int, json, settingFlags, settings } from "./flags.ts"
 import * as Membership from "./membership.ts"
 import * as Lines from "./node/lines.ts"
 import { Output } from "./Output.ts"
@@ -38,12 +38,7 @@ export const node = Command.make(
       Flag.withDefault(0)
     ),
     join: addresses("join", "A Node of the cluster; give several, they are all tried. Without any a ring is started"),
-    id: Flag.String("id").pipe(
-      Flag.withMetavar("HEX"),
-      Flag.withDescription("The id of this Node, 32 hexadecimal digits (random without --id and --name)"),
-      Flag.filterMap(NodeId.fromHex, () => "32 hexadecimal digits"),
-      Flag.optional
-    ),
+    id: id("The id of this Node, 32 hexadecimal digits (random without --id and --name)").pipe(Flag.optional),
     name: Flag.String("name").pipe(
       Flag.withMetavar("TEXT"),
       Flag.withDescription("A name that becomes the id of this Node by hashing it"),

@@ -155,8 +155,18 @@ const peerOf = ({ channel }: Connection, { node, role }: Handshake.Hello): Peer 
   name: channel?.certificate === undefined ? undefined : Certificates.read(channel.certificate.raw)?.name
 })
 
-const isWelcome = ({ authorization }: Identity, { name, node, role }: Peer): boolean =>
-  Authorization.admits(authorization, { role, name, id: node.hex, region: node.region })
+/**
+ * The other end, as an `Authorization` is told of it.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const endOf = ({ name, node, role }: Peer): Authorization.End => ({
+  role,
+  name,
+  id: node.hex,
+  region: node.region
+})
 
 const since = (nanos: bigint): Effect.Effect<number> =>
   Effect.map(Clock.monotonicTimeNanos, (now) => Number(now - nanos) / 1_000_000)
@@ -212,7 +222,7 @@ export const open = Effect.fnUntraced(function*(connection: Connection, identity
     yield* orRefuse(connection, Security.check(round, "acceptor", meeting, proof.message.bytes, keys))
   }
   const peer = peerOf(connection, theirs.message)
-  if (!isWelcome(identity, peer)) return yield* refuse(connection, "unauthorized")
+  if (!Authorization.admits(identity.authorization, endOf(peer))) return yield* refuse(connection, "unauthorized")
   if (security.needsAcceptance) yield* connection.write([Handshake.encode({ _tag: "Accepted" })])
   return make(connection, peer, true, roundTrip, reader.rest())
 })
@@ -246,7 +256,7 @@ export const accept = Effect.fnUntraced(function*(
     const all = Security.keysOf(round, "acceptor")
     const keys = yield* orRefuse(connection, Security.check(round, "dialler", meeting, message.bytes, all))
     if (index === security.rounds.length - 1) {
-      if (!isWelcome(identity, peer)) return yield* refuse(connection, "unauthorized")
+      if (!Authorization.admits(identity.authorization, endOf(peer))) return yield* refuse(connection, "unauthorized")
       if (!hasRoom(peer)) return yield* refuse(connection, "full")
       // Before the other end hears that it is let in, and sends whatever it likes.
       connection.admit()

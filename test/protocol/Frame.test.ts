@@ -3,6 +3,7 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
+import * as Decoders from "../../scripts/fuzz/Decoders.ts"
 import { ControlMessage, type DeliveredId, maxDelivered } from "../../src/protocol/ControlMessage.ts"
 import * as Envelope from "../../src/protocol/Envelope.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
@@ -31,31 +32,9 @@ const deliveredId: Arbitrary.Arbitrary<DeliveredId> = Arbitrary.all({
 /** A value as it compares: an id has a cache of its text that equality must not see. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
-/** The tag only when the frame is whole: what a peer of the same version would have sent. */
-const encodeAgain = (frame: Frame.Frame): Uint8Array | undefined => {
-  switch (frame._tag) {
-    case "Control":
-      return Frame.control(frame.message)
-    case "Routed":
-      return frame.frame
-    case "Acknowledged":
-      return Frame.acknowledged(frame.from, frame.upTo)
-    case "Busy":
-      return Frame.busy(frame.sequence)
-    case "Receipt":
-      return Frame.receipt(frame.receipt)
-    case "Delivered":
-      return Frame.delivered(frame.ids)
-    case "Query":
-      return Frame.query(frame.query)
-    case "Answer":
-      return Frame.answer(frame.answer)
-    case "Bye":
-      return Frame.bye()
-    case "Malformed":
-      return undefined
-  }
-}
+/** `undefined` when the frame is no whole one: what a peer of the same version would have sent. */
+const encodeAgain = (frame: Frame.Frame): Uint8Array | undefined =>
+  frame._tag === "Malformed" ? undefined : Decoders.encodeAgain(frame)
 
 /** One real frame of every kind. */
 const anyFrame: Arbitrary.Arbitrary<Uint8Array> = Arbitrary.flatMap(Oracle.int(0, 7), (kind) => {

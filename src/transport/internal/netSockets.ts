@@ -24,6 +24,7 @@ import {
   ListenError
 } from "../Transport.ts"
 import { makeAcceptor } from "./acceptor.ts"
+import { describeBadAddress } from "./badAddress.ts"
 
 // -----------------------------------------------------------------------------
 // Listening and dialling
@@ -260,15 +261,6 @@ const remoteOf = (socket: Net.Socket): Address.Address => {
 // -----------------------------------------------------------------------------
 // Errors
 // -----------------------------------------------------------------------------
-
-const describeBadAddress = (address: Address.Address, minimumPort: number): string | undefined => {
-  if (address.host === "") {
-    return "The host is empty. Give an IP address or a name."
-  }
-  if (!Number.isInteger(address.port) || address.port < minimumPort || address.port > 65535) {
-    return `The port is ${address.port}. Give a whole number from ${minimumPort} to 65535.`
-  }
-}
 
 const codesOf = (cause: unknown): ReadonlyArray<string> => {
   if (cause instanceof AggregateError) return cause.errors.flatMap(codesOf)

@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Address from "../../protocol/Address.ts"
 import { type Connection, ConnectionError, DialError, ListenError, type Transport } from "../Transport.ts"
 import { makeAcceptor } from "./acceptor.ts"
+import { describeBadAddress } from "./badAddress.ts"
 
 /** Frames that were written together, or the end of the connection. */
 export type Cargo = ReadonlyArray<Uint8Array> | ConnectionError
@@ -122,15 +123,6 @@ const makeReset = (remote: Address.Address, what: string): ConnectionError =>
     reason: "Reset",
     message: `The connection to ${Address.format(remote)} ${what}. Dial again if it is still needed.`
   })
-
-const describeBadAddress = (address: Address.Address, minimumPort: number): string | undefined => {
-  if (address.host === "") {
-    return "The host is empty. Give an IP address or a name."
-  }
-  if (!Number.isInteger(address.port) || address.port < minimumPort || address.port > 65535) {
-    return `The port is ${address.port}. Give a whole number from ${minimumPort} to 65535.`
-  }
-}
 
 /** Sockets on a medium. */
 export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
