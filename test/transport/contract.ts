@@ -234,7 +234,7 @@ export const transportContract = (
             const [first] = yield* Effect.tapError(connection.read, (error) => Deferred.succeed(refused, error))
             connection.admit()
             yield* connection.write([first])
-            yield* echo(connection)
+            return yield* echo(connection)
           }))
         const good = yield* transport.dial(listener.address, dialOptions)
         yield* assertEchoes(good, "small")
