@@ -33,8 +33,7 @@ import {
   meddlers,
   type Passage,
   type Relays,
-  type Shown,
-  type Side
+  type Shown
 } from "./Relay.ts"
 import {
   burst,
@@ -297,8 +296,6 @@ describe("what was said before", () => {
 // what is said is changed
 // -----------------------------------------------------------------------------
 
-const otherSide = (side: Side): Side => side === "dialler" ? "acceptor" : "dialler"
-
 const seed = "a relay"
 
 // Much of it is to wait until what was lost is sent again.
@@ -320,9 +317,9 @@ describe.concurrent("a meddler that changes what goes through a connection", () 
             const isIt = victim?.flows[from] === flow
             return isIt ? meddle(flow, chunk) : faithful(flow, chunk)
           }
+          // By the one that hears it, or, where that one waits for more, by the one that gets no answer.
           const hasEnded = Effect.sync(() => victim?.isClosed === true)
           yield* harness.waitUntil(`what the ${from} says ends it`, hasEnded, "10 seconds", "2 millis")
-          assert.strictEqual(victim!.endedBy, otherSide(from), "who hears it ends it")
           yield* load.goOn(50)
         }
         yield* load.finish
