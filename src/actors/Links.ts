@@ -99,9 +99,9 @@ interface Pending {
 /** Control frames that wait for a connection to be opened; further ones are lost and asked for again. */
 const maxQueued = 256
 
-/** Frames that are not for the Router. */
+/** Frames that are not for the Router, or not from everybody. */
 const isApart = ({ _tag }: Frame.Frame): boolean =>
-  _tag === "Control" || _tag === "Bye" || _tag === "Query" || _tag === "Answer"
+  _tag === "Control" || _tag === "Bye" || _tag === "Query" || _tag === "Answer" || _tag === "Delivered"
 
 /** Refused and malformed connections that are told of in a second. */
 const maxReports = 20
@@ -135,6 +135,7 @@ const make = Effect.gen(function*() {
   /** The link to use for each life, and for each id: of its newest life. */
   const used = new Map<string, Entry>()
   const newest = new Map<string, Entry>()
+  /** Dials under way, by the life that is meant and the address at which it is said to live. */
   const dialling = new Map<string, Pending>()
   /** The same by address: the first of a line is being dialled, the others wait. */
   const lines = new Map<string, Array<Pending>>()
@@ -196,6 +197,8 @@ const make = Effect.gen(function*() {
     }
   }
 
+  const mayBring = ({ isMember, node }: Entry): boolean => isMember && Handover.mayBring(state.membership, node)
+
   /** Splits what arrived together into control, for StateTables, and data, for the Router. */
   const onFrames = (entry: Entry) =>
     Effect.fnUntraced(function*(frames: ReadonlyArray<Frame.Frame>) {
@@ -213,12 +216,14 @@ const make = Effect.gen(function*() {
           } else if (frame._tag === "Answer") {
             // Nodes ask no questions of this kind: nobody waits for it.
             continue
+          } else if (frame._tag === "Delivered") {
+            if (mayBring(entry)) rest.push(frame)
           } else if (frame._tag !== "Control") {
             rest.push(frame)
           } else if (entry.isMember) {
             // What was delivered elsewhere must be known before the Node acts on the message that brings it.
             const brought = Handover.brought(frame.message)
-            if (brought !== undefined) rest.push(brought)
+            if (brought !== undefined && mayBring(entry)) rest.push(brought)
             if (rest.length > 0) {
               yield* offerFromPeer(mailboxes.router, { _tag: "Frames", link: entry.id, frames: rest.splice(0) })
             }
@@ -338,7 +343,8 @@ const make = Effect.gen(function*() {
     )
 
   const dial = (node: Node.Node): void => {
-    if (dialling.has(node.life)) return
+    const goal = goalOf(node)
+    if (dialling.has(goal)) return
     const pending: Pending = { node, queue: [] }
     const address = addressOf(node)
     const line = lines.get(address) ?? []
@@ -349,15 +355,17 @@ const make = Effect.gen(function*() {
     }
     line.push(pending)
     lines.set(address, line)
-    dialling.set(node.life, pending)
+    dialling.set(goal, pending)
     if (line.length === 1) attempt(pending, true)
   }
 
   const addressOf = (node: Node.Node): string => `${Node.hostFor(node, self.region)} ${node.port}`
 
+  const goalOf = (node: Node.Node): string => `${node.life} ${addressOf(node)}`
+
   /** A dial is over: the next one to the same address may begin. */
   const leaveLine = (pending: Pending): void => {
-    dialling.delete(pending.node.life)
+    dialling.delete(goalOf(pending.node))
     const address = addressOf(pending.node)
     const line = lines.get(address)!
     line.shift()
@@ -400,7 +408,7 @@ const make = Effect.gen(function*() {
       return
     }
     dial(to)
-    const pending = dialling.get(to.life)
+    const pending = dialling.get(goalOf(to))
     if (pending !== undefined && pending.queue.length < maxQueued) pending.queue.push(frame)
   }
 

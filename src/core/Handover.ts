@@ -9,6 +9,7 @@
  */
 import { type ControlMessage, type DeliveredId, maxDelivered } from "../protocol/ControlMessage.ts"
 import type { Frame } from "../protocol/Frame.ts"
+import * as LeafSet from "../ring/LeafSet.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import * as Deduplication from "./Deduplication.ts"
@@ -60,6 +61,18 @@ const fill = (
   message: { ...message, delivered: ids.slice(0, maxDelivered), floors: Deduplication.floors(deduplication) },
   before: ids.slice(maxDelivered)
 })
+
+/**
+ * Whether what a Node says that it has delivered counts: only who stands near this one, or lets it in, has had keys that
+ * come to it. Others could make it take for delivered what nobody has seen.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const mayBring = ({ grant, leafSet, predecessor, successor }: State, from: Node.Node): boolean => {
+  const near = [predecessor.node, successor.node, grant?.predecessor, grant?.successor, LeafSet.get(leafSet, from.id)]
+  return near.some((node) => node !== undefined && Node.isSameLife(node, from))
+}
 
 /**
  * What a message brought, if anything: to be taken over before the message is acted on.

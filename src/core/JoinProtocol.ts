@@ -25,6 +25,9 @@ type Message<Tag extends ControlMessage["_tag"]> = Extract<ControlMessage, { rea
 /** Hops after which a JoinRequest is given up: the joiner asks again. */
 const maxHops = 32
 
+/** By how much a clock may have been set back, in milliseconds: a century. More is a lie, and would leave the id no further life. Rule J8. */
+const longestSetBack = 100 * 365.25 * 24 * 3_600_000
+
 /** Rows that a JoinRequest may collect, in Nodes. */
 const maxRows = 192
 
@@ -255,7 +258,7 @@ export const onJoinGrant = (
   out: Array<Output>
 ): void => {
   const isCurrent = state.phase === "joining" && message.attempt === state.attempt && state.grant === undefined &&
-    now < state.attemptAt + state.settings.lease
+    now < state.attemptAt + state.settings.lease && NodeId.isBetween(from.id, state.self.id, message.successor.id)
   if (!isCurrent) {
     const isRepeated = state.phase === "joining" && message.attempt === state.attempt && state.grant !== undefined
     if (!isRepeated && !(state.phase === "ready" && message.attempt === state.attempt)) {
@@ -329,6 +332,8 @@ export const onAck = (
   } else {
     if (!Node.isSameLife(grant.successor, from)) return
     grant.inserted = true
+    // It has said itself where it lives: the gap owner may have been told otherwise.
+    grant.successor = from
     Liveness.learn(state, now, message.leaves, out)
   }
   if (!grant.inserted || !grant.committed) return
@@ -404,7 +409,7 @@ export const abort = (state: State, now: number, out: Array<Output>): void => {
   state.grant = undefined
   state.attempt++
   addVia(state, grant.predecessor)
-  addVia(state, grant.successor)
+  if (grant.inserted) addVia(state, grant.successor)
   state.retryAt = now + 1 + MembershipState.nextRandom(state) % Math.ceil(state.settings.jitter / 4)
 }
 
@@ -423,6 +428,8 @@ export const onJoinRetry = (
 ): void => {
   if (state.phase !== "joining" || message.attempt !== state.attempt || state.grant !== undefined) return
   if (message.reason === "stale") return raise(state, now, message.incarnation ?? 0, out)
+  // Nobody else knows whether the one that has the id still lives.
+  if (message.reason === "idInUse" && !NodeId.equals(from.id, state.self.id)) return
   if (message.reason === "idInUse") out.push({ _tag: "Emit", event: { _tag: "JoinRefused", reason: "idInUse" } })
   if (message.reason === "notReady") state.notReady.set(from.hex, from)
   else if (message.reason === "newcomer") state.notReady.set(from.hex, undefined)
@@ -435,7 +442,7 @@ export const onJoinRetry = (
  * back. This is the life after that one, then. Rule J8.
  */
 const raise = (state: State, now: number, incarnation: number, out: Array<Output>): void => {
-  if (incarnation < state.self.incarnation || incarnation >= Number.MAX_SAFE_INTEGER) return
+  if (incarnation < state.self.incarnation || incarnation - state.firstIncarnation >= longestSetBack) return
   state.self = new Node.Node({ ...state.self, incarnation: incarnation + 1 })
   out.push({ _tag: "Emit", event: { _tag: "IncarnationRaised" } })
   request(state, now, out)
@@ -447,9 +454,19 @@ const raise = (state: State, now: number, incarnation: number, out: Array<Output
  * @category transitions
  * @since 0.1.0
  */
-export const onNack = (state: State, now: number, message: Message<"Nack">, out: Array<Output>): void => {
+export const onNack = (
+  state: State,
+  now: number,
+  from: Node.Node,
+  message: Message<"Nack">,
+  out: Array<Output>
+): void => {
+  const { grant } = state
+  const isParty = grant !== undefined &&
+    (Node.isSameLife(grant.predecessor, from) || Node.isSameLife(grant.successor, from))
+  if (state.phase !== "joining" || message.attempt !== state.attempt || !isParty) return
   Liveness.learn(state, now, message.leaves, out)
-  if (state.phase === "joining" && message.attempt === state.attempt) abort(state, now, out)
+  abort(state, now, out)
 }
 
 /**
@@ -459,12 +476,12 @@ export const onNack = (state: State, now: number, message: Message<"Nack">, out:
  * @since 0.1.0
  */
 export const onGone = (state: State, now: number, node: Node.Node, out: Array<Output>): void => {
-  const index = state.vias.findIndex((via) => Node.isSameLife(via, node))
+  const index = state.vias.findIndex((via) => Node.isSame(via, node))
   if (index >= 0 && (state.vias.length > 1 || state.leafSet.members.length > 0)) state.vias.splice(index, 1)
   state.notReady.delete(node.hex)
   const { grant } = state
   if (grant === undefined) return
-  if (Node.isSameLife(grant.predecessor, node) || Node.isSameLife(grant.successor, node)) abort(state, now, out)
+  if (Node.isSame(grant.predecessor, node) || Node.isSame(grant.successor, node)) abort(state, now, out)
 }
 
 /**
@@ -493,7 +510,11 @@ export const mayFoundAgain = (state: State, now: number): boolean => {
   for (const node of state.notReady.values()) {
     if (node !== undefined && NodeId.compare(node.id, state.self.id) < 0) return false
   }
-  const isNoHelp = ({ hex }: Node.Node) => state.notReady.has(hex) || state.failed.has(hex)
+  const isMissed = (node: Node.Node) => {
+    const missed = state.missed.get(node.hex)
+    return missed !== undefined && Node.isSame(missed.node, node)
+  }
+  const isNoHelp = (node: Node.Node) => state.notReady.has(node.hex) || state.failed.has(node.hex) || isMissed(node)
   // Who stands in the tables has said that it is ready.
   return state.vias.every(isNoHelp) && Array.from(state.announced.values()).every(isNoHelp)
 }

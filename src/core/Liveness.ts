@@ -59,9 +59,13 @@ export const compare = (
   }
 }
 
+/** Whether what is said of a Node is no reason to ask it: this life has ended, or was not found there. */
 const isEnded = (state: State, now: number, node: Node.Node): boolean => {
   const ended = state.failed.get(node.hex)
-  return ended !== undefined && ended.incarnation >= node.incarnation && now < ended.at + 4 * state.settings.lease
+  const missed = state.missed.get(node.hex)
+  const limit = now - 4 * state.settings.lease
+  return (ended !== undefined && ended.incarnation >= node.incarnation && limit < ended.at) ||
+    (missed !== undefined && Node.isSame(missed.node, node) && limit < missed.at)
 }
 
 /**
@@ -76,17 +80,18 @@ export const learn = (state: State, now: number, nodes: ReadonlyArray<Node.Node>
   const due = LeafSet.clone(state.leafSet)
   for (const node of others) LeafSet.insert(due, node)
   for (const node of others) {
-    const leaf = LeafSet.get(state.leafSet, node.id)
-    if (leaf !== undefined && leaf.incarnation >= node.incarnation) continue
+    const there = known(state, node.id)
     // One that sits in another table already may still be missing among the leaves.
-    const isWanted = LeafSet.get(due, node.id) !== undefined || (hasPlace(state, node) && isNews(state, node))
-    if (isWanted) inquire(state, now, node, false, out)
+    const isDue = LeafSet.get(due, node.id) !== undefined
+    if (there === undefined) {
+      if (isDue || hasPlace(state, node)) inquire(state, now, node, false, out)
+    } else if (there.incarnation < node.incarnation) {
+      awaitEnd(state, now, there, state.heirs.get(node.hex) ?? node, out)
+    } else if (isDue && LeafSet.get(state.leafSet, node.id) === undefined) {
+      // Where it lives it has said itself.
+      inquire(state, now, there, false, out)
+    }
   }
-}
-
-const isNews = (state: State, node: Node.Node): boolean => {
-  const there = known(state, node.id)
-  return there === undefined || there.incarnation < node.incarnation
 }
 
 /** Whether a place for a Node is free in the routing table or the neighborhood set. */
@@ -135,7 +140,9 @@ export const inquire = (
   const running = state.inquiries.get(node.hex)
   if (running !== undefined && !isHearsay) running.isHearsay = false
   if (running !== undefined && running.node.incarnation >= node.incarnation) return
-  if (running === undefined && state.inquiries.size >= MembershipState.maxInquiries) return
+  // For those in the tables there is always room, and for others as much again: what others say must not keep this Node from finding out who has died.
+  const isFull = state.inquiries.size >= MembershipState.maxInquiries
+  if (running === undefined && isFull && known(state, node.id) === undefined) return
   const inquiry: Inquiry = {
     node,
     sequence: ++state.sequence,
@@ -147,6 +154,17 @@ export const inquire = (
   }
   state.inquiries.set(node.hex, inquiry)
   question(inquiry, out)
+}
+
+/**
+ * A question is over: nobody answers where the Node was said to live.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const forget = (state: State, node: Node.Node): void => {
+  const running = state.inquiries.get(node.hex)
+  if (running !== undefined && Node.isSame(running.node, node)) state.inquiries.delete(node.hex)
 }
 
 const question = ({ node, saidReady, sequence, wantsLeaves }: Inquiry, out: Array<Output>): void => {
@@ -225,10 +243,9 @@ export const admit = (
   }
   const before = known(state, node.id)
   if (before !== undefined && before.incarnation > node.incarnation) return
-  if (before !== undefined && !(Node.isSameLife(before, node) && Node.isSameAddress(before, node))) {
-    return awaitEnd(state, now, before, node, out)
-  }
+  if (before !== undefined && !Node.isSame(before, node)) return awaitEnd(state, now, before, node, out)
   state.lost.delete(node.hex)
+  state.missed.delete(node.hex)
   const measured = smoothed(state, node, roundTrip)
   const proximity = measured * factor(state, node)
   const { leafSet, neighborhoodSet, routingTable } = state
@@ -259,8 +276,8 @@ export const admit = (
 }
 
 /**
- * Somebody claims the id of a Node in the tables, as a later life or at another address: it takes that place only
- * when the Node there, asked at its own address, does not answer any more. Rule D8.
+ * Somebody claims the id of a Node in the tables, as a later life or at another address, or is said to be a later life: it takes
+ * that place only when the Node there, asked at its own address, does not answer any more. Rule D8.
  */
 const awaitEnd = (state: State, now: number, before: Node.Node, heir: Node.Node, out: Array<Output>): void => {
   if (!state.heirs.has(heir.hex) && state.heirs.size >= MembershipState.maxInquiries) return
@@ -339,7 +356,7 @@ const exit = (state: State, node: Node.Node, reason: ExitReason, out: Array<Outp
 
 /**
  * Takes a Node that is gone out of every table, remembers the end of this
- * life, and repairs the holes at once: the leaf set from its farthest leaf on
+ * life, or that it was not found where others said, and repairs the holes at once: the leaf set from its farthest leaf on
  * that side, the row of the routing table from another of the row; of several
  * lost leaves a look at both ends of the leaf set follows. Rules D4, D5.
  *
@@ -351,17 +368,19 @@ export const expel = (
   now: number,
   node: Node.Node,
   reason: "left" | "failed",
-  out: Array<Output>
+  out: Array<Output>,
+  isInPerson = false
 ): void => {
   const before = known(state, node.id)
   // That a later life is gone says nothing about the one that is known.
   if (before !== undefined && before.incarnation < node.incarnation) return
   const ended = state.failed.get(node.hex)
-  // Not anew when it was known: who asks an ended life again and again must not keep a restart out for ever.
-  if (ended === undefined || ended.incarnation < node.incarnation) {
-    state.failed.delete(node.hex)
-    state.failed.set(node.hex, { incarnation: node.incarnation, at: now })
-    bound(state.failed)
+  // Neither anew when it was known: who is asked again and again must not be kept out for ever.
+  if (before === undefined && !isInPerson) {
+    const missed = state.missed.get(node.hex)
+    if (missed === undefined || !Node.isSame(missed.node, node)) remember(state.missed, node.hex, { node, at: now })
+  } else if (ended === undefined || ended.incarnation < node.incarnation) {
+    remember(state.failed, node.hex, { incarnation: node.incarnation, at: now })
   }
   const inquiry = state.inquiries.get(node.hex)
   if (inquiry !== undefined && inquiry.node.incarnation <= node.incarnation) state.inquiries.delete(node.hex)
@@ -369,8 +388,7 @@ export const expel = (
   if (reason === "failed") {
     state.failures.push(now)
     if (state.failures.length > maxFailures) state.failures.shift()
-    state.lost.set(node.hex, node)
-    bound(state.lost)
+    remember(state.lost, node.hex, node)
   }
   const wasFull = !LeafSet.isWhole(state.leafSet)
   const wasLeaf = LeafSet.remove(state.leafSet, node.id)
@@ -521,8 +539,10 @@ export const inquireLost = (state: State, now: number, out: Array<Output>): void
   }
 }
 
-/** Forgets the oldest when there are too many. */
-const bound = (memory: Map<string, unknown>): void => {
+/** As the newest; forgets the oldest when there are too many. */
+const remember = <A>(memory: Map<string, A>, hex: string, value: A): void => {
+  memory.delete(hex)
+  memory.set(hex, value)
   if (memory.size <= MembershipState.maxFailed) return
   for (const oldest of memory.keys()) return void memory.delete(oldest)
 }

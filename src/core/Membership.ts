@@ -176,6 +176,12 @@ const exchangeTables = (state: State, now: number, out: Array<Output>): void => 
   if (near !== undefined) out.push({ _tag: "Send", to: near.node, message: { _tag: "NeighborhoodRequest" } })
 }
 
+/** Whether this very Node, as it has said itself, lives elsewhere than where others said that it does. Rule D8. */
+const isElsewhere = (state: State, node: Node.Node): boolean =>
+  [Liveness.known(state, node.id), state.predecessor.node, state.successor.node].some((there) =>
+    there !== undefined && Node.isSameLife(there, node) && !Node.isSame(there, node)
+  )
+
 /** Whether this Node has any dealings with another. */
 const isOfInterest = (state: State, node: Node.Node): boolean =>
   state.phase !== "idle" && (Liveness.known(state, node.id) !== undefined ||
@@ -186,7 +192,7 @@ const isOfInterest = (state: State, node: Node.Node): boolean =>
 const fail = (state: State, now: number, node: Node.Node, isNews: boolean, out: Array<Output>): void => {
   const wasLeaf = LeafSet.get(state.leafSet, node.id)
   gone(state, now, node, false, "failed", out)
-  if (!isNews || wasLeaf === undefined || !Node.isSameLife(wasLeaf, node)) return
+  if (!isNews || wasLeaf === undefined || !Node.isSame(wasLeaf, node)) return
   for (const leaf of state.leafSet.members) out.push({ _tag: "Send", to: leaf, message: { _tag: "Failed", node } })
 }
 
@@ -196,13 +202,15 @@ const gone = (
   node: Node.Node,
   proven: boolean,
   reason: "left" | "failed",
-  out: Array<Output>
+  out: Array<Output>,
+  isInPerson = false
 ): void => {
-  Liveness.expel(state, now, node, reason, out)
+  if (!isInPerson && isElsewhere(state, node)) return Liveness.forget(state, node)
+  Liveness.expel(state, now, node, reason, out, isInPerson)
   JoinProtocol.onGone(state, now, node, out)
   if (state.phase !== "ready") return
   const { busy } = state
-  const isUncommitted = busy !== undefined && Node.isSameLife(busy.joiner, node) &&
+  const isUncommitted = busy !== undefined && Node.isSame(busy.joiner, node) &&
     !Node.isSameLife(state.successor.node, node)
   if (proven && isUncommitted) state.busy = undefined
   Ownership.lose(state, now, node, proven, out, reason === "left")
@@ -216,6 +224,10 @@ const receive = (
   out: Array<Output>
 ): void => {
   const learn = (node: Node.Node) => Liveness.learn(state, now, [node], out)
+  const isKnown = () => {
+    const there = Liveness.known(state, from.id)
+    return there !== undefined && Node.isSameLife(there, from)
+  }
   const send = (answer: ControlMessage) => out.push({ _tag: "Send", to: from, message: answer })
   switch (message._tag) {
     case "JoinRequest":
@@ -232,7 +244,7 @@ const receive = (
     case "CommitAck":
       return JoinProtocol.onAck(state, now, from, message, out)
     case "Nack":
-      return JoinProtocol.onNack(state, now, message, out)
+      return JoinProtocol.onNack(state, now, from, message, out)
     case "Release":
       return Ownership.onRelease(state, now, from, message.attempt, out)
     case "Joined": {
@@ -240,8 +252,10 @@ const receive = (
       Liveness.admit(state, now, from, undefined, out)
       return void send({ _tag: "JoinedAck", leaves: state.leafSet.members.slice() })
     }
-    case "JoinedAck":
-      return Liveness.compare(state, now, from, message.leaves, out)
+    case "JoinedAck": {
+      if (isKnown()) Liveness.compare(state, now, from, message.leaves, out)
+      return
+    }
     case "Renew": {
       if (state.phase === "ready") {
         Liveness.admit(state, now, from, undefined, out)
@@ -259,13 +273,16 @@ const receive = (
     case "Renewed":
       return Ownership.onRenewed(state, now, from, message, out)
     case "Denied": {
-      if (Ownership.onDenied(state, now, from, message, out, learn) === "detach") detach(state, now, out)
+      if (Ownership.onDenied(state, now, from, message, out, learn) === "closed") {
+        if (yields(state, now, from)) detach(state, now, out)
+        else Ownership.lose(state, now, from, false, out)
+      }
       return
     }
     case "Leaving": {
       // Messages of one pair may overtake each other where one connection follows another.
       if (Ownership.isOutdated(state, from, message.attempt)) return
-      gone(state, now, from, true, message.reason === "left" ? "left" : "failed", out)
+      gone(state, now, from, true, message.reason === "left" ? "left" : "failed", out, true)
       // A detached Node is alive and will be back under the same incarnation.
       if (message.reason === "detached") {
         state.failed.delete(from.hex)
@@ -300,8 +317,8 @@ const receive = (
         if (there !== undefined && Node.isSameLife(there, inquiry.node)) state.heirs.delete(from.hex)
       }
       if (message.ready && Ownership.isAlone(state)) {
-        const isKnown = isAnswer && inquiry.wantsLeaves
-        if (isKnown && Merge.isOutranked(state, from, message.leaves)) giveWay(state, now, from, out)
+        const isExpected = isAnswer && inquiry.wantsLeaves
+        if (isExpected && Merge.isOutranked(state, from, message.leaves)) giveWay(state, now, from, out)
         return
       }
       onReadiness(
@@ -323,6 +340,8 @@ const receive = (
       return
     }
     case "Met": {
+      // Only who has been asked has anything to say.
+      if (!Merge.isSuspicious(state, message.as, from)) return
       if (Merge.onMet(state, from, message)) giveWay(state, now, from, out)
       return learn(message.neighbour)
     }
@@ -341,8 +360,10 @@ const receive = (
         nodes: state.neighborhoodSet.members.slice(0, maxNear).map(({ node }) => node)
       })
     case "RowReply":
-    case "NeighborhoodReply":
-      return Liveness.consider(state, now, message.nodes, out)
+    case "NeighborhoodReply": {
+      if (isKnown()) Liveness.consider(state, now, message.nodes, out)
+      return
+    }
   }
 }
 
@@ -361,7 +382,7 @@ const onReadiness = (
   }
   const there = Liveness.known(state, from.id)
   if (there === undefined || there.incarnation > from.incarnation) return
-  Liveness.expel(state, now, from, "failed", out)
+  Liveness.expel(state, now, from, "failed", out, true)
   state.failed.delete(from.hex)
 }
 
@@ -384,6 +405,7 @@ const stepDown = (state: State, now: number, out: Array<Output>): void => {
   state.notReady.clear()
   // Who seemed dead may only have been out of reach, as this Node was.
   state.failed.clear()
+  state.missed.clear()
   sayGoodbye(state, "detached", out)
   state.predecessor = MembershipState.aloneSide(state.self)
   state.successor = MembershipState.aloneSide(state.self)
@@ -392,9 +414,21 @@ const stepDown = (state: State, now: number, out: Array<Output>): void => {
   JoinProtocol.request(state, now, out)
 }
 
-/** Gives its place up in favour of a Node of another ring, and joins through that. Rules S1, S2. */
+/** Whether this Node gives its place up on the word of another: of the same one not twice in four leases. Rule L7. */
+const yields = (state: State, now: number, to: Node.Node): boolean => {
+  const before = state.yielded.get(to.hex)
+  if (before !== undefined && now < before + 4 * state.settings.lease) return false
+  state.yielded.delete(to.hex)
+  state.yielded.set(to.hex, now)
+  if (state.yielded.size > MembershipState.maxVias) state.yielded.delete(state.yielded.keys().next().value!)
+  return true
+}
+
+/** Gives its place up in favour of a Node of another ring, and joins through that first. Rules S1, S2. */
 const giveWay = (state: State, now: number, to: Node.Node, out: Array<Output>): void => {
+  if (!yields(state, now, to)) return
   state.vias.length = 0
+  state.nextVia = 0
   JoinProtocol.addVia(state, to)
   stepDown(state, now, out)
 }

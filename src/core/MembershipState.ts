@@ -106,7 +106,8 @@ export interface Pairing {
  */
 export interface Grant {
   readonly predecessor: Node.Node
-  readonly successor: Node.Node
+  /** As the gap owner named it; as it says itself, from its answer on. */
+  successor: Node.Node
   /** When `Insert` and `Commit` were first sent: the leases count from here. */
   readonly askedAt: number
   /** When whichever has no answer is sent again. */
@@ -170,6 +171,8 @@ export interface Contact {
 export interface State extends Tables {
   /** Replaced by a later life of the same id when somebody knows a higher incarnation (rule J8). */
   self: Node.Node
+  /** Its incarnation when this process began. */
+  readonly firstIncarnation: number
   readonly settings: Settings
   phase: Phase
   /** Meaningless unless ready. */
@@ -193,12 +196,16 @@ export interface State extends Tables {
   readonly notReady: Map<string, Node.Node | undefined>
   /** Questions under way, by id. At most `maxInquiries`. */
   readonly inquiries: Map<string, Inquiry>
-  /** Lives that have ended, by id, and when: rumours about them, or about earlier ones, are ignored for four leases. At most `maxFailed`. */
+  /** Lives that have ended, of Nodes that were met in person, by id, and when: rumours about them, or about earlier ones, are ignored for four leases. At most `maxFailed`. */
   readonly failed: Map<string, { readonly incarnation: number; readonly at: number }>
+  /** Nodes that others named and that were not found there, by id, and when: so named they are not asked again for four leases. At most `maxFailed`. */
+  readonly missed: Map<string, { readonly node: Node.Node; readonly at: number }>
   /** Nodes that were in the tables and went without leaving, by id: they are asked in turn whether they are there again. At most `maxFailed`. */
   readonly lost: Map<string, Node.Node>
-  /** Who claims to be a later life, or to be elsewhere, of a Node in the tables that is being asked whether it lives. At most `maxInquiries`. */
+  /** Who claims, or is said, to be a later life of a Node in the tables, or claims to be elsewhere, while that one is being asked whether it lives. At most `maxInquiries`. */
   readonly heirs: Map<string, Node.Node>
+  /** On whose word this Node gave its place up, by id, and when: not twice in four leases (L7). At most `maxVias`. */
+  readonly yielded: Map<string, number>
   /** Nodes that were said to have joined and not yet to have exited, by id: those in the tables. */
   readonly announced: Map<string, Node.Node>
   /** The way to each of these, by id. */
@@ -353,6 +360,7 @@ export const makeSide = (node: Node.Node, bound: Node.Node, leaseUntil: number, 
  */
 export const make = (self: Node.Node, settings: Settings, seed: number): State => ({
   self,
+  firstIncarnation: self.incarnation,
   settings,
   leafSet: LeafSet.make(self.id, settings.leafSetSide),
   routingTable: RoutingTable.make(self.id),
@@ -373,8 +381,10 @@ export const make = (self: Node.Node, settings: Settings, seed: number): State =
   notReady: new Map(),
   inquiries: new Map(),
   failed: new Map(),
+  missed: new Map(),
   lost: new Map(),
   heirs: new Map(),
+  yielded: new Map(),
   announced: new Map(),
   contacts: new Map(),
   failures: [],
@@ -417,8 +427,10 @@ export const clone = (state: State): State => ({
   notReady: new Map(state.notReady),
   inquiries: new Map(Array.from(state.inquiries, ([hex, inquiry]) => [hex, { ...inquiry }])),
   failed: new Map(state.failed),
+  missed: new Map(state.missed),
   lost: new Map(state.lost),
   heirs: new Map(state.heirs),
+  yielded: new Map(state.yielded),
   announced: new Map(state.announced),
   contacts: new Map(Array.from(state.contacts, ([hex, contact]) => [hex, { ...contact }])),
   failures: state.failures.slice(),

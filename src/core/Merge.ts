@@ -26,8 +26,13 @@ const isInGap = (state: State, which: Neighbour, node: Node.Node): boolean =>
   state.phase === "ready" && Ownership.isSettled(state[which]) && !isJoiner(state, node) &&
   Ownership.isNearer(state, which, node.id, state[which].node.id)
 
-/** Whether a ready Node may belong to another ring: it stands in the gap, or where a neighbour is missing and does not become one. */
-const isSuspicious = (state: State, which: Neighbour, node: Node.Node): boolean =>
+/**
+ * Whether a ready Node may belong to another ring: it stands in the gap, or where a neighbour is missing and does not become one.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isSuspicious = (state: State, which: Neighbour, node: Node.Node): boolean =>
   isInGap(state, which, node) || (state.phase === "ready" && state[which].lostAt !== undefined)
 
 /**

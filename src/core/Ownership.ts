@@ -376,9 +376,7 @@ export const onRenew = (
     return deny("taken", side.node)
   }
   const nearest = nearestLeaf(state, which)
-  if (question.replaces !== undefined && nearest !== undefined && isNearer(state, which, nearest.id, from.id)) {
-    return deny("wait", nearest)
-  }
+  if (nearest !== undefined && isNearer(state, which, nearest.id, from.id)) return deny("wait", nearest)
   if (!mayTake(state, side, question, now)) return deny("wait")
   const pairing = state.pairings[which]
   state.pairings[which] = undefined
@@ -479,7 +477,7 @@ export const onRenewed = (
 }
 
 /**
- * A lease was refused. Returns `detach` when the ring has closed over this Node.
+ * A lease was refused. Returns `closed` when the ring has closed over this Node, as the neighbour says.
  * `learn` is called with a neighbour that the answerer named.
  *
  * @category transitions
@@ -492,18 +490,21 @@ export const onDenied = (
   answer: Message<"Denied">,
   out: Array<Output>,
   learn: (node: Node.Node) => void
-): "detach" | undefined => {
+): "closed" | undefined => {
   if (state.phase !== "ready") return undefined
   const which = answer.as
   const side = state[which]
-  if (answer.neighbour !== undefined) learn(answer.neighbour)
   const pairing = state.pairings[which]
-  if (pairing !== undefined && pairing.sequence === answer.sequence && Node.isSameLife(pairing.node, from)) {
+  const isPaired = pairing !== undefined && pairing.sequence === answer.sequence &&
+    Node.isSameLife(pairing.node, from)
+  const isAsked = Node.isSameLife(side.node, from) && side.sequence === answer.sequence && side.unanswered > 0
+  if (!isPaired && !isAsked) return undefined
+  if (answer.neighbour !== undefined) learn(answer.neighbour)
+  if (isPaired) {
     // It lives, so the search goes on with it, or with a nearer one that it named.
     state.pairings[which] = undefined
     return undefined
   }
-  if (!Node.isSameLife(side.node, from) || side.sequence !== answer.sequence || side.unanswered === 0) return undefined
   side.unanswered = 0
   side.nextAskAt = now + state.settings.probe
   if (answer.reason === "joining") return undefined
@@ -519,7 +520,7 @@ export const onDenied = (
   }
   if (answer.reason === "wait" || answer.neighbour === undefined) return undefined
   if (state.busy !== undefined && Node.isSameLife(state.busy.joiner, answer.neighbour)) return undefined
-  if (!isNearer(state, which, answer.neighbour.id, from.id)) return "detach"
+  if (!isNearer(state, which, answer.neighbour.id, from.id)) return "closed"
   lose(state, now, from, false, out)
   return undefined
 }

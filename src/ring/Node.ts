@@ -123,6 +123,32 @@ export const isSameAddress = (x: Node, y: Node): boolean =>
   x.port === y.port && x.localHost === y.localHost && x.globalHost === y.globalHost
 
 /**
+ * Whether two values tell the same of a Node: the same life, at the same addresses, in the same Region.
+ *
+ * **When to use**
+ *
+ * What was found at an address that somebody else named says nothing about the Node that said itself where it lives (rule D8).
+ *
+ * **Example** (A rumour, and the Node itself)
+ *
+ * ```ts
+ * import { Node, NodeId } from "effect-wendy"
+ *
+ * const place = { localHost: "10.0.0.7", globalHost: "10.0.0.7", port: 7001, region: "", incarnation: 1 }
+ * const alice = new Node.Node({ ...place, id: NodeId.fromString("alice") })
+ * const rumour = new Node.Node({ ...alice, port: 7002 })
+ *
+ * Node.isSameLife(alice, rumour) // => true
+ * Node.isSame(alice, rumour) // => false
+ * ```
+ *
+ * @category comparisons
+ * @since 0.1.0
+ */
+export const isSame = (x: Node, y: Node): boolean =>
+  x === y || (isSameLife(x, y) && isSameAddress(x, y) && x.region === y.region)
+
+/**
  * The host at which somebody in `region` reaches a Node: the local one inside
  * its Region, else the global one (Wendy, "Regions").
  *

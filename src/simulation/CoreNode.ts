@@ -512,7 +512,9 @@ export class CoreNode implements SimulatedNode, Process {
     end.usedAt = this.#surroundings.timeline.now
     if (!(cargo instanceof Uint8Array)) {
       const brought = Handover.brought(cargo)
-      if (brought !== undefined) this.#messaging.receive(this.now, end.id, [brought])
+      if (brought !== undefined && Handover.mayBring(this.membership, end.node)) {
+        this.#messaging.receive(this.now, end.id, [brought])
+      }
       return this.#step({ _tag: "Received", from: end.node, message: cargo })
     }
     const frame = Frame.decode(cargo)

@@ -43,6 +43,8 @@ const { lease, margin } = settings
 
 const stateFields: ReadonlySet<string> = new Set([
   "self",
+  // Only how far an incarnation was raised above it matters, and none is raised by a century here.
+  "firstIncarnation",
   "settings",
   "leafSet",
   "routingTable",
@@ -63,8 +65,10 @@ const stateFields: ReadonlySet<string> = new Set([
   "notReady",
   "inquiries",
   "failed",
+  "missed",
   "lost",
   "heirs",
+  "yielded",
   "announced",
   "sequence",
   "exchangeAt",
@@ -234,6 +238,10 @@ export const state = (
     ).sort().join()
   }
   text += `|${names(Array.from(it.lost.values()), nameOf)}|${Array.from(it.heirs.values(), nameOf).sort().join()}|`
+  for (const { at, node } of it.missed.values()) text += `${nameOf(node)} ${since(at, now, 4 * lease)},`
+  text += "|"
+  for (const [hex, at] of it.yielded) text += `${nameOf(lifeOf(hex, 1))} ${since(at, now, 4 * lease)},`
+  text += "|"
   if (it.phase === "leaving") {
     text += `${ahead(it.leaveUntil, now)} ${Array.from(it.leaveAcks, (hex) => nameOf(lifeOf(hex, 1))).sort().join()}`
   }

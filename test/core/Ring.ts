@@ -19,12 +19,14 @@ export const makeNode = (digits: string, incarnation = 1): Node.Node =>
     id: id(digits),
     localHost: "10.0.0.1",
     globalHost: "10.0.0.1",
-    port: 7000,
+    port: 7000 + Number.parseInt(digits.slice(0, 2), 16),
     region: "",
     incarnation
   })
 
-export const makeRing = (...names: ReadonlyArray<string>) => {
+export const makeRing = (...names: ReadonlyArray<string>) => makeRingOf(settings, ...names)
+
+export const makeRingOf = (settings: MembershipState.Settings, ...names: ReadonlyArray<string>) => {
   const states = new Map<string, MembershipState.State>()
   const nodes = new Map<string, Node.Node>()
   const wire: Array<Sent> = []
@@ -49,12 +51,18 @@ export const makeRing = (...names: ReadonlyArray<string>) => {
     }
   }
 
-  const nameOf = (node: Node.Node): string => [...nodes].find(([, known]) => Node.isSameLife(known, node))![0]
+  const find = (node: Node.Node) => [...nodes].find(([, known]) => Node.isSameLife(known, node))
+
+  const nameOf = (node: Node.Node): string => find(node)![0]
 
   /** Delivers what is on the wire until nothing is. */
   const settle = (): void => {
     for (let sent = wire.shift(); sent !== undefined; sent = wire.shift()) {
       const { from, message, to } = sent
+      const there = find(to)?.[1]
+      const outcome = there === undefined || !Node.isSame(there, to) ? ring.knock(sent) : undefined
+      if (outcome === "refused") step(nameOf(from), { _tag: "Refused", node: to })
+      if (outcome === "refused" || outcome === "silent" || there === undefined) continue
       if (dead.has(nameOf(from)) || lost.some((isLost) => isLost({ from, to, message }))) continue
       const end = dead.get(nameOf(to))
       if (end === "refuses") step(nameOf(from), { _tag: "Refused", node: to })
@@ -65,6 +73,9 @@ export const makeRing = (...names: ReadonlyArray<string>) => {
   const ring = {
     states,
     log,
+    wire,
+    /** What becomes of what is sent to where nobody lives, or another: `arrives` where a connection to the one that is meant is open. */
+    knock: (_: Sent): "refused" | "silent" | "arrives" => "refused",
     events,
     get now() {
       return now
@@ -95,6 +106,13 @@ export const makeRing = (...names: ReadonlyArray<string>) => {
         settle()
       }
       now = until
+    },
+    /** Wakes one when it next asks to be, and delivers nothing of what it says. */
+    rouse: (name: string) => {
+      const at = Math.max(now, Membership.wakeAt(states.get(name)!))
+      ring.pass(at - now - 0.001)
+      now = at
+      step(name, { _tag: "Woken" })
     },
     crash: (name: string) => {
       dead.set(name, "refuses")

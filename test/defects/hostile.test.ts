@@ -207,7 +207,8 @@ describe("hostile input", () => {
             makePeer({ id: NodeId.parse(`01${(index + 4096).toString(16)}`.padEnd(32, "0")), port: third.port })
         )
         const rumour = Frame.control({ _tag: "JoinedAck", leaves })
-        writeFrames(raw, rumour)
+        // Who is in no table is not listened to at all.
+        writeFrames(raw, Frame.control({ _tag: "Probe", sequence: 1, ready: true, wantsLeaves: false }), rumour)
         yield* harness.waitUntil(
           "all dials are over",
           Effect.sync(() => dialled.length > 0 && dialled.every(({ isEnded }) => isEnded)),

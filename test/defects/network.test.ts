@@ -420,6 +420,8 @@ describe("Network: who comes back, and who was never there", () => {
       const raw = yield* shakeHands(victim!.cluster.node.port, makePeer())
       writeFrames(
         raw,
+        // Who is in no table is not listened to at all.
+        Frame.control({ _tag: "Probe", sequence: 1, ready: true, wantsLeaves: false }),
         Frame.control({ _tag: "JoinedAck", leaves: nodes }),
         Frame.control({ _tag: "RowReply", nodes }),
         Frame.control({ _tag: "NeighborhoodReply", nodes }),

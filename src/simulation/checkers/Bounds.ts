@@ -24,6 +24,8 @@ const sizes = (
     ["questions under way", membership.inquiries.size, MembershipState.maxInquiries],
     ["claims", membership.heirs.size, MembershipState.maxInquiries],
     ["ended lives", membership.failed.size, MembershipState.maxFailed],
+    ["Nodes not found", membership.missed.size, MembershipState.maxFailed],
+    ["Nodes yielded to", membership.yielded.size, MembershipState.maxVias],
     ["lost Nodes", membership.lost.size, MembershipState.maxFailed],
     ["waiting joiners", membership.waiting.length, MembershipState.maxWaiting],
     ["ways in", membership.vias.length, MembershipState.maxVias],
