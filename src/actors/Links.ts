@@ -17,7 +17,7 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Handover from "../core/Handover.ts"
 import * as Liveness from "../core/Liveness.ts"
-import type { Address } from "../protocol/Address.ts"
+import { type Address, isSameHost } from "../protocol/Address.ts"
 import * as Authorization from "../protocol/Authorization.ts"
 import { type ControlMessage, type DeliveredId, maxDelivered } from "../protocol/ControlMessage.ts"
 import * as Frame from "../protocol/Frame.ts"
@@ -28,6 +28,7 @@ import { Doorstep } from "../transport/Doorstep.ts"
 import * as Link from "../transport/Link.ts"
 import { type Connection, ConnectionError, type DialError, Transport } from "../transport/Transport.ts"
 import * as Inspection from "./Inspection.ts"
+import { Knocks } from "./Knocks.ts"
 import { Mailboxes, offerFromPeer } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
 import { Throttle } from "./Throttle.ts"
@@ -115,6 +116,10 @@ const maxOfOne = 8
 /** The part of all accepted connections that clients may have. */
 const clientShare = 3 / 4
 
+/** Dials to addresses at which the Node has not met the one that it meant: so many at once, and so many a second after that. */
+const knocksAtOnce = 256
+const knocksPerSecond = 16
+
 /** Lives of Nodes at one address that may be dialled, one after another; further ones count as not reached. */
 const maxAtAddress = 3
 
@@ -131,6 +136,7 @@ const make = Effect.gen(function*() {
   const maxWaiting = Math.min(maxStrangers, Math.ceil(config.maxConnections / 4))
   const doorstep = new Doorstep(maxWaiting)
   const throttle = new Throttle(maxReports, 1_000)
+  const knocks = new Knocks(knocksAtOnce, knocksPerSecond)
   const entries = new Map<number, Entry>()
   /** The link to use for each life, and for each id: of its newest life. */
   const used = new Map<string, Entry>()
@@ -297,6 +303,10 @@ const make = Effect.gen(function*() {
     return same < maxOfOne && accepted < (role === "member" ? most : Math.ceil(most * clientShare))
   }
 
+  /** Where the Nodes of an address block are counted, a member cannot say that it lives in another. Rule D9. */
+  const isWhereItSays = ({ node, role }: Link.Peer, remote: Address): boolean =>
+    config.nodesPerBlock === 0 || role === "client" || isSameHost(Node.hostFor(node, self.region), remote.host)
+
   /** Lets the other end prove that it belongs here; one that takes its time may have to go for others. */
   const welcome = (connection: Connection) =>
     Effect.withFiber<Link.Link, Handshake.Refused | ConnectionError>((fiber) => {
@@ -304,7 +314,9 @@ const make = Effect.gen(function*() {
         state.counters.refused++
         fiber.interruptUnsafe()
       })
-      return Effect.ensuring(handshake(Link.accept(connection, identity, hasRoom)), Effect.sync(leave))
+      const objection = (peer: Link.Peer): Handshake.RefusalReason | undefined =>
+        !hasRoom(peer) ? "full" : isWhereItSays(peer, connection.remote) ? undefined : "address"
+      return Effect.ensuring(handshake(Link.accept(connection, identity, objection)), Effect.sync(leave))
     })
 
   const serve = (connection: Connection) =>
@@ -348,8 +360,10 @@ const make = Effect.gen(function*() {
     const pending: Pending = { node, queue: [] }
     const address = addressOf(node)
     const line = lines.get(address) ?? []
-    // Of all that are said to live at one address one at most is there: rumours must not make this Node knock without end.
-    if (line.length >= maxAtAddress) {
+    // Of all that are said to live at one address one at most is there: rumours must not make this Node knock without end,
+    // nor at ever more addresses.
+    if (line.length >= maxAtAddress || !knocks.pass(address, state.now())) {
+      state.counters.undialled++
       Queue.offerUnsafe(mailboxes.router, { _tag: "DialFailed", node })
       return
     }
@@ -383,6 +397,7 @@ const make = Effect.gen(function*() {
         if (isFirst && error !== undefined && hasBroken(error)) return attempt(pending, false)
         leaveLine(pending)
         const entry = Exit.isSuccess(exit) ? used.get(node.life) : undefined
+        if (Exit.isSuccess(exit) && Node.isSameLife(exit.value.node, node)) knocks.prove(addressOf(node))
         if (entry !== undefined) {
           for (const frame of queue) entry.link.sendControl(frame)
           return
@@ -487,5 +502,6 @@ const provesNothing: { readonly [Reason in Handshake.RefusalReason]?: true } = {
   // May be refused for a moment by the very life that was meant.
   credentials: true,
   clear: true,
-  unauthorized: true
+  unauthorized: true,
+  address: true
 }

@@ -31,6 +31,8 @@ export interface Counters extends Messaging.Counters {
   malformed: number
   /** Connections refused in the handshake, by either end. */
   refused: number
+  /** Dials that were not made, for too many Nodes were said to live there, or at addresses where nobody has been met. */
+  undialled: number
 }
 
 /**
@@ -94,7 +96,7 @@ export class NodeState extends Context.Service<NodeState, {
           sleptUnnoticed: () => NodeClock.sleptUnnoticed(clock),
           membership,
           messages,
-          counters: Object.assign(messages.counters, { malformed: 0, refused: 0 })
+          counters: Object.assign(messages.counters, { malformed: 0, refused: 0, undialled: 0 })
         })
         observer?.started(state)
         return state

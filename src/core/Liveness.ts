@@ -9,6 +9,7 @@
  *
  * @since 0.1.0
  */
+import * as Address from "../protocol/Address.ts"
 import type { ExitReason } from "../protocol/ClusterEvent.ts"
 import * as LeafSet from "../ring/LeafSet.ts"
 import * as NeighborhoodSet from "../ring/NeighborhoodSet.ts"
@@ -95,11 +96,38 @@ export const learn = (state: State, now: number, nodes: ReadonlyArray<Node.Node>
 }
 
 /** Whether a place for a Node is free in the routing table or the neighborhood set. */
-const hasPlace = ({ neighborhoodSet, routingTable, self }: State, { id }: Node.Node): boolean => {
-  const row = NodeId.commonPrefix(self.id, id)
-  return RoutingTable.get(routingTable, row, NodeId.digit(id, row)) === undefined ||
-    neighborhoodSet.members.length < neighborhoodSet.size
+const hasPlace = (state: State, node: Node.Node): boolean => {
+  const { neighborhoodSet, routingTable, self } = state
+  const row = NodeId.commonPrefix(self.id, node.id)
+  const isFree = RoutingTable.get(routingTable, row, NodeId.digit(node.id, row)) === undefined
+  return (isFree && mayEnterRow(state, node)) ||
+    (neighborhoodSet.members.length < neighborhoodSet.size && mayBeNear(state, node))
 }
+
+/** Whether some Nodes are as many of one address block as may be in a table, so that another one of it may not enter. Rule D9. */
+const isCrowded = (state: State, others: Iterable<Node.Node>, node: Node.Node): boolean => {
+  const { self, settings: { nodesPerBlock } } = state
+  const blockOf = (of: Node.Node) => Address.block(Node.hostFor(of, self.region))
+  const block = blockOf(node)
+  let count = 0
+  for (const other of others) {
+    if (!NodeId.equals(other.id, node.id) && blockOf(other) === block) count++
+  }
+  return count >= nodesPerBlock
+}
+
+const mayEnterRow = (state: State, node: Node.Node): boolean => {
+  if (state.settings.nodesPerBlock === 0) return true
+  const row = NodeId.commonPrefix(state.self.id, node.id)
+  // Whoever makes room does not count.
+  const there = RoutingTable.get(state.routingTable, row, NodeId.digit(node.id, row))
+  const others = RoutingTable.nodes(state.routingTable).filter((other) => other !== there)
+  return !isCrowded(state, others, node)
+}
+
+const mayBeNear = (state: State, node: Node.Node): boolean =>
+  state.settings.nodesPerBlock === 0 ||
+  !isCrowded(state, state.neighborhoodSet.members.map((member) => member.node), node)
 
 /** Of the Nodes that an exchange names, so many may be asked that no table needs: they may be nearer than those that it has. */
 const maxCandidates = 4
@@ -259,8 +287,8 @@ export const admit = (
     neighborhoodSet.members.at(-1)?.node
   ]
   const isLeaf = LeafSet.insert(leafSet, node)
-  const isEntry = RoutingTable.insert(routingTable, node, proximity)
-  const isNear = NeighborhoodSet.insert(neighborhoodSet, node, proximity)
+  const isEntry = mayEnterRow(state, node) && RoutingTable.insert(routingTable, node, proximity)
+  const isNear = mayBeNear(state, node) && NeighborhoodSet.insert(neighborhoodSet, node, proximity)
   if (isLeaf || isEntry || isNear) retire(state, displaceable, out)
   const announced = state.announced.get(node.hex)
   if (announced === undefined || announced !== node) announce(state, node, out)

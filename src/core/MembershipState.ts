@@ -27,6 +27,8 @@ export interface Settings {
   /** Leaves on each side; see `ClusterConfig` for what each number means to a user. */
   readonly leafSetSide: number
   readonly neighborhoodSize: number
+  /** Nodes of one address block in the routing table, and in the neighborhood set; 0 for any number. */
+  readonly nodesPerBlock: number
   /** How long a lease lasts, from when it was asked for. */
   readonly lease: number
   /** How much longer a giver waits than the taker counts: covers the drift of two clocks over one lease. */

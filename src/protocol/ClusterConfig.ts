@@ -154,6 +154,17 @@ const table = {
     formula: "2 * leafSetSide, as in the paper on Pastry",
     cost: "about 50 bytes each in every exchange of neighborhood sets"
   },
+  nodesPerBlock: {
+    unit: "count",
+    minimum: 0,
+    maximum: 65_536,
+    default: 0,
+    meaning:
+      "Nodes of one address block (/24 of IPv4, /48 of IPv6, or one name) in the routing table, and as many in the " +
+      "neighborhood set; 0 for any number. With a bound, members must connect from the address that they announce",
+    formula: "where strangers may become members: few enough that a block is a small part of the tables, 2 to 8",
+    cost: "where many Nodes share a block, emptier tables, and so more hops"
+  },
   joinRetry: {
     unit: "ms",
     minimum: 10,

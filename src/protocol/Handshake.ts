@@ -99,7 +99,8 @@ export const RefusalReason = Schema.Literals([
   "clear",
   "certificate",
   "identity",
-  "unauthorized"
+  "unauthorized",
+  "address"
 ])
 
 /**
@@ -292,6 +293,9 @@ export const explain = (reason: RefusalReason): string => {
         "expired nor revoked"
     case "unauthorized":
       return "the other end does not let this one in, although it knows who it is: ask whoever runs the cluster"
+    case "address":
+      return "this end connects from another address than the one at which it says that it listens: start it with the " +
+        "address that others see (--listen, --announce), or set nodesPerBlock to 0 at the other end"
     case "identity":
       return "this is somebody else's name: give each Node the id, and the Region, that its certificate names"
   }

@@ -101,6 +101,7 @@ export interface Scenario {
 export const settings: MembershipState.Settings = {
   leafSetSide: 4,
   neighborhoodSize: 8,
+  nodesPerBlock: 0,
   lease: 100,
   margin: 10,
   renewal: 40,

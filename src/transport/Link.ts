@@ -236,8 +236,8 @@ export const open = Effect.fnUntraced(function*(connection: Connection, identity
 export const accept = Effect.fnUntraced(function*(
   connection: Connection,
   identity: Identity,
-  /** Whether there is room for one more like this: asked when it has proved itself. */
-  hasRoom: (peer: Peer) => boolean = () => true
+  /** Why one that has proved itself is refused all the same, if it is. */
+  objection: (peer: Peer) => Handshake.RefusalReason | undefined = () => undefined
 ) {
   const { security } = identity
   const reader = makeReader(connection)
@@ -257,7 +257,8 @@ export const accept = Effect.fnUntraced(function*(
     const keys = yield* orRefuse(connection, Security.check(round, "dialler", meeting, message.bytes, all))
     if (index === security.rounds.length - 1) {
       if (!Authorization.admits(identity.authorization, endOf(peer))) return yield* refuse(connection, "unauthorized")
-      if (!hasRoom(peer)) return yield* refuse(connection, "full")
+      const reason = objection(peer)
+      if (reason !== undefined) return yield* refuse(connection, reason)
       // Before the other end hears that it is let in, and sends whatever it likes.
       connection.admit()
     }

@@ -381,3 +381,49 @@ describe("D7: word of it", () => {
     { arbitrary: { runs: 100 } }
   )
 })
+
+describe("D9: Nodes of one address block", () => {
+  const at = (digits: string, host: string) => new Node.Node({ ...makeNode(digits), localHost: host, globalHost: host })
+
+  it("as many as may be stand in the routing table, and in the neighborhood set; the leaf set takes whoever belongs there", () => {
+    const { hear, state } = setUp({ nodesPerBlock: 2, neighborhoodSize: 8 })
+    const crowd = ["20", "30", "40", "50"].map((digits, index) => at(digits, `203.0.113.${index + 1}`))
+    const other = at("60", "203.0.114.1")
+    for (const node of [...crowd, other]) hear(node, joined)
+    assert.deepStrictEqual(RoutingTable.nodes(state.routingTable), [crowd[0], crowd[1], other])
+    assert.deepStrictEqual(state.neighborhoodSet.members.map(({ node }) => node), [crowd[0], crowd[1], other])
+    const leaf = at("0080", "203.0.113.9")
+    hear(leaf, joined)
+    assert.include(state.leafSet.members, leaf)
+    assert.isFalse(RoutingTable.nodes(state.routingTable).includes(leaf))
+  })
+
+  it("one that would find no place is not asked", () => {
+    const { hear, sent } = setUp({ nodesPerBlock: 1, neighborhoodSize: 8, leafSetSide: 1 })
+    hear(at("20", "203.0.113.1"), joined)
+    hear(at("e0", "198.51.100.1"), joined)
+    hear(at("02", "198.51.100.2"), joined)
+    sent("Probe")
+    hear(at("20", "203.0.113.1"), { _tag: "JoinedAck", leaves: [at("30", "203.0.113.2"), at("40", "192.0.2.1")] })
+    const asked = sent("Probe").map(({ to }) => to.hex.slice(0, 2))
+    assert.include(asked, "40")
+    assert.notInclude(asked, "30")
+  })
+
+  it("one takes the place of another of its block", () => {
+    const { answer, hear, state } = setUp({ nodesPerBlock: 1 })
+    const [far, near] = [at("20", "203.0.113.1"), at("21", "203.0.113.2")]
+    hear(far, { _tag: "Probe", sequence: 1, ready: true, wantsLeaves: false })
+    Liveness.inquire(state, 0, far, false, [])
+    answer(far, 50)
+    Liveness.inquire(state, 50, near, false, [])
+    answer(near, 1)
+    assert.deepStrictEqual(RoutingTable.nodes(state.routingTable), [near])
+  })
+
+  it("without a bound there is none", () => {
+    const { hear, state } = setUp()
+    for (const digits of ["20", "30", "40", "50"]) hear(at(digits, "203.0.113.1"), joined)
+    assert.lengthOf(RoutingTable.nodes(state.routingTable), 4)
+  })
+})

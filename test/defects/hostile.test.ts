@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Deduplication from "../../src/core/Deduplication.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
@@ -9,7 +10,7 @@ import * as Tcp from "../../src/transport/Tcp.ts"
 import {
   checkWorks,
   collectEvents,
-  type connectRaw,
+  connectRaw,
   evenIds,
   type Harness,
   helloOf,
@@ -218,4 +219,47 @@ describe("hostile input", () => {
         assert.isAtMost(dialled.length, 32)
       })
   )
+
+  against(
+    "rumours of Nodes at ever other addresses make a Node knock so often, and no more",
+    (harness) =>
+      Effect.gen(function*() {
+        const [victim] = harness.members
+        const ports = new Set<number>()
+        const thirds = yield* Effect.forEach(
+          Array.from({ length: 400 }),
+          () => listenRaw(({ socket }) => void ports.add(socket.localPort!))
+        )
+        const raw = yield* shakeHands(victim!.cluster.node.port, makePeer())
+        writeFrames(raw, Frame.control({ _tag: "Probe", sequence: 1, ready: true, wantsLeaves: false }))
+        let ghosts = 0
+        const { undialled } = yield* victim!.cluster.statistics
+        const began = yield* Clock.currentTimeMillis
+        const isHeldBack = Effect.gen(function*() {
+          const nodes = thirds.slice(ghosts, ghosts + 25).map(({ port }) =>
+            makePeer({ id: NodeId.parse(`${(0x10_0000 + ghosts++ * 97).toString(16)}`.padEnd(32, "0")), port })
+          )
+          if (nodes.length > 0) writeFrames(raw, Frame.control({ _tag: "RowReply", nodes }))
+          return (yield* victim!.cluster.statistics).undialled > undialled
+        })
+        yield* harness.waitUntil("some are not dialled", isHeldBack, "10 seconds", "20 millis")
+        const seconds = ((yield* Clock.currentTimeMillis) - began) / 1_000
+        assert.isAtMost(ports.size, 256 + 16 * (seconds + 1))
+      })
+  )
+
+  it.live("where the Nodes of an address block are counted, a member that says it lives elsewhere is refused", () =>
+    Effect.gen(function*() {
+      const harness = yield* makeHarness(realTime)
+      const first = yield* harness.start({ config: { nodesPerBlock: 2 } })
+      yield* harness.during(first.cluster.ready)
+      const second = yield* harness.join({ config: { nodesPerBlock: 2 } })
+      yield* harness.during(second.cluster.ready)
+      const raw = yield* connectRaw(first.cluster.node.port)
+      const liar = makePeer({ localHost: "203.0.113.7", globalHost: "203.0.113.7" })
+      writeFrames(raw, Handshake.encode(helloOf(liar)), Handshake.encode({ _tag: "Proof", bytes: new Uint8Array(0) }))
+      const [, answer] = yield* takeFrames(raw, 2)
+      assert.deepStrictEqual(Handshake.decode(answer!), { _tag: "Refusal", reason: "address" })
+      assert.strictEqual((yield* first.cluster.statistics).refused, 1)
+    }).pipe(Effect.provide(Tcp.layer)))
 })

@@ -119,3 +119,38 @@ describe("Address", () => {
     }
   })
 })
+
+describe("Address blocks", () => {
+  it("of IPv4 the first 24 bits, of IPv6 the first 48, of a name the name", () => {
+    const blocks = {
+      "203.0.113.7": "203.0.113",
+      "203.0.113.250": "203.0.113",
+      "203.0.114.7": "203.0.114",
+      "::ffff:203.0.113.9": "203.0.113",
+      "2001:db8:1:2::5": "2001:db8:1",
+      "2001:DB8:0001:ffff:1:2:3:4": "2001:db8:1",
+      "2001:db8::1": "2001:db8:0",
+      "2001::1:0:0:0:0:5": "2001:0:1",
+      "fe80::1%eth0": "fe80:0:0",
+      "::1": "0:0:0",
+      "::": "0:0:0",
+      "64:ff9b::192.0.2.1": "64:ff9b:0",
+      "Node.Example.org": "node.example.org"
+    }
+    for (const [host, block] of Object.entries(blocks)) assert.strictEqual(Address.block(host), block, host)
+  })
+
+  it("one host may be written in several ways", () => {
+    for (
+      const [x, y] of [
+        ["127.0.0.1", "::ffff:127.0.0.1"],
+        ["2001:db8::1", "2001:0DB8:0:0:0:0:0:1"],
+        ["Example.org", "example.org"],
+        ["fe80::1%eth0", "fe80:0::1%eth0"]
+      ] as const
+    ) assert.isTrue(Address.isSameHost(x, y), `${x} ${y}`)
+    for (
+      const [x, y] of [["127.0.0.1", "127.0.0.2"], ["::1", "127.0.0.1"], ["fe80::1%a", "fe80::1%b"]] as const
+    ) assert.isFalse(Address.isSameHost(x, y), `${x} ${y}`)
+  })
+})

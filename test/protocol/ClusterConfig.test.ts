@@ -30,6 +30,7 @@ const problemOf = (input: object, base?: ClusterConfig): ConfigProblem | undefin
 const bounds: { readonly [Name in FieldName]: readonly [number, number, "whole" | "any"] } = {
   leafSetSide: [1, 64, "whole"],
   neighborhoodSize: [1, 1024, "whole"],
+  nodesPerBlock: [0, 65_536, "whole"],
   lease: [100, 600_000, "any"],
   margin: [1, 60_000, "any"],
   renewal: [10, 300_000, "any"],
