@@ -232,7 +232,7 @@ const changeValue = (
 // bytes
 // -----------------------------------------------------------------------------
 
-const joined = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
+export const joined = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
   const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
   let offset = 0
   for (const part of parts) {
@@ -242,7 +242,8 @@ const joined = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
   return whole
 }
 
-const randomBytes = (chance: Chance, length: number): Uint8Array => Uint8Array.from({ length }, () => chance.below(256))
+export const randomBytes = (chance: Chance, length: number): Uint8Array =>
+  Uint8Array.from({ length }, () => chance.below(256))
 
 const varints = [
   [0x7F],
@@ -342,6 +343,25 @@ const changes: { readonly [name: string]: Change } = {
 
 const names = Object.keys(changes)
 
+/** Changes bytes, whatever they say, in one way or in two; not every way goes with all bytes. */
+export const mutateBytes = (
+  chance: Chance,
+  cast: Samples.Cast,
+  bytes: Uint8Array,
+  other: Uint8Array
+): Omit<Mutant, "kind"> => {
+  let frame = bytes
+  let how = "as it is"
+  for (let times = chance.happens(0.8) ? 1 : 2; times > 0; times--) {
+    const name = chance.pick(names)
+    const changed = changes[name]!(chance, cast, frame, other)
+    if (changed === undefined) continue
+    frame = changed
+    how = name
+  }
+  return { how, frame }
+}
+
 /** Changes a real frame, in one way or in two; now and then it stays as it is, and is hostile by what it says. */
 export const mutate = (
   chance: Chance,
@@ -355,14 +375,5 @@ export const mutate = (
     const frame = changeValue(chance, cast, sample)
     if (frame !== undefined) return { kind, how: "value", frame }
   }
-  let { frame } = sample
-  let how = "as it is"
-  for (let times = chance.happens(0.8) ? 1 : 2; times > 0; times--) {
-    const name = chance.pick(names)
-    const changed = changes[name]!(chance, cast, frame, other.frame)
-    if (changed === undefined) continue
-    frame = changed
-    how = name
-  }
-  return { kind, how, frame }
+  return { kind, ...mutateBytes(chance, cast, sample.frame, other.frame) }
 }

@@ -2,16 +2,18 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
 import * as Decoders from "../../scripts/fuzz/Decoders.ts"
+import * as Ground from "../../scripts/fuzz/Ground.ts"
 import * as Mutation from "../../scripts/fuzz/Mutation.ts"
 import * as Samples from "../../scripts/fuzz/Samples.ts"
 import * as Siege from "../../scripts/fuzz/Siege.ts"
+import * as Streams from "../../scripts/fuzz/Streams.ts"
 import * as Tally from "../../scripts/fuzz/Tally.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Chance from "../../src/simulation/Chance.ts"
-import { FrameDecoder } from "../../src/transport/Framing.ts"
+import { encodeFrames, FrameDecoder } from "../../src/transport/Framing.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 
 /** Whole numbers from one to another. */
@@ -55,6 +57,40 @@ describe("mutations", () => {
       ).toString("hex")
     }
     assert.strictEqual(draw(), draw())
+  })
+})
+
+describe("streams", () => {
+  const frames = [new Uint8Array(90).fill(6), new Uint8Array(40).fill(7), new Uint8Array(3)]
+
+  it.effect("a ClientHello is cut into records, and its lengths are where TLS has them", () =>
+    Effect.gen(function*() {
+      const hello = yield* Ground.recordHello
+      const units = Streams.unitsOf(Mutation.joined(hello, hello))
+      assert.deepStrictEqual(units.map(({ length }) => length), [hello.length, hello.length])
+      const fields = Streams.lengthsOf(hello)
+      const read = ({ at, size }: Streams.Field) => Buffer.from(hello).readUIntBE(at, size)
+      assert.deepStrictEqual(fields.slice(0, 2).map(read), [hello.length - 5, hello.length - 9])
+      // Session, suites, methods of compression, and all extensions, which end with the record.
+      const extensions = fields[5]!
+      assert.strictEqual(extensions.at + 2 + read(extensions), hello.length)
+      assert.isAbove(fields.length, 12)
+    }))
+
+  it("the same seed gives the same bytes, in pieces that make up the whole; not all are changed", () => {
+    const recorded = { own: encodeFrames(frames), other: Uint8Array.of(0x16, 3, 1, 0, 2, 1, 2) }
+    const draw = (number: number) => {
+      const chance = Chance.make(`stream ${number}`)
+      const { bytes, how } = Streams.mutate(chance, cast, recorded)
+      const pieces = Streams.cut(chance, bytes)
+      assert.deepStrictEqual(Buffer.from(Mutation.joined(...pieces)), Buffer.from(bytes))
+      return { how, hex: Buffer.from(bytes).toString("hex"), pieces: pieces.length }
+    }
+    const drawn = range(1, 300).map(draw)
+    assert.deepStrictEqual(range(1, 300).map(draw), drawn)
+    assert.sameMembers([...new Set(drawn.map(({ how }) => how))], [...Streams.hows])
+    assert.isAbove(new Set(drawn.map(({ hex }) => hex)).size, 150)
+    assert.isAbove(drawn.filter(({ pieces }) => pieces > 1).length, 50)
   })
 })
 
