@@ -7,23 +7,29 @@
  * - an **impostor** calls itself by the id, and the life, of a Node of the cluster, as a client;
  * - a **member** has shaken hands as a Node of its own, and lies.
  *
- * Meanwhile the Nodes send each other confirmed messages. Nothing that the first four do may have an effect: that is
- * checked after each round. What a member can do stands in `docs/security.md`: it is counted, and must neither end
- * a Node, nor make it hang, nor make it grow.
+ * And on real sockets alone:
+ *
+ * - a **babbler** says, on a bare socket, what a client has said, with its bytes changed, in pieces;
+ * - a **meddler** stands between a client that belongs here and a Node, and changes bytes of either.
+ *
+ * Meanwhile the Nodes send each other confirmed messages. Nothing that anybody but the member does may have an effect:
+ * that is checked after each round. What a member can do stands in `docs/security.md`: it is counted, and must neither
+ * end a Node, nor make it hang, nor make it grow.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as Cluster from "../../src/Cluster.ts"
 import type { ClusterEvent } from "../../src/protocol/ClusterEvent.ts"
-import * as Credentials from "../../src/protocol/Credentials.ts"
+import type * as Credentials from "../../src/protocol/Credentials.ts"
 import * as Envelope from "../../src/protocol/Envelope.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
@@ -31,23 +37,35 @@ import type { Message } from "../../src/protocol/Message.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Chance from "../../src/simulation/Chance.ts"
-import * as Memory from "../../src/transport/Memory.ts"
+import { encodeFrames } from "../../src/transport/Framing.ts"
+import * as Link from "../../src/transport/Link.ts"
+import * as Security from "../../src/transport/Security.ts"
 import { type Connection, type ConnectionError, Transport } from "../../src/transport/Transport.ts"
+import * as Babbler from "./Babbler.ts"
+import * as Ground from "./Ground.ts"
+import * as Meddler from "./Meddler.ts"
 import * as Mutation from "./Mutation.ts"
 import * as Samples from "./Samples.ts"
+import * as Streams from "./Streams.ts"
 import * as Tally from "./Tally.ts"
 
-export const attackers = ["stranger", "client", "reborn", "impostor", "member"] as const
+export const attackers = ["stranger", "client", "reborn", "impostor", "member", "babbler", "meddler"] as const
 
 export type Attacker = (typeof attackers)[number]
+
+/** Those who come to a cluster inside the process. */
+export const inMemory = ["stranger", "client", "reborn", "impostor", "member"] as const satisfies ReadonlyArray<
+  Attacker
+>
+
+/** Those who come to a cluster on real sockets; what the others do is the same whatever carries frames. */
+export const onSockets = ["babbler", "meddler", "stranger", "client"] as const satisfies ReadonlyArray<Attacker>
 
 /** Lets time pass, whatever clock there is. */
 export type Pass = (step: Duration.Input) => Effect.Effect<void>
 
 /** Those whose doings must have no effect. */
 const isOutside = (attacker: Attacker): boolean => attacker !== "member"
-
-const secret = Redacted.make("the passphrase of a cluster under siege")
 
 const maxValueSize = 64 * 1024
 
@@ -69,6 +87,18 @@ const config = {
   maxValueSize
 }
 
+/** On real sockets TLS takes its time, and so do others on the machine: nothing is found that is only slow. */
+const configOnSockets = {
+  ...config,
+  probe: 1_000,
+  handshakeTimeout: 4_000,
+  dialTimeout: 3_000,
+  deliverTimeout: 10_000,
+  confirmDeadline: 15_000
+}
+
+const configOf = (where: Ground.Name): typeof config => where === "memory" ? config : configOnSockets
+
 /** How long the delivery of a slow message takes: its sender sends it again meanwhile (rule C2). */
 const slowness = 2_500
 
@@ -77,6 +107,9 @@ const slowWord = "slow"
 /** How long anything may take before it counts as hanging, in milliseconds. */
 const patience = 20_000
 
+/** The same for the end of a connection whose other end has ended its side: nobody has to wait for a handshake. */
+const endPatience = 8_000
+
 interface Member {
   readonly cluster: Cluster.Cluster["Service"]
   readonly events: Array<ClusterEvent>
@@ -84,16 +117,25 @@ interface Member {
 
 /** A cluster, and what was delivered in it. */
 export interface Siege {
+  readonly ground: Ground.Ground
   readonly members: ReadonlyArray<Member>
   readonly nodes: ReadonlyArray<Node.Node>
-  readonly transport: Transport["Service"]
   readonly pass: Pass
   readonly key: Handshake.ProofKey
   /** How often each message was delivered, and how often it may have been. */
   readonly delivered: Map<string, number>
   readonly allowed: Map<string, number>
+  /** On real sockets: what there is to change. */
+  readonly recorded: Streams.Recorded | undefined
+  /** Ids of those that Nodes have found to belong here, and of those that may be. */
+  readonly admitted: Set<string>
+  readonly welcome: Set<string>
+  /** What Nodes have logged: they have no reason to. */
+  readonly logged: Array<string>
   rounds: number
 }
+
+const isOnSockets = ({ ground }: Pick<Siege, "ground">): boolean => ground.name !== "memory"
 
 /** What a message is told by: whoever sends it draws its value. */
 const nameOf = (key: NodeId.NodeId, purpose: number, value: Uint8Array): string =>
@@ -104,9 +146,11 @@ const raise = (counts: Map<string, number>, name: string): void => void counts.s
 const places = ["1", "5", "9", "d"]
 
 /** Starts a cluster. It ends with the scope. */
-export const make = Effect.fnUntraced(function*(pass: Pass) {
-  const network = yield* Memory.Network
+export const make = Effect.fnUntraced(function*(pass: Pass, where: Ground.Name = "memory") {
+  const ground = yield* Ground.make(where)
   const delivered = new Map<string, number>()
+  const admitted = new Set<string>()
+  const logged: Array<string> = []
   const members: Array<Member> = []
   yield* Effect.addFinalizer(() => Effect.forEach(members, ({ cluster }) => cluster.kill, { discard: true }))
   const application = {
@@ -117,16 +161,30 @@ export const make = Effect.fnUntraced(function*(pass: Pass) {
         return isSlow ? Effect.sleep(slowness) : Effect.void
       })
   }
+  const authorization = {
+    admits: ({ id }: { readonly id: string }) => {
+      admitted.add(id)
+      return true
+    }
+  }
+  const logger = Logger.make(({ message }) => {
+    const said = String(message)
+    // That a passphrase goes in clear is meant here.
+    if (!said.includes("in clear")) logged.push(said)
+  })
   for (const digits of places) {
     const seed = members[0]?.cluster.node.port
+    const id = NodeId.parse(digits.padEnd(32, "0"))
     const cluster = yield* Cluster.make({
-      id: NodeId.parse(digits.padEnd(32, "0")),
+      id,
       cluster: Samples.cluster,
-      credentials: Credentials.passphrase(secret),
+      credentials: yield* ground.credentialsOf(id),
       join: seed === undefined ? [] : [`127.0.0.1:${seed}`],
       application,
-      config
-    }).pipe(Effect.provideService(Transport, network.transport()))
+      authorization,
+      config: configOf(where)
+    }).pipe(Effect.provideService(Transport, ground.nodes), Effect.provide(Logger.layer([logger])))
+    ground.ports.add(cluster.node.port)
     const events: Array<ClusterEvent> = []
     yield* Effect.forkScoped(
       Stream.runForEach(cluster.events, (event) => Effect.sync(() => events.push(event))),
@@ -135,18 +193,25 @@ export const make = Effect.fnUntraced(function*(pass: Pass) {
     members.push({ cluster, events })
     yield* during(pass, cluster.ready)
   }
+  const nodes = members.map(({ cluster }) => cluster.node)
+  const key = Handshake.makeProofKey(Ground.secret, Samples.cluster)
+  yield* until(pass, isRing({ members, nodes }))
   const siege: Siege = {
+    ground,
     members,
-    nodes: members.map(({ cluster }) => cluster.node),
-    transport: network.transport("10.0.0.66"),
+    nodes,
     pass,
-    key: Handshake.makeProofKey(secret, Samples.cluster),
+    key,
     delivered,
     allowed: new Map(),
+    recorded: where === "memory" ? undefined : yield* record(ground, nodes, key),
+    admitted,
+    welcome: new Set(nodes.map(({ hex }) => hex)),
+    logged,
     rounds: 0
   }
-  yield* until(pass, isRing(siege))
   for (const { events } of members) events.length = 0
+  admitted.clear()
   return siege
 })
 
@@ -185,8 +250,8 @@ const isRing = ({ members, nodes }: Pick<Siege, "members" | "nodes">) =>
 // sessions
 // -----------------------------------------------------------------------------
 
-/** What one attacker did, and what came of it. */
-interface Session {
+/** Who attacks, and what it knows. */
+interface Start {
   readonly number: number
   readonly chance: Chance.Chance
   readonly siege: Siege
@@ -194,15 +259,26 @@ interface Session {
   readonly cast: Samples.Cast
   /** What the id of a client follows from. */
   readonly seed: NodeId.NodeId
-  readonly connection: Connection
-  readonly next: Effect.Effect<Uint8Array, ConnectionError>
   /** Of clients: connections that have to be ended for a malformed frame. */
   readonly malformed: { count: number }
 }
 
-const found = ({ number, tally }: Session, what: string): void => Tally.find(tally, [number], what)
+/** A connection, and what comes over it one by one. */
+interface Line {
+  readonly connection: Connection
+  readonly next: Effect.Effect<Uint8Array, ConnectionError>
+}
 
-const makeNext = (connection: Connection): Session["next"] => {
+/** What one attacker does over a connection. */
+interface Session extends Start, Line {}
+
+const found = ({ number, tally }: Start, what: string): void => Tally.find(tally, [number], what)
+
+/** As it stands in the tally. */
+const rowOf = (siege: Pick<Siege, "ground">, attacker: Attacker): string =>
+  isOnSockets(siege) ? `${attacker} (${siege.ground.name})` : attacker
+
+const makeNext = (connection: Connection): Line["next"] => {
   let ahead: Array<Uint8Array> = []
   return Effect.suspend(() =>
     ahead.length > 0
@@ -236,36 +312,80 @@ const awaitVerdict = Effect.fnUntraced(function*(session: Session, within = pati
   return Option.getOrElse(verdict, () => "waits")
 })
 
+/** What shows that one belongs here, where what TLS was shown does not show it already. */
+const prove = (
+  { ground, key }: Pick<Siege, "ground" | "key">,
+  { connection }: Pick<Line, "connection">,
+  role: "dialler" | "acceptor",
+  hello: Uint8Array,
+  theirs: Uint8Array
+): Uint8Array =>
+  ground.kind === "certificate"
+    ? nothing
+    : Handshake.prove(key, role, hello, theirs, connection.channel?.binding ?? nothing)
+
 /** Shakes hands properly. Whether the Node let it in. */
-const enter = Effect.fnUntraced(function*({ connection, next, siege }: Session, hello: Uint8Array) {
+const enter = Effect.fnUntraced(function*(
+  siege: Pick<Siege, "ground" | "key">,
+  line: Line,
+  hello: Uint8Array
+) {
+  const { connection, next } = line
   yield* connection.write([hello])
   const theirs = yield* next
   if (Handshake.decode(theirs)?._tag !== "Hello") return false
-  const bytes = Handshake.prove(siege.key, "dialler", hello, theirs, nothing)
-  yield* connection.write([Handshake.encode({ _tag: "Proof", bytes })])
-  return Handshake.decode(yield* next)?._tag === "Proof"
+  yield* connection.write([
+    Handshake.encode({ _tag: "Proof", bytes: prove(siege, line, "dialler", hello, theirs) })
+  ])
+  const isIn = Handshake.decode(yield* next)?._tag === "Proof"
+  if (isIn && siege.ground.kind === "certificate") yield* connection.write([Handshake.encode({ _tag: "Accepted" })])
+  return isIn
 })
 
-const helloOf = ({ cast, chance, seed }: Session, role: "member" | "client") =>
-  Samples.hello(chance, cast.speaker, role, "passphrase", seed)
+const helloOf = ({ cast, chance, seed, siege }: Start, role: "member" | "client") =>
+  Samples.hello(chance, cast.speaker, role, siege.ground.kind, seed)
+
+/** Dials, with what proves that it belongs here or with something that does not. */
+const dial = (ground: Ground.Ground, port: number, certificate: Credentials.Certificate | undefined) =>
+  ground.outside.dial({ host: "127.0.0.1", port }, {
+    maxFrameSize: 64 * 1024 * 1024,
+    timeout: ground.name === "memory" ? "1 second" : "10 seconds",
+    certificate: () => certificate
+  })
+
+/** A connection to the Node that is attacked; nothing must keep a Node from listening. */
+const lineTo = Effect.fnUntraced(function*(start: Start, certificate: Credentials.Certificate | undefined) {
+  const { cast: { receiver }, siege } = start
+  const dialled = yield* Effect.exit(dial(siege.ground, receiver.port, certificate))
+  if (Exit.isSuccess(dialled)) return { connection: dialled.value, next: makeNext(dialled.value) } satisfies Line
+  found(start, `${receiver.hex} does not listen any more: ${Cause.pretty(dialled.cause)}`)
+})
 
 const anyFrame = (chance: Chance.Chance, cast: Samples.Cast): Samples.Sample =>
   chance.happens(0.6) ? Samples.handshake(chance, cast) : Samples.frame(chance, cast)
 
 /** What a stranger says after its Hello, to one that it does not know the secret of. */
-const forgedProof = ({ chance, siege }: Session, hello: Uint8Array, theirs: Uint8Array): Uint8Array => {
-  const right = Handshake.prove(siege.key, "dialler", hello, theirs, nothing)
-  switch (chance.below(5)) {
+const forgedProof = (session: Session, hello: Uint8Array, theirs: Uint8Array): Uint8Array => {
+  const { chance, connection, siege } = session
+  const channel = connection.channel?.binding ?? nothing
+  const proveAs = (role: "dialler" | "acceptor", first: Uint8Array, second: Uint8Array, binding = channel) =>
+    Handshake.prove(siege.key, role, first, second, binding)
+  const right = proveAs("dialler", hello, theirs)
+  // With certificates no proof is looked at: there what TLS was shown is bad.
+  switch (chance.below(channel.length === 0 ? 5 : 6)) {
+    case 5:
+      // A proof of another channel.
+      return proveAs("dialler", hello, theirs, chance.happens(0.5) ? nothing : channel.map((byte) => byte ^ 1))
     case 0:
       return nothing
     case 1:
       return right.slice(0, chance.below(32))
     case 2:
       // What the other end would show.
-      return Handshake.prove(siege.key, "acceptor", hello, theirs, nothing)
+      return proveAs("acceptor", hello, theirs)
     case 3:
       // A proof of another meeting.
-      return Handshake.prove(siege.key, "dialler", theirs, hello, nothing)
+      return proveAs("dialler", theirs, hello)
     default: {
       right[chance.below(32)]! ^= 1 << chance.below(8)
       return right
@@ -274,9 +394,18 @@ const forgedProof = ({ chance, siege }: Session, hello: Uint8Array, theirs: Uint
 }
 
 /** Says nonsense instead of a handshake, or in the middle of it; or shakes hands under a hostile name, properly. */
-const stranger = Effect.fnUntraced(function*(session: Session) {
-  const { cast, chance, connection, next, siege, tally } = session
+const stranger = Effect.fnUntraced(function*(start: Start) {
+  const { cast, chance, siege, tally } = start
   const plan = chance.pick(["nonsense", "out of order", "forged proof", "hostile hello", "too large"] as const)
+  // Where TLS proves all there is to prove: half of those that have more to say have a client's good certificate.
+  const isKnown = (plan === "hostile hello" || plan === "forged proof") && siege.ground.certificate !== undefined &&
+    chance.happens(0.5)
+  const line = yield* lineTo(start, isKnown ? siege.ground.certificate : siege.ground.drawBad(chance))
+  if (line === undefined) return
+  const session = { ...start, ...line }
+  const { connection, next } = line
+  const canProve = siege.ground.certificate === undefined || isKnown
+  const accepted = siege.ground.kind === "certificate" ? [Handshake.encode({ _tag: "Accepted" })] : []
   let isDeserved = false
   const run = Effect.gen(function*() {
     switch (plan) {
@@ -293,11 +422,12 @@ const stranger = Effect.fnUntraced(function*(session: Session) {
         return yield* connection.write(chance.happens(0.7) ? [hello, ...others] : [...others, hello])
       }
       case "forged proof": {
-        const hello = Handshake.encode(helloOf(session, chance.pick(["member", "client"])))
+        // That certificate is none of a member.
+        const hello = Handshake.encode(helloOf(session, isKnown ? "member" : chance.pick(["member", "client"])))
         yield* connection.write([hello])
         const theirs = yield* next
         const bytes = forgedProof(session, hello, theirs)
-        return yield* connection.write([Handshake.encode({ _tag: "Proof", bytes })])
+        return yield* connection.write([Handshake.encode({ _tag: "Proof", bytes }), ...accepted])
       }
       case "hostile hello": {
         const message = helloOf(session, "client")
@@ -307,12 +437,10 @@ const stranger = Effect.fnUntraced(function*(session: Session) {
         const theirs = yield* next
         const decoded = Handshake.decode(hello)
         // Who knows the passphrase may be any Node: as a member it would be one of those that lie.
-        isDeserved = decoded?._tag === "Hello" && decoded.role === "client" &&
+        isDeserved = canProve && decoded?._tag === "Hello" && decoded.role === "client" &&
           Handshake.decode(theirs)?._tag === "Hello"
-        const bytes = isDeserved
-          ? Handshake.prove(siege.key, "dialler", hello, theirs, nothing)
-          : forgedProof(session, hello, theirs)
-        return yield* connection.write([Handshake.encode({ _tag: "Proof", bytes })])
+        const bytes = isDeserved ? prove(siege, session, "dialler", hello, theirs) : forgedProof(session, hello, theirs)
+        return yield* connection.write([Handshake.encode({ _tag: "Proof", bytes }), ...accepted])
       }
       case "too large":
         return yield* connection.write([new Uint8Array(largestFrame + 1 + chance.below(64))])
@@ -325,7 +453,7 @@ const stranger = Effect.fnUntraced(function*(session: Session) {
   const verdict = yield* awaitVerdict(session, isStaying ? patience : 100)
   if (verdict === "went on" && !isDeserved) found(session, `a stranger was let in: ${plan}`)
   if (verdict === "waits" && isStaying) found(session, `a stranger that says no more is not sent away: ${plan}`)
-  Tally.count(tally, `stranger: ${plan}`, verdict)
+  Tally.count(tally, `${rowOf(siege, "stranger")}: ${plan}`, verdict)
 })
 
 /** One origin's message in as many lives of it. */
@@ -373,13 +501,19 @@ const framesOf = (session: Session, attacker: Attacker): ReadonlyArray<Mutation.
 }
 
 /** Shakes hands, and sends hostile frames. What is malformed has to end the connection, and nothing else may. */
-const client = Effect.fnUntraced(function*(session: Session, attacker: Attacker) {
-  const { chance, connection, siege, tally } = session
+const client = Effect.fnUntraced(function*(start: Start, attacker: Attacker) {
+  const { chance, siege, tally } = start
+  const line = yield* lineTo(start, siege.ground.certificate)
+  if (line === undefined) return
+  const session = { ...start, ...line }
+  const { connection } = line
+  const row = rowOf(siege, attacker)
   const isIn = yield* Effect.orElseSucceed(
-    enter(session, Handshake.encode(helloOf(session, "client"))),
+    enter(siege, line, Handshake.encode(helloOf(start, "client"))),
     () => false
   )
-  if (!isIn) return Tally.count(tally, attacker, "not let in")
+  if (!isIn && isOnSockets(siege)) found(start, "a client that belongs here was not let in")
+  if (!isIn) return Tally.count(tally, row, "not let in")
   if (attacker === "impostor") found(session, "a client was let in under the id of a Node")
   // Not before the cluster is quiet but for what is slow: then it is the oldest that is known.
   if (attacker === "reborn") yield* Effect.sleep(slowness / 4)
@@ -390,7 +524,7 @@ const client = Effect.fnUntraced(function*(session: Session, attacker: Attacker)
       raise(siege.allowed, nameOf(Envelope.key(frame), Envelope.purpose(frame), Envelope.value(frame)))
     }
     isMalformed = decoded._tag === "Malformed"
-    Tally.count(tally, `${attacker}: ${kind}`, decoded._tag)
+    Tally.count(tally, `${row}: ${kind}`, decoded._tag)
     if (!(yield* Effect.isSuccess(connection.write([frame])))) break
     if (isMalformed) break
     // Else all arrive together.
@@ -399,7 +533,7 @@ const client = Effect.fnUntraced(function*(session: Session, attacker: Attacker)
   if (isMalformed) session.malformed.count++
   yield* Effect.ignore(connection.write([question]))
   const verdict = yield* awaitVerdict(session)
-  Tally.count(tally, attacker, verdict)
+  Tally.count(tally, row, verdict)
   if (verdict === "waits") found(session, `the Node does not answer a ${attacker}`)
   if (isMalformed && verdict === "went on") {
     found(session, `a malformed frame of a ${attacker} did not end its connection`)
@@ -410,10 +544,14 @@ const client = Effect.fnUntraced(function*(session: Session, attacker: Attacker)
 })
 
 /** Shakes hands as a Node, says that it is ready, and lies; it answers questions so that it stays in the tables. */
-const member = Effect.fnUntraced(function*(session: Session) {
-  const { cast, chance, connection, tally } = session
+const member = Effect.fnUntraced(function*(start: Start) {
+  const { cast, chance, siege, tally } = start
+  const line = yield* lineTo(start, siege.ground.certificate)
+  if (line === undefined) return
+  const session = { ...start, ...line }
+  const { connection } = line
   const isIn = yield* Effect.orElseSucceed(
-    enter(session, Handshake.encode(helloOf(session, "member"))),
+    enter(siege, line, Handshake.encode(helloOf(start, "member"))),
     () => false
   )
   if (!isIn) return Tally.count(tally, "member", "not let in")
@@ -470,6 +608,131 @@ const member = Effect.fnUntraced(function*(session: Session) {
   if (Option.isNone(verdict)) found(session, "the Node does not answer a member")
 })
 
+// -----------------------------------------------------------------------------
+// bytes
+// -----------------------------------------------------------------------------
+
+/** A client of the cluster, under an id that follows from a name. */
+const makeClient = (name: string) => {
+  const seed = NodeId.fromString(name)
+  const address = { localHost: "client", globalHost: "client", port: 1, region: "" }
+  return { seed, node: new Node.Node({ ...address, id: Handshake.clientId(seed), incarnation: 1 }) }
+}
+
+/** Records a client that belongs here, and one that takes the Nodes for others: in clear, or over TLS. */
+const record = Effect.fnUntraced(function*(
+  ground: Ground.Ground,
+  nodes: ReadonlyArray<Node.Node>,
+  key: Handshake.ProofKey
+) {
+  const chance = Chance.make("a recorded client")
+  const { node, seed } = makeClient("a recorded client")
+  const hello = Handshake.encode(Samples.hello(chance, node, "client", ground.kind, seed))
+  const hear = (talk: (port: number) => Effect.Effect<unknown, unknown, Scope.Scope>) =>
+    Effect.scoped(Effect.gen(function*() {
+      const passage = yield* Meddler.open(nodes[0]!.port)
+      yield* Effect.orDie(Effect.timeout(Effect.scoped(talk(passage.port)), patience))
+      return passage.heard()
+    }))
+  const own = yield* hear((port) =>
+    Effect.gen(function*() {
+      const connection = yield* dial(ground, port, ground.certificate)
+      const line = { connection, next: makeNext(connection) }
+      if (!(yield* enter({ ground, key }, line, hello))) return yield* Effect.die(new Error("a client is not let in"))
+      yield* connection.write([question])
+      while (!isAnswer(Frame.decode(yield* line.next)));
+    })
+  )
+  const inClear = encodeFrames([hello, Handshake.encode({ _tag: "Proof", bytes: new Uint8Array(32) }), question])
+  return { own, other: ground.nodes.protection === "tls" ? inClear : yield* Ground.recordHello }
+})
+
+/** Says on a bare socket what a client has said, with its bytes changed. */
+const babbler = Effect.fnUntraced(function*(start: Start) {
+  const { cast, chance, siege, tally } = start
+  // Few: a handshake of TLS may take ten seconds.
+  const ending = chance.happens(0.02) ? "stays" : chance.pick(["ends", "ends", "goes", "resets"] as const)
+  // What a reset overtakes nobody reads.
+  const pause = chance.happens(0.3) ? 0 : chance.below(30)
+  const { bytes, how } = Streams.mutate(chance, cast, siege.recorded!)
+  const pieces = Streams.cut(chance, bytes)
+  const heard = yield* Babbler.babble({
+    port: cast.receiver.port,
+    pieces,
+    ending,
+    pause,
+    patience: ending === "ends" ? endPatience : patience
+  })
+  if (Option.isNone(heard)) found(start, `the Node does not end the connection of a babbler that ${ending}: ${how}`)
+  else if (heard.value.isLetIn) found(start, `a babbler was let in: ${how}`)
+  Tally.count(tally, `${rowOf(siege, "babbler")}: ${how}`, Option.isNone(heard) ? "waits" : heard.value.answer)
+})
+
+/** A client that belongs here says something to a Node, and somebody in between changes bytes of either. */
+const meddler = Effect.fnUntraced(function*(start: Start) {
+  const { cast: { receiver, speaker }, chance, siege, tally } = start
+  const isProtected = siege.ground.nodes.protection === "tls"
+  const plan = Meddler.draw(chance)
+  const passage = yield* Meddler.open(receiver.port, plan)
+  siege.welcome.add(speaker.hex)
+  const value = Uint8Array.from({ length: 16 }, () => chance.below(256))
+  const id = { key: Samples.randomId(chance), origin: speaker.id, via: speaker.id, incarnation: speaker.incarnation }
+  const message = Envelope.make(
+    { ...id, deliveryClass: "confirmed", purpose: Samples.purpose, counter: 0, floor: 0 },
+    value
+  )
+  const identity: Link.Identity = {
+    cluster: Samples.cluster,
+    role: "client",
+    node: speaker,
+    seed: start.seed,
+    lease: Samples.lease,
+    nonce: Effect.sync(() => Samples.randomId(chance)),
+    security: Security.make(siege.ground.credentials, {
+      cluster: Samples.cluster,
+      needsChannel: isProtected,
+      patience
+    }),
+    authorization: {}
+  }
+  const talk = Effect.gen(function*() {
+    const connection = yield* dial(siege.ground, passage.port, siege.ground.certificate)
+    const link = yield* Link.open(connection, identity)
+    // In clear it could be made into any other.
+    if (isProtected) {
+      raise(siege.allowed, nameOf(id.key, Samples.purpose, value))
+      link.sendData(message)
+    }
+    link.sendControl(question)
+    const answered = yield* Deferred.make<void>()
+    const onFrames = (frames: ReadonlyArray<Frame.Frame>) =>
+      Effect.when(Deferred.succeed(answered, undefined), Effect.sync(() => frames.some(isAnswer)))
+    yield* Effect.raceFirst(Deferred.await(answered), link.run((frames) => Effect.asVoid(onFrames(frames))))
+    // With the last thing that is said it is late.
+    return passage.hasMeddled() ? "went on" : "went on before it"
+  })
+  const ended = (error: Effect.Error<typeof talk>) =>
+    error._tag === "Malformed"
+      ? "malformed"
+      : error._tag === "Refused"
+      ? `refused by ${error.by}: ${error.reason}`
+      : error.reason
+  // Where bytes are missing both ends wait for more of them: it goes, and leaves it to the Node to notice.
+  const verdict = yield* Effect.timeoutOption(
+    Effect.catch(Effect.scoped(talk), (error) => Effect.succeed(ended(error))),
+    chance.happens(0.02) ? 2_500 : 400
+  )
+  const outcome = Option.getOrElse(verdict, () => "waits")
+  if (!passage.hasMeddled() && outcome !== "went on before it" && outcome !== "waits") {
+    found(start, `a client that nobody meddled with: ${outcome}`)
+  }
+  Tally.count(tally, `${rowOf(siege, "meddler")}: ${plan.how}`, outcome)
+})
+
+// -----------------------------------------------------------------------------
+// who attacks
+// -----------------------------------------------------------------------------
+
 /** Who speaks. A client's address is one that nobody dials. */
 const speakerOf = (
   chance: Chance.Chance,
@@ -510,34 +773,21 @@ const attack = (
     const speaker = life !== undefined && stranded.incarnation === siege.nodes[0]!.incarnation
       ? new Node.Node({ ...stranded, incarnation: life.incarnation })
       : stranded
-    const dialled = yield* Effect.exit(
-      siege.transport.dial({ host: "127.0.0.1", port: receiver.port }, {
-        maxFrameSize: 64 * 1024 * 1024,
-        timeout: "1 second"
-      })
-    )
-    if (Exit.isFailure(dialled)) return Tally.find(tally, [number], `${receiver.hex} does not listen any more`)
-    const connection = dialled.value
-    const session: Session = {
-      number,
-      chance,
-      siege,
-      tally,
-      cast: { nodes: siege.nodes, receiver, speaker },
-      seed,
-      connection,
-      next: makeNext(connection),
-      malformed
-    }
+    const cast = { nodes: siege.nodes, receiver, speaker }
+    const start: Start = { number, chance, siege, tally, cast, seed, malformed }
     switch (attacker) {
       case "stranger":
-        return yield* stranger(session)
+        return yield* stranger(start)
       case "client":
       case "reborn":
       case "impostor":
-        return yield* client(session, attacker)
+        return yield* client(start, attacker)
       case "member":
-        return yield* member(session)
+        return yield* member(start)
+      case "babbler":
+        return yield* babbler(start)
+      case "meddler":
+        return yield* meddler(start)
     }
   }))
 
@@ -607,10 +857,13 @@ export const round = (
     const statistics = Effect.forEach(members, ({ cluster }) => cluster.statistics)
     const sumOfMalformed = Effect.map(statistics, (all) => all.reduce((sum, { malformed }) => sum + malformed, 0))
     const malformedBefore = yield* sumOfMalformed
+    /** Both ends of each connection are in this process. */
+    const openSockets = (all: ReadonlyArray<{ readonly connections: number }>) =>
+      Ground.countSockets() - all.reduce((sum, { connections }) => sum + connections, 0)
     const isQuiet = Effect.map(statistics, (all) =>
       all.every(({ connections, custody, delivering, unresolved }) =>
         custody === 0 && delivering === 0 && unresolved === 0 && connections <= connectionsAtRest
-      ))
+      ) && (!isOnSockets(siege) || openSockets(all) === 0))
     const wrong: Array<string> = []
 
     const words = (member: number, what: string, count: number) =>
@@ -633,7 +886,7 @@ export const round = (
         ),
       { concurrency: attacker === "member" ? together / 2 : together, discard: true }
     )
-    const slow = attacker === "stranger" ? 0 : slowMessages
+    const slow = attacker === "stranger" || isOnSockets(siege) ? 0 : slowMessages
     const [during_, slowly] = yield* during(
       pass,
       Effect.all([burst("meanwhile", messages, 4), burst(slowWord, slow, 4 * slow + 1), assault], {
@@ -651,7 +904,7 @@ export const round = (
       if (!isConfirmed) wrong.push(`"${word}" was not confirmed`)
       if (times !== 1) wrong.push(`"${word}" was delivered ${times} times`)
       // Confirmed or not, it has to have an outcome by its deadline.
-      if (took > config.confirmDeadline + patience / 2) {
+      if (took > configOf(siege.ground.name).confirmDeadline + patience / 2) {
         Tally.find(tally, numbers, `"${word}" had no outcome for ${took} ms`)
       }
     }
@@ -665,6 +918,7 @@ export const round = (
     siege.allowed.clear()
 
     if (!isAtRest) {
+      if (isOnSockets(siege)) wrong.push(`${openSockets(yield* statistics)} sockets are left of attackers`)
       wrong.push(
         ...(yield* statistics).map(({ connections, custody, delivering, unresolved }) =>
           `not at rest: connections ${connections}, custody ${custody}, delivering ${delivering}, unresolved ${unresolved}`
@@ -684,6 +938,15 @@ export const round = (
       for (const message of defects) Tally.find(tally, numbers, `a defect at ${member.cluster.node.hex}: ${message}`)
       member.events.length = 0
     }
+    // Of those that only change bytes nobody gets further than what he belongs to.
+    if (attacker === "babbler" || attacker === "meddler") {
+      for (const id of siege.admitted) if (!siege.welcome.has(id)) wrong.push(`${id} was found to belong here`)
+    }
+    for (const address of siege.ground.strayed) wrong.push(`a Node wanted to dial ${address}`)
+    for (const said of siege.logged) Tally.find(tally, numbers, `a Node logged: ${said}`)
+    siege.admitted.clear()
+    siege.ground.strayed.clear()
+    siege.logged.length = 0
     const counted = (yield* sumOfMalformed) - malformedBefore
     if (attacker === "client" && counted !== malformed.count) {
       wrong.push(`${malformed.count} malformed frames were sent, ${counted} were counted`)
