@@ -1,5 +1,5 @@
 /**
- * Babbler: who says any bytes on a bare socket, in pieces, and ends in one way or another.
+ * Babbler: who says any bytes on a bare socket, or inside of TLS, in pieces, and ends in one way or another.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -36,22 +36,21 @@ const describe = (bytes: Uint8Array): Heard => {
 }
 
 /** What it heard; `none` when the Node does not end a connection that it has to end in time. */
-export const babble = ({ ending, patience, pause, pieces, port }: {
+export const babble = ({ ending, patience, pause, pieces, port, secure }: {
   readonly port: number
   readonly pieces: ReadonlyArray<Uint8Array>
   readonly ending: Ending
   /** How long it waits before it goes, and for the Node to end what it has to end, in milliseconds. */
   readonly pause: number
   readonly patience: number
+  /** Where it speaks TLS: what it does so with. */
+  readonly secure: ((socket: Net.Socket) => Net.Socket) | undefined
 }): Effect.Effect<Option.Option<Heard>, never, Scope.Scope> =>
   Effect.gen(function*() {
     let heard = new Uint8Array(0)
-    const socket = yield* Effect.acquireRelease(
+    const raw = yield* Effect.acquireRelease(
       Effect.callback<Net.Socket>((resume) => {
         const connecting = Net.connect({ host: "127.0.0.1", port, noDelay: true })
-        connecting.on("data", (chunk: Buffer) => {
-          if (heard.length < 64 * 1024) heard = Buffer.concat([heard, chunk])
-        })
         // An "error" without a listener ends the process.
         connecting.on("error", () => connecting.destroy())
         connecting.once("connect", () => resume(Effect.succeed(connecting)))
@@ -59,6 +58,11 @@ export const babble = ({ ending, patience, pause, pieces, port }: {
       }),
       (socket) => Effect.sync(() => socket.destroy())
     )
+    const socket = secure === undefined || raw.destroyed ? raw : secure(raw)
+    socket.on("data", (chunk: Buffer) => {
+      if (heard.length < 64 * 1024) heard = Buffer.concat([heard, chunk])
+    })
+    if (socket !== raw) socket.on("error", () => socket.destroy())
     const closed = Effect.callback<void>((resume) => {
       if (socket.closed) return resume(Effect.void)
       socket.once("close", () => resume(Effect.void))
@@ -75,7 +79,7 @@ export const babble = ({ ending, patience, pause, pieces, port }: {
       if (ending === "ends" && socket.writable) socket.end()
       if (ending === "ends" || ending === "stays") yield* closed
       if (ending === "goes" || ending === "resets") yield* Effect.sleep(pause)
-      if (ending === "resets" && !socket.destroyed) socket.resetAndDestroy()
+      if (ending === "resets" && !raw.destroyed) raw.resetAndDestroy()
     })
     // A Node that does not read holds up nobody but who says so much to it.
     const hasEnded = yield* Effect.timeoutOption(

@@ -4,8 +4,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { createHash } from "node:crypto"
+import type * as Net from "node:net"
 import { Duplex } from "node:stream"
-import { connect } from "node:tls"
+import * as TlsSocket from "node:tls"
 import * as Authority from "../../src/cli/keys/Authority.ts"
 import * as Address from "../../src/protocol/Address.ts"
 import * as Credentials from "../../src/protocol/Credentials.ts"
@@ -133,6 +135,25 @@ const withCertificates = Effect.fnUntraced(function*(outside: Transport["Service
   } satisfies Ground
 })
 
+/** What `Tls` prints in its source, for ends without certificates: strangers know it, too. */
+const known = {
+  identity: "effect-wendy",
+  psk: createHash("sha256").update("effect-wendy: a key that everybody knows").digest()
+}
+
+/** Speaks TLS on a bare socket, as an end with this certificate, or with none. */
+export const speakTls = (socket: Net.Socket, certificate: Credentials.Certificate | undefined): TlsSocket.TLSSocket =>
+  TlsSocket.connect({
+    socket,
+    minVersion: "TLSv1.3",
+    ciphers: "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256",
+    rejectUnauthorized: false,
+    checkServerIdentity: () => undefined,
+    ...(certificate === undefined
+      ? { pskCallback: () => known }
+      : { key: Redacted.value(certificate.key), cert: certificate.chain })
+  })
+
 /** What an end says first over TLS, heard by one that never answers. */
 export const recordHello: Effect.Effect<Uint8Array> = Effect.callback((resume) => {
   const mute = new Duplex({
@@ -145,7 +166,7 @@ export const recordHello: Effect.Effect<Uint8Array> = Effect.callback((resume) =
       }))
     }
   })
-  const socket = connect({ socket: mute, minVersion: "TLSv1.3", rejectUnauthorized: false })
+  const socket = TlsSocket.connect({ socket: mute, minVersion: "TLSv1.3", rejectUnauthorized: false })
   // An "error" without a listener ends the process.
   socket.on("error", () => {})
 })

@@ -9,7 +9,7 @@
  *
  * And on real sockets alone:
  *
- * - a **babbler** says, on a bare socket, what a client has said, with its bytes changed, in pieces;
+ * - a **babbler** says, on a bare socket or inside of TLS, what a client has said, with its bytes changed, in pieces;
  * - a **meddler** stands between a client that belongs here and a Node, and changes bytes of either.
  *
  * Meanwhile the Nodes send each other confirmed messages. Nothing that anybody but the member does may have an effect:
@@ -92,9 +92,10 @@ const configOnSockets = {
   ...config,
   probe: 1_000,
   handshakeTimeout: 4_000,
-  dialTimeout: 3_000,
-  deliverTimeout: 10_000,
-  confirmDeadline: 15_000
+  dialTimeout: 4_000,
+  hold: 20_000,
+  deliverTimeout: 20_000,
+  confirmDeadline: 30_000
 }
 
 const configOf = (where: Ground.Name): typeof config => where === "memory" ? config : configOnSockets
@@ -647,25 +648,31 @@ const record = Effect.fnUntraced(function*(
   return { own, other: ground.nodes.protection === "tls" ? inClear : yield* Ground.recordHello }
 })
 
-/** Says on a bare socket what a client has said, with its bytes changed. */
+/** Says on a bare socket, or inside of a channel that proves nothing, what a client has said, with its bytes changed. */
 const babbler = Effect.fnUntraced(function*(start: Start) {
   const { cast, chance, siege, tally } = start
   // Few: a handshake of TLS may take ten seconds.
   const ending = chance.happens(0.02) ? "stays" : chance.pick(["ends", "ends", "goes", "resets"] as const)
   // What a reset overtakes nobody reads.
-  const pause = chance.happens(0.3) ? 0 : chance.below(30)
-  const { bytes, how } = Streams.mutate(chance, cast, siege.recorded!)
+  const pause = chance.happens(0.3) ? 0 : chance.below(120)
+  const { ground } = siege
+  const isInside = ground.nodes.protection === "tls" && chance.happens(0.4)
+  const recorded = isInside ? Streams.swap(siege.recorded!) : siege.recorded!
+  const certificate = isInside ? ground.drawBad(chance) : undefined
+  const { bytes, how } = Streams.mutate(chance, cast, recorded)
   const pieces = Streams.cut(chance, bytes)
   const heard = yield* Babbler.babble({
     port: cast.receiver.port,
     pieces,
     ending,
     pause,
-    patience: ending === "ends" ? endPatience : patience
+    patience: ending === "ends" ? endPatience : patience,
+    secure: isInside ? (socket) => Ground.speakTls(socket, certificate) : undefined
   })
+  const row = `${rowOf(siege, "babbler")}${isInside ? ", inside" : ""}: ${how}`
   if (Option.isNone(heard)) found(start, `the Node does not end the connection of a babbler that ${ending}: ${how}`)
   else if (heard.value.isLetIn) found(start, `a babbler was let in: ${how}`)
-  Tally.count(tally, `${rowOf(siege, "babbler")}: ${how}`, Option.isNone(heard) ? "waits" : heard.value.answer)
+  Tally.count(tally, row, Option.isNone(heard) ? "waits" : heard.value.answer)
 })
 
 /** A client that belongs here says something to a Node, and somebody in between changes bytes of either. */
@@ -884,7 +891,7 @@ export const round = (
           attack(siege, attacker, seed, number, tally, malformed),
           (cause) => Effect.sync(() => Tally.find(tally, [number], `a session died: ${Cause.pretty(cause)}`))
         ),
-      { concurrency: attacker === "member" ? together / 2 : together, discard: true }
+      { concurrency: attacker === "member" || isOnSockets(siege) ? together / 2 : together, discard: true }
     )
     const slow = attacker === "stranger" || isOnSockets(siege) ? 0 : slowMessages
     const [during_, slowly] = yield* during(

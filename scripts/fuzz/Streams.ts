@@ -23,6 +23,9 @@ export interface Recorded {
   readonly other: Uint8Array
 }
 
+/** Where the other kind is the one that is spoken. */
+export const swap = ({ other, own }: Recorded): Recorded => ({ own: other, other: own })
+
 // -----------------------------------------------------------------------------
 // units
 // -----------------------------------------------------------------------------
