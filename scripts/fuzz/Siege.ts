@@ -659,7 +659,9 @@ const babbler = Effect.fnUntraced(function*(start: Start) {
   const isInside = ground.nodes.protection === "tls" && chance.happens(0.4)
   const recorded = isInside ? Streams.swap(siege.recorded!) : siege.recorded!
   const certificate = isInside ? ground.drawBad(chance) : undefined
-  const { bytes, how } = Streams.mutate(chance, cast, recorded)
+  const { bytes, how } = ending === "stays" && chance.happens(0.5)
+    ? { how: "not a word", bytes: nothing }
+    : Streams.mutate(chance, cast, recorded)
   const pieces = Streams.cut(chance, bytes)
   const heard = yield* Babbler.babble({
     port: cast.receiver.port,
