@@ -38,6 +38,10 @@ export interface Facts {
   readonly cpu: { readonly [process: string]: number }
 }
 
+/** Messages for each second of processor, of all processes together: it says more than a rate where others run, too. */
+export const perProcessorSecond = ({ cpu, messages }: Facts): number =>
+  messages / (Object.values(cpu).reduce((sum, spent) => sum + spent, 0) / 1000)
+
 interface Sent {
   readonly began: number
   readonly ended: number

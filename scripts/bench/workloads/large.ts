@@ -1,12 +1,17 @@
 /** large: values of 64 KiB. */
 import { startBroker } from "../Broker.ts"
-import { type Facts, type Options, pair } from "../Pair.ts"
+import { type Facts, type Options, pair, perProcessorSecond } from "../Pair.ts"
 import type { Workload } from "../Workload.ts"
 
 const size = 64 * 1024
 const rate = "MB/s"
 
-const figures = ({ messages, seconds }: Facts) => ({ [rate]: messages * size / 1e6 / seconds })
+const work = "MB/CPU s"
+
+const figures = (facts: Facts) => ({
+  [rate]: facts.messages * size / 1e6 / facts.seconds,
+  [work]: perProcessorSecond(facts) * size / 1e6
+})
 
 const contenders: ReadonlyArray<Omit<Options, "figures" | "size">> = [
   { name: "raw socket", system: "raw" },
@@ -18,7 +23,7 @@ const contenders: ReadonlyArray<Omit<Options, "figures" | "size">> = [
 export const large: Workload = {
   name: "large",
   title: "Values of 64 KiB one way, one hop, acknowledged",
-  metrics: [{ name: rate, better: "more" }],
+  metrics: [{ name: rate, better: "more" }, { name: work, better: "more" }],
   notes: ["NATS makes two hops. libp2p encrypts; the others here do not."],
   contenders: (extent) => contenders.map((options) => pair({ ...options, size, figures })(extent))
 }

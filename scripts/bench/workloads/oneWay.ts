@@ -1,12 +1,17 @@
 /** oneWay: values that go one way over one hop, many under way, each acknowledged. */
 import { startBroker } from "../Broker.ts"
-import { type Facts, type Options, pair } from "../Pair.ts"
+import { type Facts, type Options, pair, perProcessorSecond } from "../Pair.ts"
 import type { Workload } from "../Workload.ts"
 
 const size = 256
 const rate = "messages/s"
 
-const figures = ({ messages, seconds }: Facts) => ({ [rate]: messages / seconds })
+const work = "messages/CPU s"
+
+const figures = (facts: Facts) => ({
+  [rate]: facts.messages / facts.seconds,
+  [work]: perProcessorSecond(facts)
+})
 
 const contenders: ReadonlyArray<Omit<Options, "figures" | "size">> = [
   { name: "raw socket", system: "raw" },
@@ -23,7 +28,7 @@ const contenders: ReadonlyArray<Omit<Options, "figures" | "size">> = [
 export const oneWay: Workload = {
   name: "one-way",
   title: `Values of ${size} bytes one way, one hop, many under way, acknowledged`,
-  metrics: [{ name: rate, better: "more" }],
+  metrics: [{ name: rate, better: "more" }, { name: work, better: "more" }],
   notes: [
     "From the first send until the last value is counted at the receiver and acknowledged at the sender.",
     "NATS makes two hops, through its server. libp2p encrypts; the others here do not."
