@@ -11,6 +11,8 @@ import * as Machine from "./bench/Machine.ts"
 import { measure, type Result } from "./bench/Measure.ts"
 import { versions as packageVersions } from "./bench/Peers.ts"
 import { print } from "./bench/print.ts"
+import { profileInto } from "./bench/Process.ts"
+import { summarize } from "./bench/profiles.ts"
 import { systemNames } from "./bench/Systems.ts"
 import type { Extent } from "./bench/Workload.ts"
 import { workloads } from "./bench/workloads.ts"
@@ -21,13 +23,15 @@ const usage = `npm run bench: how fast it is, beside the bare socket and others 
   --only WORKLOAD    ${workloads.map(({ name }) => name).join(", ")}; may be given several times
   --system NAME      ${systemNames.join(", ")}; may be given several times
   --out FILE         writes all figures there, as JSON
+  --profile FOLDER   writes a profile of each process there, and prints where it spent its time
 A nats-server is taken from the path, or from where NATS_SERVER says.`
 
 const { values } = read(usage, {
   quick: { type: "boolean", default: false },
   only: { type: "string", multiple: true },
   system: { type: "string", multiple: true },
-  out: { type: "string" }
+  out: { type: "string" },
+  profile: { type: "string" }
 })
 
 const among = (option: string, given: ReadonlyArray<string> | undefined, known: ReadonlyArray<string>) => {
@@ -44,6 +48,12 @@ if (out !== undefined) {
   } catch {
     refuse(`--out ${out}: nothing can be written there`)
   }
+}
+
+const { profile } = values
+if (profile !== undefined) {
+  Fs.mkdirSync(profile, { recursive: true })
+  profileInto(profile)
 }
 
 const extent: Extent = values.quick
@@ -85,5 +95,6 @@ console.log(`\n${seconds.toFixed(0)} s`)
 if (out !== undefined) {
   Fs.writeFileSync(out, `${JSON.stringify({ machine, versions, extent, seconds, results }, undefined, 1)}\n`)
 }
+if (profile !== undefined) summarize(profile)
 const failed = results.some(({ rows }) => rows.some(({ note }) => note?.startsWith("FAILED") === true))
 process.exit(failed ? 1 : 0)

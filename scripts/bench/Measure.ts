@@ -81,20 +81,12 @@ const summarize = (entrant: Entrant, entrants: ReadonlyArray<Entrant>): Row => {
   }
 }
 
-/** Runs a workload. `say` hears how far it is. */
-export const measure = async (
-  workload: Workload,
+/** Starts entrants, and lets them take turns. */
+const runTogether = async (
+  entrants: ReadonlyArray<Entrant>,
   extent: Extent,
-  isWanted: (contender: Contender) => boolean,
   say: (what: string) => void
-): Promise<Result> => {
-  const entrants = workload.contenders(extent).filter(isWanted).map((contender): Entrant => ({
-    contender,
-    running: undefined,
-    note: undefined,
-    samples: []
-  }))
-  const began = performance.now()
+): Promise<void> => {
   const alive = () => entrants.filter(({ running }) => running !== undefined)
   try {
     say("starting")
@@ -127,6 +119,24 @@ export const measure = async (
     say("")
     await Promise.all(alive().map(({ running }) => running!.end()))
   }
+}
+
+/** Runs a workload. `say` hears how far it is. */
+export const measure = async (
+  workload: Workload,
+  extent: Extent,
+  isWanted: (contender: Contender) => boolean,
+  say: (what: string) => void
+): Promise<Result> => {
+  const entrants = workload.contenders(extent).filter(isWanted).map((contender): Entrant => ({
+    contender,
+    running: undefined,
+    note: undefined,
+    samples: []
+  }))
+  const began = performance.now()
+  const groups = workload.isOneByOne === true ? entrants.map((entrant) => [entrant]) : [entrants]
+  for (const group of groups) await runTogether(group, extent, say)
   return {
     workload: workload.name,
     title: workload.title,

@@ -24,11 +24,28 @@ const patience = 180_000
 /** Why it went wrong, without the process that it went wrong in. */
 export class Failed extends Error {}
 
+/** Where each process leaves a profile of what it spent its time with. */
+let profiles: string | undefined
+let started = 0
+
+/** From now on each process is profiled. */
+export const profileInto = (folder: string): void => {
+  profiles = folder
+}
+
+const profiling = (module: string, argument: unknown): ReadonlyArray<string> => {
+  if (profiles === undefined) return []
+  const system = (argument as { readonly system?: string } | undefined)?.system ?? "wendy"
+  const end = module.replace(/^.*\/|\.ts$/g, "")
+  const name = `${String(++started).padStart(3, "0")}-${system}-${end}.cpuprofile`
+  return ["--cpu-prof", `--cpu-prof-dir=${profiles}`, `--cpu-prof-name=${name}`]
+}
+
 /** Starts a process, and waits until its end is open. */
-export const start = async (module: string, argument: unknown, flags: ReadonlyArray<string> = []): Promise<Process> => {
+export const start = async (module: string, argument: unknown): Promise<Process> => {
   const child: ChildProcess = fork(new URL("role.ts", import.meta.url), [module, JSON.stringify(argument ?? null)], {
     serialization: "advanced",
-    execArgv: [...flags],
+    execArgv: profiling(module, argument) as Array<string>,
     stdio: ["ignore", "ignore", "inherit", "ipc"]
   })
   const waiting = new Map<
@@ -69,8 +86,12 @@ export const start = async (module: string, argument: unknown, flags: ReadonlyAr
     return answer
   }
   const end = async () => {
-    child.kill("SIGKILL")
+    // A process that is killed leaves no profile; one that hears nothing any more ends by itself.
+    if (profiles !== undefined && child.connected) child.disconnect()
+    else child.kill("SIGKILL")
+    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000)
     await ended
+    clearTimeout(timer)
   }
   try {
     await opened

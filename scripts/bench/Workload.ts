@@ -52,6 +52,8 @@ export interface Workload {
   readonly name: string
   readonly title: string
   readonly metrics: ReadonlyArray<Metric>
+  /** Those who take part are no rivals, and would only be in each other's way: each has the machine for itself. */
+  readonly isOneByOne?: boolean | undefined
   readonly notes?: ReadonlyArray<string> | undefined
   readonly contenders: (extent: Extent) => ReadonlyArray<Contender>
 }

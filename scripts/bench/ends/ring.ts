@@ -15,8 +15,11 @@ import { makeValue, numberOf } from "../Values.ts"
 const purpose = 16
 const size = 256
 
-/** Messages of one call of `sendAll`, and confirmed sends that are under way. */
-const chunk = 256
+/** Messages of one call of `sendAll`. */
+const chunk = 64
+
+/** Acknowledged messages, and confirmed ones, that are under way in all: one thread has to work on all of them. */
+const maxUnderWay = 4096
 const inFlight = 512
 
 V8.setFlagsFromString("--expose-gc")
@@ -35,7 +38,7 @@ const network = Layer.merge(Tcp.layer, Logger.layer([]))
 const join = Effect.fnUntraced(function*(seed: number | undefined, application?: Cluster.Options["application"]) {
   const node = yield* Cluster.make({
     join: seed === undefined ? [] : [`127.0.0.1:${seed}`],
-    joinTimeout: "20 seconds",
+    joinTimeout: "1 minute",
     application
   })
   yield* node.ready
@@ -94,23 +97,22 @@ export const open = async ({ nodes: count }: { readonly nodes: number }) => {
     /** From all Nodes to random keys. */
     acknowledged: async (messages: number) => {
       const began = performance.now()
-      const first = from
-      from += messages
-      let next = 0
-      const worker = (node: Cluster.Cluster["Service"]) =>
-        Effect.gen(function*() {
-          while (next < messages) {
-            const start = next
-            next = Math.min(messages, next + chunk)
-            yield* node.sendAll(Array.from({ length: next - start }, (_, index) => messageOf(first + start + index)))
-          }
-        })
-      await Effect.runPromise(Effect.all(nodes.map(worker), { concurrency: "unbounded", discard: true }))
-      const seconds = await arrived(from, began)
-      return { seconds, duplicates: tally.duplicates }
+      const repeated = tally.duplicates
+      const last = from + messages
+      await Effect.runPromise(Effect.gen(function*() {
+        for (let turn = 0; from < last; turn++) {
+          while (from - tally.received > maxUnderWay) yield* Effect.sleep(1)
+          const first = from
+          from = Math.min(last, first + chunk)
+          yield* sender(turn).sendAll(Array.from({ length: from - first }, (_, index) => messageOf(first + index)))
+        }
+      }))
+      const seconds = await arrived(last, began)
+      return { seconds, hops: 0, duplicates: tally.duplicates - repeated }
     },
     confirmed: async (messages: number) => {
       const began = performance.now()
+      const repeated = tally.duplicates
       const first = from
       from += messages
       let next = 0
@@ -125,7 +127,7 @@ export const open = async ({ nodes: count }: { readonly nodes: number }) => {
         Effect.all(Array.from({ length: inFlight }, () => worker), { concurrency: "unbounded", discard: true })
       )
       const seconds = await arrived(from, began)
-      return { seconds, hops: hops / messages, duplicates: tally.duplicates }
+      return { seconds, hops: hops / messages, duplicates: tally.duplicates - repeated }
     }
   }
 }

@@ -6,7 +6,7 @@ import type { Workload } from "../Workload.ts"
 const size = 256
 const inFlight = 1024
 const rate = "messages/s"
-const work = "messages per CPU second of the one in the middle"
+const work = "messages/CPU s in the middle"
 
 const figures = ({ cpu, messages, seconds }: Facts) => ({
   [work]: messages / ((cpu["forwarder"] ?? cpu["broker"]!) / 1000),
