@@ -44,8 +44,16 @@ const time = async ({ run }: Subject, count: number): Promise<number> => {
   return Number(process.hrtime.bigint() - began)
 }
 
+/** Buffers are freed in the background after a collection, and would be taken off what is allocated meanwhile. */
+const settle = async (): Promise<void> => {
+  for (let times = 0; times < 2; times++) {
+    collect()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
 const weigh = async ({ run }: Subject, count: number): Promise<number> => {
-  collect()
+  await settle()
   const before = allocated()
   const result = run(count)
   sink += typeof result === "number" ? result : await result
