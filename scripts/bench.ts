@@ -2,8 +2,9 @@
  * `npm run bench`: how fast this overlay is, beside the bare socket and beside others.
  *
  * Each system runs in processes of its own on 127.0.0.1. After a warm-up they take turns, round by round; what is
- * printed are medians over the rounds (and the least and the most), and medians of the ratios of neighbouring rounds: this machine may
- * be busy with other things, and then it is so for all. After every round it is checked that what was sent has arrived, once.
+ * printed are medians over the rounds (and the least and the most), and medians of the ratios of neighbouring rounds:
+ * this machine may be busy with other things, and then it is so for all. After every round it is checked that what was
+ * sent has arrived, once.
  */
 import * as Fs from "node:fs"
 import { version as brokerVersion } from "./bench/Broker.ts"

@@ -6,6 +6,7 @@ import { spawn, spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Path from "node:path"
+import { freePort } from "./freePort.ts"
 import { usageOf, type Used } from "./Process.ts"
 import { Missing } from "./Workload.ts"
 
@@ -32,14 +33,6 @@ export const version = (): string => {
   if (program === undefined) return "not found"
   return spawnSync(program, ["--version"], { encoding: "utf8" }).stdout.trim().replace(/^.*: ?/, "")
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = Net.createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as Net.AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 
 /** Waits until somebody listens. */
 const reach = async (port: number): Promise<void> => {

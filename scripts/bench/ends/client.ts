@@ -52,7 +52,7 @@ export const open = async ({ settings, system }: { readonly system: SystemName; 
         const tick = () => {
           const now = monotonic()
           const goal = Math.min(total, Math.floor((now - began) / 1000 * rate) + 1)
-          // A slow rate counts from the send, for a timer is late by up to a millisecond; a fast one from when it was due.
+          // At a slow rate from the send, for a timer is late by up to a millisecond; at a fast one from when it was due.
           while (due < goal) {
             const moment = rate < slow ? now : began + due * 1000 / rate
             due++

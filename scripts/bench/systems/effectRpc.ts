@@ -1,9 +1,9 @@
 /**
  * effectRpc: the RPC modules of Effect over TCP, with the socket protocol.
  *
- * Its strong form: SchemaBinary serialization (binary, values as bytes; JSON would write them as base64), no tracing, no bound on
- * what the server works on at once, `TCP_NODELAY`. One way: requests with an empty answer, 1,024 under way; and `discard`:
- * calls that nobody answers, and after each window of 1,024 one that is.
+ * Its strong form: SchemaBinary serialization (binary, values as bytes; JSON would write them as base64), no tracing, no
+ * bound on what the server works on at once, `TCP_NODELAY`. One way: requests with an empty answer, 1,024 under way; and
+ * `discard`: calls that nobody answers, and after each window of 1,024 one that somebody does; four windows under way.
  */
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"

@@ -1,8 +1,9 @@
 /**
  * libp2p: js-libp2p over TCP, with Noise and Yamux.
  *
- * Its strong form: one stream that stays open; frames are gathered and sent with one `send`, and the receiver parses each and
- * answers once a chunk, as the raw socket does. (A stream for each request, as many protocols of libp2p have it, is much slower.)
+ * Its strong form: one stream that stays open; frames are gathered and sent with one `send`, and the receiver parses
+ * each and answers once a chunk, as the raw socket does. (Many protocols of libp2p open a stream for each request, which
+ * takes longer.)
  */
 import { FrameReader, FrameWriter } from "../Frames.ts"
 import { load } from "../Peers.ts"

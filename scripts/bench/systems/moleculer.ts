@@ -1,12 +1,12 @@
 /**
  * moleculer: Moleculer's services over its TCP transporter, without a broker.
  *
- * Its strong form: the serializer CBOR, which its documentation calls the fastest, and which writes bytes as bytes; addresses
- * told at the start instead of found by UDP; no middleware of its own, no metrics, no tracing, no validation, no checks of
- * heartbeats' load; every call goes to the same node. Requests are calls of an action. One way: events, which nobody
- * acknowledges, and after each window of 1,024 a call; four windows under way.
+ * Its strong form: the serializer CBOR, which its documentation calls the fastest, and which writes bytes as bytes;
+ * addresses told at the start instead of found by UDP; no middleware of its own, no metrics, no tracing, no validation.
+ * Requests are calls of an action. One way: events, which nobody acknowledges, and after each window of 1,024 a call;
+ * four windows under way.
  */
-import * as Net from "node:net"
+import { freePort } from "../freePort.ts"
 import { load } from "../Peers.ts"
 import { promised, type System, windowed } from "../System.ts"
 import { Tally } from "../Tally.ts"
@@ -23,14 +23,6 @@ interface Broker {
   readonly call: (action: string, params: Context["params"]) => Promise<unknown>
   readonly emit: (event: string, params: Context["params"]) => Promise<unknown>
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = Net.createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as Net.AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 
 const open = async (nodeID: string, port: number, urls: ReadonlyArray<string>): Promise<Broker> => {
   const { ServiceBroker } = (await load<{ default: { ServiceBroker: new(options: unknown) => Broker } }>("moleculer"))

@@ -1,9 +1,9 @@
 /**
  * nats: the client of NATS for Node.js, through a nats-server: every message makes two hops.
  *
- * Its strong form: plain publish, which the client batches by itself, and a flush after each window of 1,024: its answer says that
- * the server has had them all; four windows under way. The subscription has a callback, which is quicker than an iterator. Requests go
- * through the one subscription for answers that the client has by default. One connection each.
+ * Its strong form: plain publish, which the client batches by itself, and a flush after each window of 1,024: its answer
+ * says that the server has had them all; four windows under way. The subscription has a callback, which is quicker than
+ * an iterator. Requests go through the one subscription for answers that the client has by default. One connection each.
  */
 import { load } from "../Peers.ts"
 import { promised, type System, windowed } from "../System.ts"

@@ -53,8 +53,8 @@ export const idle: Workload = {
   title: "A process that has nothing to do",
   metrics: [{ name: share, better: "less" }, { name: resident, better: "less" }],
   notes: [
-    "The empty program loads of Effect and platform-node what a Node takes of them. Memory: without a collection before.",
-    "The Node in a ring, of 32 others (in a quick run of 4), renews its leases and looks after its tables; it is its process that is watched."
+    "The empty program loads of Effect and platform-node what a Node takes of them; memory without a collection before.",
+    "The ring has 32 other Nodes (in a quick run 4), in another process, which is not counted."
   ],
   contenders: (extent) => [
     idler(empty, undefined, extent, async () => [await start(module, { kind: "empty" })]),

@@ -84,8 +84,8 @@ export const pacedSends: Workload = {
     { name: "answered/s", better: "neither" }
   ],
   notes: [
-    "From 1,000 a second on a time counts from when the message was due, and the sender never sleeps; below, from when it was sent.",
-    "Where fewer are answered than are due, that is as many as go: no more than 4,000 wait, and the time is that of the queue."
+    "From 1,000 a second on a time counts from when the message was due, and the sender never sleeps; below, from the send.",
+    "Where fewer are answered than are due, that is as many as go: 4,000 wait at most, and the time is that of the queue."
   ],
   contenders: (extent) =>
     (extent.isQuick ? quickRates : rates).flatMap((rate) => [
