@@ -60,16 +60,25 @@ const make = Effect.gen(function*() {
   const upcalls = yield* Upcalls
   const observer = yield* Observer
 
-  /** Own messages that no other Node has taken yet, their bytes, and the gate at which further ones wait. */
+  /** Own messages that no other Node has taken yet, their bytes, and those that wait for room, in order. */
   let own = 0
   let ownBytes = 0
-  const room = Latch.makeUnsafe(true)
+  const waiting = new Set<() => void>()
   const drained = Latch.makeUnsafe(true)
   /** Confirmed messages that wait because too many are unresolved. */
   const backlog: Array<Extract<RouterInput, { readonly _tag: "SendConfirmed" }>> = []
   let isEnded = false
 
   const hasRoom = () => isEnded || (own < config.maxOwn && ownBytes < config.maxCustodyBytes)
+
+  /** As many as there is room for: if all were woken, all but some would have to wait again, each time. */
+  const letIn = (): void => {
+    for (const enter of waiting) {
+      if (!hasRoom()) return
+      waiting.delete(enter)
+      enter()
+    }
+  }
 
   const messaging = Messaging.make(messages, {
     transmit: links.transmit,
@@ -96,7 +105,7 @@ const make = Effect.gen(function*() {
     left: (bytes) => {
       own--
       ownBytes -= bytes
-      if (hasRoom()) room.openUnsafe()
+      letIn()
     },
     resolve: Waiting.resolve,
     // Counted by the core.
@@ -157,7 +166,7 @@ const make = Effect.gen(function*() {
     for (const input of [...backlog, ...(yield* Queue.clear(mailboxes.router))]) {
       if (input._tag === "SendConfirmed") Waiting.close(input.waiting)
     }
-    room.openUnsafe()
+    letIn()
   }))
 
   yield* Effect.gen(function*() {
@@ -174,16 +183,26 @@ const make = Effect.gen(function*() {
     }
   }).pipe(supervise("Router", upcalls), Effect.forkScoped)
 
-  /** Waits until own messages have room, and takes them: between the two nothing else runs. */
-  const enter = (messages: ReadonlyArray<Raw>, then: () => unknown) =>
-    Effect.gen(function*() {
-      while (!hasRoom()) {
-        room.closeUnsafe()
-        yield* room.await
+  /** Takes own messages as soon as they have room, in the order in which they came. */
+  const enter = (messages: ReadonlyArray<Raw>, then: () => unknown): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const take = () => {
+        own += messages.length
+        for (const { value } of messages) ownBytes += Envelope.headerSize + value.length
+        then()
       }
-      own += messages.length
-      for (const { value } of messages) ownBytes += Envelope.headerSize + value.length
-      then()
+      if (waiting.size === 0 && hasRoom()) {
+        take()
+        return Effect.void
+      }
+      return Effect.callback<void>((resume) => {
+        const enter = () => {
+          take()
+          resume(Effect.void)
+        }
+        waiting.add(enter)
+        return Effect.sync(() => waiting.delete(enter))
+      })
     })
 
   return Router.of({
