@@ -17,9 +17,9 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { Gate } from "./actors/Gate.ts"
 import { JoinFailed } from "./actors/Join.ts"
 import * as Waiting from "./actors/Waiting.ts"
 import { type BadOption, checkConfig, checkTargets, makeIdentity, makeSecurity, randomId } from "./Cluster.ts"
@@ -240,7 +240,6 @@ export const make: (
     const identity = makeIdentity("client", self, () => security, options, seed)
     const connected = yield* Deferred.make<void, JoinFailed>()
     const confirmations = Confirmations.make<Waiting.Waiting>()
-    const room = Latch.makeUnsafe(true)
     const limit = Math.min(config.maxOwn, Confirmations.maxUnresolved)
     let session: Session | undefined
     let isEnded = false
@@ -258,11 +257,9 @@ export const make: (
       if (confirmations.unresolved.has(entry.counter)) transmit(entry, Confirmations.copy(confirmations, entry))
     }
 
-    const hasRoom = () => isEnded || (confirmations.unresolved.size < limit && Confirmations.hasRoom(confirmations))
-
-    const leaveRoom = (): void => {
-      if (hasRoom()) room.openUnsafe()
-    }
+    const gate = new Gate(() =>
+      isEnded || (confirmations.unresolved.size < limit && Confirmations.hasRoom(confirmations))
+    )
 
     const onFrame = (current: Session, frame: Frame.Frame): void => {
       switch (frame._tag) {
@@ -270,7 +267,7 @@ export const make: (
           const entry = Confirmations.resolve(confirmations, now(), frame.receipt.counter, frame.receipt.incarnation)
           if (entry === undefined) return
           Waiting.resolve(entry, { _tag: "Receipt", receipt: frame.receipt, now: now() })
-          return leaveRoom()
+          return gate.letIn()
         }
         case "Acknowledged": {
           for (const sequence of current.sent.keys()) {
@@ -348,7 +345,7 @@ export const make: (
         const { again, expired } = Confirmations.wake(confirmations, now())
         for (const entry of again) transmitAgain(entry)
         for (const entry of expired) Waiting.resolve(entry, { _tag: "Expired" })
-        if (expired.length > 0) leaveRoom()
+        if (expired.length > 0) gate.letIn()
       }
     })
 
@@ -357,7 +354,7 @@ export const make: (
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         isEnded = true
-        room.openUnsafe()
+        gate.letIn()
         for (const { context } of confirmations.unresolved.values()) Waiting.close(context)
         Deferred.doneUnsafe(
           connected,
@@ -370,26 +367,21 @@ export const make: (
       connected: Deferred.await(connected),
       sendConfirmed: Effect.fnUntraced(function*(message, sendOptions) {
         const raw = yield* Effect.fromResult(encode(message, config.maxValueSize))
-        while (!hasRoom()) {
-          room.closeUnsafe()
-          yield* room.await
-        }
         const waiting = Waiting.make()
-        if (isEnded) {
-          Waiting.close(waiting)
-          return yield* Deferred.await(waiting.deferred)
-        }
         const deadline = sendOptions?.deadline === undefined
           ? config.confirmDeadline
           : Duration.toMillis(sendOptions.deadline)
-        const entry = Confirmations.begin(
-          confirmations,
-          now(),
-          now() + deadline,
-          waiting,
-          (counter, floor) => Envelope.fromSender(self, raw, "confirmed", counter, floor)
-        )
-        transmit(entry, entry.frame)
+        yield* gate.enter(() => {
+          if (isEnded) return Waiting.close(waiting)
+          const entry = Confirmations.begin(
+            confirmations,
+            now(),
+            now() + deadline,
+            waiting,
+            (counter, floor) => Envelope.fromSender(self, raw, "confirmed", counter, floor)
+          )
+          transmit(entry, entry.frame)
+        })
         return yield* Deferred.await(waiting.deferred)
       })
     })

@@ -138,24 +138,28 @@ describe("Cluster in memory, under TestClock", () => {
     }).pipe(Effect.provide(Memory.layerAlone)))
 
   // Woken all together whenever there was room for one, those that wait would take minutes.
-  it.effect("many times more confirmed messages than have room wait for their turn, and get it in order", () =>
-    Effect.gen(function*() {
-      const harness = yield* makeHarness(passing)
-      const one = yield* harness.join({ config: { maxOwn: 64 } })
-      yield* harness.during(one.cluster.ready)
-      const two = yield* harness.join()
-      yield* harness.during(two.cluster.ready)
-      const count = 10_000
-      const fibers = yield* Effect.forEach(Array.from({ length: count }), (_, index) =>
-        Effect.forkChild(
-          one.cluster.sendConfirmed({ key: two.cluster.node.id, purpose: 16, value: Buffer.from(String(index)) }),
-          { startImmediately: true }
-        ))
-      // Who is interrupted while it waits takes no turn.
-      yield* Fiber.interrupt(fibers[count / 2]!)
-      fibers.splice(count / 2, 1)
-      yield* harness.during(Effect.forEach(fibers, Fiber.join, { discard: true }), "1 minute")
-      const arrived = two.delivered.map((message) => Number(text(message)))
-      assert.deepStrictEqual(arrived, Array.from({ length: count }, (_, index) => index).toSpliced(count / 2, 1))
-    }).pipe(Effect.provide(Memory.layerAlone)), 20_000)
+  it.effect(
+    "many times more confirmed messages than have room wait for their turn, and get it in order",
+    () =>
+      Effect.gen(function*() {
+        const harness = yield* makeHarness(passing)
+        const one = yield* harness.join({ config: { maxOwn: 64 } })
+        yield* harness.during(one.cluster.ready)
+        const two = yield* harness.join()
+        yield* harness.during(two.cluster.ready)
+        const count = 10_000
+        const fibers = yield* Effect.forEach(Array.from({ length: count }), (_, index) =>
+          Effect.forkChild(
+            one.cluster.sendConfirmed({ key: two.cluster.node.id, purpose: 16, value: Buffer.from(String(index)) }),
+            { startImmediately: true }
+          ))
+        // Who is interrupted while it waits takes no turn.
+        yield* Fiber.interrupt(fibers[count / 2]!)
+        fibers.splice(count / 2, 1)
+        yield* harness.during(Effect.forEach(fibers, Fiber.join, { discard: true }), "1 minute")
+        const arrived = two.delivered.map((message) => Number(text(message)))
+        assert.deepStrictEqual(arrived, Array.from({ length: count }, (_, index) => index).toSpliced(count / 2, 1))
+      }).pipe(Effect.provide(Memory.layerAlone)),
+    20_000
+  )
 })

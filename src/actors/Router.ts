@@ -16,6 +16,7 @@ import * as Messaging from "../core/Messaging.ts"
 import * as Envelope from "../protocol/Envelope.ts"
 import { type DeliveryClass, MessageRejected, type NotConfirmed, type Raw, type Receipt } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
+import { Gate } from "./Gate.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes, type RouterInput } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
@@ -60,25 +61,15 @@ const make = Effect.gen(function*() {
   const upcalls = yield* Upcalls
   const observer = yield* Observer
 
-  /** Own messages that no other Node has taken yet, their bytes, and those that wait for room, in order. */
+  /** Own messages that no other Node has taken yet, and their bytes: further ones wait. */
   let own = 0
   let ownBytes = 0
-  const waiting = new Set<() => void>()
   const drained = Latch.makeUnsafe(true)
   /** Confirmed messages that wait because too many are unresolved. */
   const backlog: Array<Extract<RouterInput, { readonly _tag: "SendConfirmed" }>> = []
   let isEnded = false
 
-  const hasRoom = () => isEnded || (own < config.maxOwn && ownBytes < config.maxCustodyBytes)
-
-  /** As many as there is room for: if all were woken, all but some would have to wait again, each time. */
-  const letIn = (): void => {
-    for (const enter of waiting) {
-      if (!hasRoom()) return
-      waiting.delete(enter)
-      enter()
-    }
-  }
+  const gate = new Gate(() => isEnded || (own < config.maxOwn && ownBytes < config.maxCustodyBytes))
 
   const messaging = Messaging.make(messages, {
     transmit: links.transmit,
@@ -105,7 +96,7 @@ const make = Effect.gen(function*() {
     left: (bytes) => {
       own--
       ownBytes -= bytes
-      letIn()
+      gate.letIn()
     },
     resolve: Waiting.resolve,
     // Counted by the core.
@@ -166,7 +157,7 @@ const make = Effect.gen(function*() {
     for (const input of [...backlog, ...(yield* Queue.clear(mailboxes.router))]) {
       if (input._tag === "SendConfirmed") Waiting.close(input.waiting)
     }
-    letIn()
+    gate.letIn()
   }))
 
   yield* Effect.gen(function*() {
@@ -183,26 +174,12 @@ const make = Effect.gen(function*() {
     }
   }).pipe(supervise("Router", upcalls), Effect.forkScoped)
 
-  /** Takes own messages as soon as they have room, in the order in which they came. */
-  const enter = (messages: ReadonlyArray<Raw>, then: () => unknown): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const take = () => {
-        own += messages.length
-        for (const { value } of messages) ownBytes += Envelope.headerSize + value.length
-        then()
-      }
-      if (waiting.size === 0 && hasRoom()) {
-        take()
-        return Effect.void
-      }
-      return Effect.callback<void>((resume) => {
-        const enter = () => {
-          take()
-          resume(Effect.void)
-        }
-        waiting.add(enter)
-        return Effect.sync(() => waiting.delete(enter))
-      })
+  /** Takes own messages as soon as they have room. */
+  const enter = (messages: ReadonlyArray<Raw>, then: () => unknown) =>
+    gate.enter(() => {
+      own += messages.length
+      for (const { value } of messages) ownBytes += Envelope.headerSize + value.length
+      then()
     })
 
   return Router.of({
