@@ -272,11 +272,11 @@ export const onJoinGrant = (
     askedAt: now,
     askAgainAt: now,
     inserted: false,
-    committed: false
+    committed: false,
+    candidates: [...message.leaves, ...message.rows]
   }
   state.retryAt = now + state.settings.lease / 2
   askNeighbours(state, now, state.grant, out)
-  Liveness.learn(state, now, [...message.leaves, ...message.rows], out)
 }
 
 /** Asks both to shrink, or again whoever has not answered: whoever has shrunk answers the same once more. Rule J3. */
@@ -334,7 +334,7 @@ export const onAck = (
     grant.inserted = true
     // It has said itself where it lives: the gap owner may have been told otherwise.
     grant.successor = from
-    Liveness.learn(state, now, message.leaves, out)
+    grant.candidates = [...grant.candidates, ...message.leaves]
   }
   if (!grant.inserted || !grant.committed) return
   // The grant counts from when it was asked for, the leases from when Insert and Commit were sent; all must still stand.
@@ -361,6 +361,8 @@ const becomeReady = (
   Liveness.admit(state, now, grant.predecessor, undefined, out)
   Liveness.admit(state, now, grant.successor, undefined, out)
   for (const node of state.leafSet.members) send(out, node, { _tag: "Joined", attempt: state.attempt })
+  // The question tells them that this Node is ready.
+  Liveness.learn(state, now, grant.candidates, out)
 }
 
 /**
@@ -407,6 +409,7 @@ export const abort = (state: State, now: number, out: Array<Output>): void => {
   send(out, grant.predecessor, release)
   if (!Node.isSameLife(grant.predecessor, grant.successor)) send(out, grant.successor, release)
   state.grant = undefined
+  Liveness.learn(state, now, grant.candidates, out)
   state.attempt++
   addVia(state, grant.predecessor)
   if (grant.inserted) addVia(state, grant.successor)

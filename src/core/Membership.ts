@@ -439,6 +439,8 @@ const sayGoodbye = (state: State, reason: "left" | "detached", out: Array<Output
   for (const side of [state.predecessor, state.successor]) {
     if (!NodeId.equals(side.node.id, state.self.id)) told.set(side.node.hex, side.node)
   }
+  // Who is just being told that this Node is ready.
+  for (const { node, saidReady } of state.inquiries.values()) if (saidReady) told.set(node.hex, node)
   for (const node of told.values()) {
     out.push({
       _tag: "Send",

@@ -116,6 +116,8 @@ export interface Grant {
   askAgainAt: number
   inserted: boolean
   committed: boolean
+  /** Nodes for its tables, that were named on the way: they are asked when it is ready, for it has no time for them before. */
+  candidates: ReadonlyArray<Node.Node>
 }
 
 /**

@@ -271,7 +271,8 @@ describe("C5: what was delivered elsewhere", () => {
       askedAt: 0,
       askAgainAt: 0,
       inserted: false,
-      committed: false
+      committed: false,
+      candidates: []
     }
     assert.isTrue(Handover.mayBring(joiner, ring.node("70")))
     assert.isTrue(Handover.mayBring(joiner, ring.node("a0")))
