@@ -183,8 +183,11 @@ export const make = Effect.fnUntraced(function*(options: {
     return undefined
   }
 
-  const forward: Upcalls["Service"]["forward"] = (message, next, done) =>
-    forwarders.length === 0 ? "forward" : forwardFrom(forwarders, 0, message, message, next, done)
+  const forward: Upcalls["Service"]["forward"] = (makeMessage, next, done) => {
+    if (forwarders.length === 0) return "forward"
+    const message = makeMessage()
+    return forwardFrom(forwarders, 0, message, message, next, done)
+  }
 
   /** Asks the applications from one on; each sees what the earlier ones made of the message. */
   const forwardFrom = (

@@ -10,7 +10,7 @@
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 
@@ -40,6 +40,14 @@ export interface Callbacks {
   ) => void
 }
 
+const called = <A, R>(callback: () => Effect.Effect<A, unknown, R>): Effect.Effect<A, unknown, R> => {
+  try {
+    return callback()
+  } catch (defect) {
+    return Exit.die(defect)
+  }
+}
+
 interface Running {
   readonly fiber: Fiber.Fiber<unknown, unknown>
   readonly lateAt: number
@@ -61,7 +69,10 @@ export const make = Effect.fnUntraced(function*(within: number) {
 
   const callbacks: Callbacks = {
     run: (callback, context, done) => {
-      const fiber = Effect.runForkWith(context)(Effect.suspend(callback))
+      const effect = called(callback)
+      // `Effect.void` and the like have ended before they begin: no fiber is needed for them.
+      if (Exit.isExit(effect)) return done(effect as Exit.Exit<any, unknown>)
+      const fiber = Effect.runForkWith(context)(effect)
       const exit = fiber.pollUnsafe()
       if (exit !== undefined) return done(exit)
       const entry: Running = { fiber, lateAt: now() + within, done }

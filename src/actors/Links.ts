@@ -53,7 +53,9 @@ export class Links extends Context.Service<Links, {
   readonly sendControl: (to: Node.Node, message: ControlMessage) => void
   /** Sends what was delivered here to a Node that takes over, ahead of any later control message to it. */
   readonly sendDelivered: (to: Node.Node, ids: ReadonlyArray<DeliveredId>) => void
+  /** Puts a frame on a link; it is written with others when `flush` is called. */
   readonly transmit: (link: number, frame: Uint8Array) => void
+  readonly flush: () => void
   /** Whether what a link has brought may enter the cluster here: a client may be kept to some purposes. */
   readonly mayEnter: (link: number, purpose: number) => boolean
   /** The link to use for a member, if one is open. */
@@ -85,7 +87,9 @@ interface Entry {
   readonly node: Node.Node
   readonly isMember: boolean
   readonly isPreferred: boolean
+  /** When it was last found to have been used, and whether it has been since: to ask the clock for each frame would cost more than the frame. */
   usedAt: number
+  isUsed: boolean
   saidBye: boolean
   isEnding: boolean
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -143,6 +147,8 @@ const make = Effect.gen(function*() {
   const newest = new Map<string, Entry>()
   /** Dials under way, by the life that is meant and the address at which it is said to live. */
   const dialling = new Map<string, Pending>()
+  /** Links with frames that have not been written. */
+  const unwritten = new Set<Link.Link>()
   /** The same by address: the first of a line is being dialled, the others wait. */
   const lines = new Map<string, Array<Pending>>()
   let lastId = 0
@@ -172,6 +178,7 @@ const make = Effect.gen(function*() {
       isMember: role === "member",
       isPreferred: NodeId.compare(opener, other) < 0,
       usedAt: state.now(),
+      isUsed: false,
       saidBye: false,
       isEnding: false,
       fiber: undefined
@@ -208,7 +215,7 @@ const make = Effect.gen(function*() {
   /** Splits what arrived together into control, for StateTables, and data, for the Router. */
   const onFrames = (entry: Entry) =>
     Effect.fnUntraced(function*(frames: ReadonlyArray<Frame.Frame>) {
-      entry.usedAt = state.now()
+      entry.isUsed = true
       let data = frames
       if (frames.some(isApart)) {
         const rest: Array<Frame.Frame> = []
@@ -418,7 +425,7 @@ const make = Effect.gen(function*() {
   const put = (to: Node.Node, frame: Uint8Array): void => {
     const entry = used.get(to.life)
     if (entry !== undefined && !entry.isEnding) {
-      entry.usedAt = state.now()
+      entry.isUsed = true
       entry.link.sendControl(frame)
       return
     }
@@ -443,8 +450,14 @@ const make = Effect.gen(function*() {
     transmit: (id, frame) => {
       const entry = entries.get(id)
       if (entry === undefined) return
-      entry.usedAt = state.now()
-      entry.link.sendData(frame)
+      entry.isUsed = true
+      entry.link.queueData(frame)
+      unwritten.add(entry.link)
+    },
+    flush: () => {
+      if (unwritten.size === 0) return
+      for (const link of unwritten) link.flush()
+      unwritten.clear()
     },
     // Of several lives that claim an id the one in the tables is meant.
     linkTo: (id) => {
@@ -468,8 +481,13 @@ const make = Effect.gen(function*() {
     },
     closeIdle: () => {
       const { predecessor, successor } = state.membership
-      const limit = state.now() - config.idleTimeout
+      const now = state.now()
+      const limit = now - config.idleTimeout
       for (const entry of entries.values()) {
+        if (entry.isUsed) {
+          entry.isUsed = false
+          entry.usedAt = now
+        }
         const isNeighbour = Node.isSameLife(entry.node, predecessor.node) || Node.isSameLife(entry.node, successor.node)
         if (entry.isMember && entry.usedAt < limit && !(isNeighbour && isUsed(entry))) end(entry)
       }

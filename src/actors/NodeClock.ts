@@ -57,8 +57,11 @@ export const now = (self: NodeClock): number => monotonic(self.clock)
  * @category getters
  * @since 0.1.0
  */
-export const sleptUnnoticed = (self: NodeClock): number => {
-  const ahead = (self.clock.currentTimeMillisUnsafe() - self.wallAt) - (monotonic(self.clock) - self.monotonicAt)
+export const sleptUnnoticed = (self: NodeClock): number =>
+  sleptUntil(self, self.clock.currentTimeMillisUnsafe(), monotonic(self.clock))
+
+const sleptUntil = (self: NodeClock, wall: number, now: number): number => {
+  const ahead = (wall - self.wallAt) - (now - self.monotonicAt)
   return ahead <= self.margin ? 0 : ahead
 }
 
@@ -69,8 +72,10 @@ export const sleptUnnoticed = (self: NodeClock): number => {
  * @since 0.1.0
  */
 export const noticeSleep = (self: NodeClock): number => {
-  const slept = sleptUnnoticed(self)
-  self.wallAt = self.clock.currentTimeMillisUnsafe()
-  self.monotonicAt = monotonic(self.clock)
+  const wall = self.clock.currentTimeMillisUnsafe()
+  const now = monotonic(self.clock)
+  const slept = sleptUntil(self, wall, now)
+  self.wallAt = wall
+  self.monotonicAt = now
   return slept
 }

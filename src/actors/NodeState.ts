@@ -91,7 +91,7 @@ export class NodeState extends Context.Service<NodeState, {
               Ownership.age(membership, slept)
               onSlept(slept)
             }
-            return NodeClock.now(clock)
+            return clock.monotonicAt
           },
           sleptUnnoticed: () => NodeClock.sleptUnnoticed(clock),
           membership,

@@ -167,6 +167,7 @@ const make = Effect.gen(function*() {
       const time = now()
       for (const input of batch) onInput(time, input)
       serveBacklog(time)
+      links.flush()
       if (routing.custody === 0 && routing.delivering === 0) drained.openUnsafe()
       else drained.closeUnsafe()
       if (Messaging.isActive(messages)) mailboxes.routing.openUnsafe()

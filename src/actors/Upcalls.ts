@@ -28,7 +28,7 @@ export class Upcalls extends Context.Service<Upcalls, {
    * message that goes on in its place, or whether it goes on at all.
    */
   readonly forward: (
-    message: Message,
+    message: () => Message,
     next: Node.Node,
     done: (forward: Raw | "forward" | "drop") => void
   ) => Raw | "forward" | "drop" | undefined

@@ -178,7 +178,7 @@ export const wake = <A>(
  * @since 0.1.0
  */
 export const copy = <A>(self: Confirmations<A>, entry: Unresolved<A>): Uint8Array => {
-  const frame = entry.frame.slice()
+  const frame = Envelope.copy(entry.frame)
   Envelope.setHops(frame, 0)
   Envelope.setFloor(frame, floor(self))
   return frame

@@ -18,6 +18,7 @@ import * as NodeId from "../ring/NodeId.ts"
 import * as RoutingTable from "../ring/RoutingTable.ts"
 import * as MembershipState from "./MembershipState.ts"
 import type { Inquiry, Output, State } from "./MembershipState.ts"
+import * as Ownership from "./Ownership.ts"
 
 /**
  * The Node of this id in any of the tables.
@@ -296,6 +297,7 @@ export const admit = (
     state.contacts.set(node.hex, { incarnation: node.incarnation, heardAt: now, roundTrip: measured })
   }
   if (isLeaf) {
+    Ownership.onLeaf(state, now, node)
     out.push({ _tag: "Emit", event: { _tag: "LeavesChanged" } }, {
       _tag: "Emit",
       event: { _tag: "OwnershipChanged" }

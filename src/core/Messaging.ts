@@ -89,10 +89,10 @@ export interface Ports<A> {
   readonly deliver: (message: Message, frame: Uint8Array) => Frame.Outcome | undefined
   /**
    * A message is about to be sent on. As `deliver`; an answer that comes later goes to `forwarded`. Left out where
-   * everything goes on as it is.
+   * everything goes on as it is. The message is made for who asks for it: mostly nobody does.
    */
   readonly forward?: (
-    message: Message,
+    message: () => Message,
     next: Node.Node,
     token: Routing.Token,
     frame: Uint8Array
@@ -222,7 +222,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     },
     forward: (frame, next, token) => {
       if (ports.forward === undefined || Envelope.purpose(frame) < lowestPurpose) return "forward"
-      const forward = ports.forward(messageOf(frame), next, token, frame)
+      const forward = ports.forward(() => messageOf(frame), next, token, frame)
       return forward === undefined ? "wait" : forwardingOf(frame, forward)
     },
     unreachable: (frame, target) => {

@@ -156,6 +156,18 @@ const seek = (state: State, now: number, which: Neighbour, out: Array<Output>): 
   })
 }
 
+/**
+ * A leaf was found: where it is the nearest on a side whose neighbour is gone, the search goes on with it at once. Rule F4.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onLeaf = (state: State, now: number, node: Node.Node): void => {
+  for (const which of ["predecessor", "successor"] as const) {
+    if (state[which].lostAt !== undefined && nearestLeaf(state, which) === node) state[which].nextAskAt = now
+  }
+}
+
 /** With nobody left to be a neighbour, a Node is a ring of one. Rule F5. */
 const beAlone = (state: State, now: number, out: Array<Output>): void => {
   const { predecessor, successor } = state

@@ -477,7 +477,7 @@ const sendOn = (state: State, view: View, now: number, entry: Entry, node: Node.
 
 /** The frame of a message that has made so many hops; a copy where an earlier hop may still read the first. */
 const frameFor = (entry: Entry, hops: number): Uint8Array => {
-  const frame = entry.isShared ? entry.frame.slice() : entry.frame
+  const frame = entry.isShared ? Envelope.copy(entry.frame) : entry.frame
   Envelope.setHops(frame, hops)
   return frame
 }

@@ -63,6 +63,23 @@ export interface Header {
   readonly floor: number
 }
 
+/** Bytes of which several small frames get a part: a buffer of its own for each would cost more than all else about it. */
+const slabSize = 8_192
+let slab = new ArrayBuffer(0)
+let used = 0
+
+/** So many bytes, all of them zero. */
+const allocate = (size: number): Uint8Array<ArrayBuffer> => {
+  if (size > slabSize / 4) return new Uint8Array(size)
+  if (used + size > slab.byteLength) {
+    slab = new ArrayBuffer(slabSize)
+    used = 0
+  }
+  const bytes = new Uint8Array(slab, used, size)
+  used += size
+  return bytes
+}
+
 /**
  * Makes the frame of a message that has made no hop.
  *
@@ -70,7 +87,7 @@ export interface Header {
  * @since 0.1.0
  */
 export const make = (header: Header, value: Uint8Array): Uint8Array<ArrayBuffer> => {
-  const frame = new Uint8Array(headerSize + value.length)
+  const frame = allocate(headerSize + value.length)
   frame[0] = kind
   frame[5] = classes.indexOf(header.deliveryClass) | (header.isDirect === true ? directBit : 0)
   frame[7] = header.purpose
@@ -222,6 +239,14 @@ export const floor = (frame: Uint8Array): number => readCount(frame, 72)
  * @since 0.1.0
  */
 export const value = (frame: Uint8Array): Uint8Array => frame.subarray(headerSize)
+
+/**
+ * A frame of the same bytes that shares none of them. (`slice` of what comes from a socket does: it is a `Buffer`.)
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const copy = (frame: Uint8Array): Uint8Array<ArrayBuffer> => new Uint8Array(frame)
 
 /**
  * The number that the link gave to the frame.

@@ -9,6 +9,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Envelope from "../protocol/Envelope.ts"
 import * as Frame from "../protocol/Frame.ts"
 import * as Handshake from "../protocol/Handshake.ts"
 import * as Sockets from "../transport/internal/sockets.ts"
@@ -66,7 +67,7 @@ export class Network {
         return size
       },
       isCertain: (cargo) => !Sockets.isFrames(cargo) || isHandshake(cargo[0]),
-      copy: (cargo) => Sockets.isFrames(cargo) ? cargo.map((frame) => frame.slice()) : cargo,
+      copy: (cargo) => Sockets.isFrames(cargo) ? cargo.map(Envelope.copy) : cargo,
       arrived: (way, cargo) => this.#arrived(way, cargo),
       broken: (way) => this.#sockets.breakOff(way.end!.pair)
     })

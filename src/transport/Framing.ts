@@ -19,7 +19,8 @@ const initialCapacity = 64 * 1024
 export const encodeFrames = (frames: ReadonlyArray<Uint8Array>): Uint8Array => {
   let size = frames.length * headerSize
   for (const frame of frames) size += frame.byteLength
-  const bytes = new Uint8Array(size)
+  // Every byte of it is written below.
+  const bytes = Buffer.allocUnsafe(size)
   let offset = 0
   for (const frame of frames) {
     const length = frame.byteLength

@@ -71,6 +71,10 @@ export interface Link {
   readonly sendControl: (frame: Uint8Array) => void
   /** Puts a frame on the data lane. The link's window bounds how many there are. */
   readonly sendData: (frame: Uint8Array) => void
+  /** Puts a frame on the data lane, and leaves it there until `flush` is called: for who sends many. */
+  readonly queueData: (frame: Uint8Array) => void
+  /** Writes what is in the lanes, where others would have written it on the next turn. */
+  readonly flush: () => void
   /** Says goodbye and ends the link after what is in its lanes has been written. */
   readonly close: () => void
   /** Carries frames until the link ends; `onFrames` gets all that arrived together. A malformed frame ends it. */
@@ -101,6 +105,8 @@ export const isRefusal = (error: DialError | ConnectionError | Handshake.Refused
 
 /** What a link can do while it runs. */
 interface Running {
+  /** On the next turn, so that what is put in during this one goes out together. */
+  readonly later: (task: () => void) => void
   readonly fork: (effect: Effect.Effect<void, ConnectionError | Malformed>) => void
   readonly end: (error: ConnectionError) => void
 }
@@ -285,8 +291,12 @@ const make = (
   /** While the link runs: starts a fiber whose failure ends it, on the next turn; ends it. */
   let running: Running | undefined
   let isWriting = false
+  /** A turn is awaited in which what there is will be written. */
+  let isAwaited = false
+  /** What the connection could not take at once. */
+  let left: ReadonlyArray<Uint8Array> | undefined
 
-  const put = (lane: Array<Uint8Array>, frame: Uint8Array) => {
+  const put = (lane: Array<Uint8Array>, frame: Uint8Array): void => {
     if (isClosing) return
     if (lane === control) controlBytes += frame.length
     if (lane.length >= maxWaiting || controlBytes > maxControlBytes) {
@@ -294,7 +304,6 @@ const make = (
       giveUp()
     } else {
       lane.push(frame)
-      startWriting()
     }
   }
 
@@ -310,21 +319,54 @@ const make = (
         : closedHere()
     )
 
-  const write = Effect.gen(function*() {
-    while (control.length > 0 || data.length > 0) {
-      if (control.length > 0) controlBytes = 0
-      const batch = control.length > 0 ? control.splice(0) : data.splice(0, 1024)
-      yield* connection.write(batch)
+  const nextBatch = (): ReadonlyArray<Uint8Array> => {
+    if (left !== undefined) {
+      const batch = left
+      left = undefined
+      return batch
     }
+    if (control.length === 0) return data.splice(0, 1024)
+    controlBytes = 0
+    return control.splice(0)
+  }
+
+  const isEmpty = () => left === undefined && control.length === 0 && data.length === 0
+
+  const write = Effect.gen(function*() {
+    while (!isEmpty()) yield* connection.write(nextBatch())
     isWriting = false
     if (isClosing) return yield* closedHere()
   })
 
-  /** Most links are idle most of the time: there is a fiber that writes only while there is something to write. */
-  const startWriting = () => {
+  /** Whether the connection has taken all at once. */
+  const writeNow = (): boolean => {
+    if (connection.writeNow === undefined) return false
+    while (!isEmpty()) {
+      const batch = nextBatch()
+      if (connection.writeNow(batch)) continue
+      left = batch
+      return false
+    }
+    return true
+  }
+
+  /** Mostly a connection takes all at once: a fiber writes only while it has to wait for room. */
+  const flush = (): void => {
     if (running === undefined || isWriting) return
-    isWriting = true
-    running.fork(write)
+    if (!writeNow()) {
+      isWriting = true
+      return running.fork(write)
+    }
+    if (isClosing) running.end(closedHere())
+  }
+
+  const startWriting = (): void => {
+    if (running === undefined || isWriting || isAwaited) return
+    isAwaited = true
+    running.later(() => {
+      isAwaited = false
+      flush()
+    })
   }
 
   /** The writer may hang in a write to a peer that does not read: the end of the link must not depend on it. */
@@ -355,8 +397,16 @@ const make = (
     peer,
     isDialled,
     roundTrip,
-    sendControl: (frame) => put(control, frame),
-    sendData: (frame) => put(data, frame),
+    sendControl: (frame) => {
+      put(control, frame)
+      startWriting()
+    },
+    sendData: (frame) => {
+      put(data, frame)
+      startWriting()
+    },
+    queueData: (frame) => put(data, frame),
+    flush,
     close: () => {
       if (isClosing) return
       put(data, Frame.bye())
@@ -378,8 +428,8 @@ const make = (
             })
           }
           running = {
-            // On the next turn, so that what is put in during this one goes out together.
-            fork: (effect) => carrier.currentDispatcher.scheduleTask(() => fork(effect), 0),
+            later: (task) => carrier.currentDispatcher.scheduleTask(task, 0),
+            fork,
             end: (error) => resume(Effect.fail(error))
           }
           fork(readLoop(onFrames))

@@ -139,6 +139,11 @@ export interface Connection {
    */
   readonly write: (frames: ReadonlyArray<Uint8Array>) => Effect.Effect<void, ConnectionError>
   /**
+   * Writes frames as one batch, if that can be done at once; returns whether it was: else none of them has been written, and
+   * `write` waits until they can be. Not while a fiber writes. A transport may leave it out: it saves a fiber for most writes.
+   */
+  readonly writeNow?: ((frames: ReadonlyArray<Uint8Array>) => boolean) | undefined
+  /**
    * Takes all frames that have arrived, at least one, waiting if there is none.
    * Frames that arrived before the end are handed out before the error. One fiber at a time may read.
    * A frame's bytes belong to the taker: nobody writes to them later.

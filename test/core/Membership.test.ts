@@ -1,5 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Membership from "../../src/core/Membership.ts"
+import * as LeafSet from "../../src/ring/LeafSet.ts"
+import * as NeighborhoodSet from "../../src/ring/NeighborhoodSet.ts"
+import * as RoutingTable from "../../src/ring/RoutingTable.ts"
 import { settings } from "../../src/simulation/Explorer.ts"
 import { id, makeNode, makeRing } from "./Ring.ts"
 
@@ -355,5 +358,21 @@ describe("Membership: leaving", () => {
     for (const name of ["1", "5", "9"]) {
       assert.isTrue(ring.events.get(name)!.some(({ _tag }) => _tag === "Left"), name)
     }
+  })
+})
+
+describe("F4: the search for a new neighbour", () => {
+  it("goes on at once with a nearer leaf that is found", () => {
+    const ring = makeRing("10", "40", "a0")
+    const state = ring.state("10")
+    LeafSet.remove(state.leafSet, id("a0"))
+    RoutingTable.remove(state.routingTable, id("a0"))
+    NeighborhoodSet.remove(state.neighborhoodSet, id("a0"))
+    ring.step("10", { _tag: "Refused", node: ring.node("40") })
+    ring.log.length = 0
+    const message = { _tag: "Probe", sequence: 1, ready: true, wantsLeaves: false } as const
+    ring.step("10", { _tag: "Received", from: ring.node("a0"), message })
+    const asked = ring.log.filter(({ message }) => message._tag === "Renew" && message.as === "successor")
+    assert.deepStrictEqual(asked.map(({ to }) => to), [ring.node("a0")])
   })
 })

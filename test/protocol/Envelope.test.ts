@@ -75,6 +75,16 @@ describe("Envelope", () => {
     assert.strictEqual(Envelope.value(frame).buffer, frame.buffer)
   })
 
+  it("a copy shares no byte with the first, not of what came from a socket either", () => {
+    for (const frame of [new Uint8Array(100), Buffer.alloc(100), Buffer.from("x".repeat(200)).subarray(50, 150)]) {
+      const copy = Envelope.copy(frame)
+      assert.deepStrictEqual(Array.from(copy), Array.from(frame))
+      const before = Array.from(frame)
+      copy.fill(1)
+      assert.deepStrictEqual(Array.from(frame), before)
+    }
+  })
+
   it.prop("a setter writes its own field and nothing else", [
     Samples.header,
     Samples.bytes(20),

@@ -211,11 +211,18 @@ const makeConnection = Effect.fnUntraced(function*(
         : send(frames)
     })
 
+  const writeNow = (frames: ReadonlyArray<Uint8Array>): boolean => {
+    if (!socket.writable || socket.writableNeedDrain) return false
+    // What becomes of it, whoever reads will hear.
+    socket.write(encodeFrames(frames))
+    return true
+  }
+
   const admit = () => {
     decoder.maxFrameSize = options.maxFrameSize
   }
 
-  return { remote, channel, read, write, admit } satisfies Connection
+  return { remote, channel, read, write, writeNow, admit } satisfies Connection
 }, Effect.uninterruptible)
 
 const makeReset = (what: string): ConnectionError =>
