@@ -306,6 +306,7 @@ describe("the right passphrase", () => {
       Effect.map(Transport, (transport): Transport["Service"] => {
         const record = (connection: Connection): Connection => ({
           ...connection,
+          writeNow: undefined,
           write: (frames) => {
             recorded.push(...frames.map((frame) => frame.slice()))
             return connection.write(frames)

@@ -328,6 +328,39 @@ export const transportContract = (
     )
 
     test(
+      "writes at once while there is room, in order with all else, and says when there is none",
+      Effect.fnUntraced(function*(transport) {
+        const reading = yield* Deferred.make<void>()
+        const received = yield* Deferred.make<ReadonlyArray<number>, ConnectionError>()
+        const listener = yield* transport.listen(here, listenOptions)
+        const total = Math.ceil(options.maxInFlight / 64 / 1024) * 2
+        yield* serve(listener, (connection) =>
+          Deferred.await(reading).pipe(
+            Effect.andThen(Effect.map(readFrames(connection, total), (frames) => frames.map((frame) => frame[0]!))),
+            (numbers) => Deferred.complete(received, numbers)
+          ))
+        const connection = yield* transport.dial(listener.address, dialOptions)
+        const frames = Array.from({ length: total }, (_, number) => new Uint8Array(64 * 1024).fill(number % 251))
+        let isFull = false
+        let sent = 0
+        while (sent < total && !isFull) {
+          // A transport need not have it.
+          if (connection.writeNow === undefined) break
+          isFull = !connection.writeNow([frames[sent]!])
+          if (!isFull) sent++
+        }
+        if (connection.writeNow !== undefined) assert.isTrue(isFull)
+        const writer = yield* Effect.forkChild(
+          Effect.forEach(frames.slice(sent), (frame) => connection.write([frame]), { discard: true }),
+          { startImmediately: true }
+        )
+        yield* Deferred.succeed(reading, undefined)
+        assert.deepStrictEqual(yield* Deferred.await(received), frames.map((frame) => frame[0]!))
+        yield* Fiber.join(writer)
+      })
+    )
+
+    test(
       "bounds what interrupted writers leave behind",
       Effect.fnUntraced(function*(transport) {
         const frame = new Uint8Array(1024 * 1024)
