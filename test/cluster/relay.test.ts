@@ -306,22 +306,20 @@ describe.concurrent("a meddler that changes what goes through a connection", () 
         const { harness, relays } = scene
         yield* startRing(scene, 2)
         const load = yield* startLoad(harness)
-        yield* load.goOn(50)
         for (const from of ["dialler", "acceptor"] as const) {
-          const running = relays.passages.filter(({ isClosed }) => !isClosed)
-          let victim: Passage | undefined
-          const meddle = make()
-          relays.meddle = (flow, chunk) => {
-            // The first of them that says something: one of two links between a pair may be idle.
-            victim ??= running.find(({ flows }) => flows[from] === flow)
-            const isIt = victim?.flows[from] === flow
-            return isIt ? meddle(flow, chunk) : faithful(flow, chunk)
-          }
-          // By the one that hears it, or, where that one waits for more, by the one that gets no answer.
-          const hasEnded = Effect.sync(() => victim?.isClosed === true)
-          yield* harness.waitUntil(`what the ${from} says ends it`, hasEnded, "10 seconds", "2 millis")
+          // The one over which most is said: of two links between a pair the other falls silent, and nobody notices what it lacks.
+          const saidOver = new Map(relays.passages.map((passage) => [passage, passage.flows[from].heard.length]))
           yield* load.goOn(50)
+          const busyness = (passage: Passage) =>
+            passage.isClosed ? -1 : passage.flows[from].heard.length - (saidOver.get(passage) ?? 0)
+          const victim = relays.passages.toSorted((one, other) => busyness(other) - busyness(one))[0]!
+          const meddle = make()
+          relays.meddle = (flow, chunk) => victim.flows[from] === flow ? meddle(flow, chunk) : faithful(flow, chunk)
+          // By the one that hears it, or, where that one waits for more, by the one that gets no answer.
+          const hasEnded = Effect.sync(() => victim.isClosed)
+          yield* harness.waitUntil(`what the ${from} says ends it`, hasEnded, "10 seconds", "2 millis")
         }
+        yield* load.goOn(50)
         yield* load.finish
         yield* harness.waitUntil("exact leaf sets", harness.isExact)
         yield* checkWorks(harness, "afterwards")
