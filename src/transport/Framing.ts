@@ -19,8 +19,9 @@ const initialCapacity = 64 * 1024
 export const encodeFrames = (frames: ReadonlyArray<Uint8Array>): Uint8Array => {
   let size = frames.length * headerSize
   for (const frame of frames) size += frame.byteLength
-  // Every byte of it is written below.
-  const bytes = Buffer.allocUnsafe(size)
+  // Every byte of it is written below. Not a `Buffer`, whose `slice` would share its bytes.
+  const { buffer, byteOffset } = Buffer.allocUnsafe(size)
+  const bytes = new Uint8Array(buffer, byteOffset, size)
   let offset = 0
   for (const frame of frames) {
     const length = frame.byteLength
