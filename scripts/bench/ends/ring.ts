@@ -120,7 +120,9 @@ export const open = async ({ nodes: count }: { readonly nodes: number }) => {
       const worker = Effect.gen(function*() {
         while (next < messages) {
           const number = first + next++
-          hops += (yield* sender(number).sendConfirmed(messageOf(number))).hops
+          // Not in one: others add theirs while this one waits.
+          const receipt = yield* sender(number).sendConfirmed(messageOf(number))
+          hops += receipt.hops
         }
       })
       await Effect.runPromise(
