@@ -330,7 +330,7 @@ export const onAck = (
     if (!Node.isSameLife(grant.predecessor, from)) return
     grant.committed = true
   } else {
-    if (!Node.isSameLife(grant.successor, from)) return
+    if (grant.inserted || !Node.isSameLife(grant.successor, from)) return
     grant.inserted = true
     // It has said itself where it lives: the gap owner may have been told otherwise.
     grant.successor = from

@@ -183,6 +183,17 @@ describe("a Node that joins", () => {
     assert.strictEqual(Liveness.known(state, id(liar)), ring.node(liar))
   })
 
+  it("J5: remembers no more Nodes for its tables when an answer is repeated", () => {
+    const { ring, say, state } = begin()
+    const { attempt } = state
+    say({ _tag: "JoinGrant", attempt, successor: ring.node(liar), leaves: [], rows: [] }, ring.node("10"))
+    const leaves = [elsewhere(makeNode("48"))]
+    for (let times = 0; times < 100; times++) {
+      say({ _tag: "InsertAck", attempt, leaves, delivered: [], floors: [] }, ring.node(liar))
+    }
+    assert.lengthOf(state.grant!.candidates, 1)
+  })
+
   it("J6: is turned away only by those between whom it joins", () => {
     const { ring, say, state } = begin()
     const { attempt } = state
