@@ -22,7 +22,7 @@ import type * as Scope from "effect/Scope"
 import { Gate } from "./actors/Gate.ts"
 import { JoinFailed } from "./actors/Join.ts"
 import * as Waiting from "./actors/Waiting.ts"
-import { type BadOption, checkConfig, checkTargets, makeIdentity, makeSecurity, randomId } from "./Cluster.ts"
+import { type BadOption, checkConfig, checkTargets, makeClientIdentity } from "./Cluster.ts"
 import * as Confirmations from "./core/Confirmations.ts"
 import type * as Address from "./protocol/Address.ts"
 import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
@@ -30,9 +30,7 @@ import type * as Credentials from "./protocol/Credentials.ts"
 import * as Envelope from "./protocol/Envelope.ts"
 import type * as Frame from "./protocol/Frame.ts"
 import type { Refused } from "./protocol/Handshake.ts"
-import * as Handshake from "./protocol/Handshake.ts"
 import { encode, type MessageRejected, type NotConfirmed, type Outgoing, type Receipt } from "./protocol/Message.ts"
-import * as Node from "./ring/Node.ts"
 import * as Link from "./transport/Link.ts"
 import { type ConnectionError, type DialError, Transport } from "./transport/Transport.ts"
 
@@ -226,18 +224,7 @@ export const make: (
     const transport = yield* Transport
     const clock = yield* Clock.Clock
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-    const seed = yield* randomId
-    // The address of a client is one that nobody dials: it enters no table.
-    const self = new Node.Node({
-      id: Handshake.clientId(seed),
-      localHost: "client",
-      globalHost: "client",
-      port: 1,
-      region: "",
-      incarnation: yield* Clock.currentTimeMillis
-    })
-    const security = yield* makeSecurity(options)
-    const identity = makeIdentity("client", self, () => security, options, seed)
+    const identity = yield* makeClientIdentity(options)
     const connected = yield* Deferred.make<void, JoinFailed>()
     const confirmations = Confirmations.make<Waiting.Waiting>()
     const limit = Math.min(config.maxOwn, Confirmations.maxUnresolved)
@@ -378,7 +365,7 @@ export const make: (
             now(),
             now() + deadline,
             waiting,
-            (counter, floor) => Envelope.fromSender(self, raw, "confirmed", counter, floor)
+            (counter, floor) => Envelope.fromSender(identity.node, raw, "confirmed", counter, floor)
           )
           transmit(entry, entry.frame)
         })

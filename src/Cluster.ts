@@ -1099,6 +1099,27 @@ export const makeIdentity = (
   nonce: randomId
 })
 
+/**
+ * Who a client is: one life, under an id that follows from what it draws, at an address that nobody dials, for it enters no table.
+ *
+ * @internal
+ */
+export const makeClientIdentity = Effect.fnUntraced(
+  function*(options: Pick<Options, "cluster" | "config" | "credentials">) {
+    const seed = yield* randomId
+    const node = new Node.Node({
+      id: Handshake.clientId(seed),
+      localHost: "client",
+      globalHost: "client",
+      port: 1,
+      region: "",
+      incarnation: yield* Clock.currentTimeMillis
+    })
+    const security = yield* makeSecurity(options)
+    return makeIdentity("client", node, () => security, options, seed)
+  }
+)
+
 const makeNode = (fields: ConstructorParameters<typeof Node.Node>[0]): Effect.Effect<Node.Node, BadOption> =>
   Effect.try({
     try: () => new Node.Node(fields),

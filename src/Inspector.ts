@@ -23,12 +23,11 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { type BadOption, checkTargets, makeIdentity, makeSecurity, randomId } from "./Cluster.ts"
+import { type BadOption, checkTargets, makeClientIdentity } from "./Cluster.ts"
 import * as Address from "./protocol/Address.ts"
 import type * as Credentials from "./protocol/Credentials.ts"
 import * as Frame from "./protocol/Frame.ts"
 import type { Refused } from "./protocol/Handshake.ts"
-import * as Handshake from "./protocol/Handshake.ts"
 import type * as Query from "./protocol/Query.ts"
 import * as Node from "./ring/Node.ts"
 import * as NodeId from "./ring/NodeId.ts"
@@ -708,18 +707,7 @@ const makeAsker = Effect.fnUntraced(function*(options: SeedOptions) {
   const transport = yield* Transport
   const clock = yield* Clock.Clock
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-  const seed = yield* randomId
-  // The address of a client is one that nobody dials: it enters no table.
-  const self = new Node.Node({
-    id: Handshake.clientId(seed),
-    localHost: "client",
-    globalHost: "client",
-    port: 1,
-    region: "",
-    incarnation: yield* Clock.currentTimeMillis
-  })
-  const security = yield* makeSecurity(options)
-  const identity = makeIdentity("client", self, () => security, options, seed)
+  const identity = yield* makeClientIdentity(options)
 
   const converse = Effect.fnUntraced(function*<Q extends Query.Query>(connection: Connection, query: Q) {
     const link = yield* Link.open(connection, identity)

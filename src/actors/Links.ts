@@ -147,10 +147,10 @@ const make = Effect.gen(function*() {
   const newest = new Map<string, Entry>()
   /** Dials under way, by the life that is meant and the address at which it is said to live. */
   const dialling = new Map<string, Pending>()
-  /** Links with frames that have not been written. */
-  const unwritten = new Set<Link.Link>()
   /** The same by address: the first of a line is being dialled, the others wait. */
   const lines = new Map<string, Array<Pending>>()
+  /** Links with frames that have not been written. */
+  const unwritten = new Set<Link.Link>()
   let lastId = 0
   const options = { certificate: () => identity.security.certificate, maxFrameSize: config.maxValueSize + 8192 }
 

@@ -13,7 +13,7 @@ import * as LeafSet from "../ring/LeafSet.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import * as Deduplication from "./Deduplication.ts"
-import type { State } from "./MembershipState.ts"
+import { isParty, type State } from "./MembershipState.ts"
 import * as Ownership from "./Ownership.ts"
 
 /**
@@ -69,9 +69,9 @@ const fill = (
  * @category getters
  * @since 0.1.0
  */
-export const mayBring = ({ grant, leafSet, predecessor, successor }: State, from: Node.Node): boolean => {
-  const near = [predecessor.node, successor.node, grant?.predecessor, grant?.successor, LeafSet.get(leafSet, from.id)]
-  return near.some((node) => node !== undefined && Node.isSameLife(node, from))
+export const mayBring = (state: State, from: Node.Node): boolean => {
+  const near = [state.predecessor.node, state.successor.node, LeafSet.get(state.leafSet, from.id)]
+  return isParty(state, from) || near.some((node) => node !== undefined && Node.isSameLife(node, from))
 }
 
 /**

@@ -464,10 +464,8 @@ export const onNack = (
   message: Message<"Nack">,
   out: Array<Output>
 ): void => {
-  const { grant } = state
-  const isParty = grant !== undefined &&
-    (Node.isSameLife(grant.predecessor, from) || Node.isSameLife(grant.successor, from))
-  if (state.phase !== "joining" || message.attempt !== state.attempt || !isParty) return
+  if (state.phase !== "joining" || message.attempt !== state.attempt) return
+  if (!MembershipState.isParty(state, from)) return
   Liveness.learn(state, now, message.leaves, out)
   abort(state, now, out)
 }
@@ -513,11 +511,8 @@ export const mayFoundAgain = (state: State, now: number): boolean => {
   for (const node of state.notReady.values()) {
     if (node !== undefined && NodeId.compare(node.id, state.self.id) < 0) return false
   }
-  const isMissed = (node: Node.Node) => {
-    const missed = state.missed.get(node.hex)
-    return missed !== undefined && Node.isSame(missed.node, node)
-  }
-  const isNoHelp = (node: Node.Node) => state.notReady.has(node.hex) || state.failed.has(node.hex) || isMissed(node)
+  const isNoHelp = (node: Node.Node) =>
+    state.notReady.has(node.hex) || state.failed.has(node.hex) || Liveness.missedAt(state, node) !== undefined
   // Who stands in the tables has said that it is ready.
   return state.vias.every(isNoHelp) && Array.from(state.announced.values()).every(isNoHelp)
 }

@@ -61,13 +61,23 @@ export const compare = (
   }
 }
 
+/**
+ * When a Node was not found where others said that it lives: there, and in this life.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const missedAt = (state: State, node: Node.Node): number | undefined => {
+  const missed = state.missed.get(node.hex)
+  return missed !== undefined && Node.isSame(missed.node, node) ? missed.at : undefined
+}
+
 /** Whether what is said of a Node is no reason to ask it: this life has ended, or was not found there. */
 const isEnded = (state: State, now: number, node: Node.Node): boolean => {
   const ended = state.failed.get(node.hex)
-  const missed = state.missed.get(node.hex)
   const limit = now - 4 * state.settings.lease
   return (ended !== undefined && ended.incarnation >= node.incarnation && limit < ended.at) ||
-    (missed !== undefined && Node.isSame(missed.node, node) && limit < missed.at)
+    limit < (missedAt(state, node) ?? Number.NEGATIVE_INFINITY)
 }
 
 /**
@@ -169,7 +179,7 @@ export const inquire = (
   const running = state.inquiries.get(node.hex)
   if (running !== undefined && !isHearsay) running.isHearsay = false
   if (running !== undefined && running.node.incarnation >= node.incarnation) return
-  // For those in the tables there is always room, and for others as much again: what others say must not keep this Node from finding out who has died.
+  // For those in the tables there is always room: what others say must not keep this Node from finding out who has died.
   const isFull = state.inquiries.size >= MembershipState.maxInquiries
   if (running === undefined && isFull && known(state, node.id) === undefined) return
   const inquiry: Inquiry = {
@@ -407,8 +417,7 @@ export const expel = (
   const ended = state.failed.get(node.hex)
   // Neither anew when it was known: who is asked again and again must not be kept out for ever.
   if (before === undefined && !isInPerson) {
-    const missed = state.missed.get(node.hex)
-    if (missed === undefined || !Node.isSame(missed.node, node)) remember(state.missed, node.hex, { node, at: now })
+    if (missedAt(state, node) === undefined) remember(state.missed, node.hex, { node, at: now })
   } else if (ended === undefined || ended.incarnation < node.incarnation) {
     remember(state.failed, node.hex, { incarnation: node.incarnation, at: now })
   }
@@ -569,13 +578,8 @@ export const inquireLost = (state: State, now: number, out: Array<Output>): void
   }
 }
 
-/** As the newest; forgets the oldest when there are too many. */
-const remember = <A>(memory: Map<string, A>, hex: string, value: A): void => {
-  memory.delete(hex)
-  memory.set(hex, value)
-  if (memory.size <= MembershipState.maxFailed) return
-  for (const oldest of memory.keys()) return void memory.delete(oldest)
-}
+const remember = <A>(memory: Map<string, A>, hex: string, value: A): void =>
+  MembershipState.remember(memory, hex, value, MembershipState.maxFailed)
 
 /** The leaf farthest away on a side, the shorter way round: with a hole in it, the set alone cannot tell its sides apart. */
 const farthestLeaf = (state: State, side: "left" | "right" | "same"): Node.Node | undefined => {

@@ -47,9 +47,7 @@ export const step = (state: State, now: number, input: Input, out: Array<Output>
       break
     }
     case "Broken": {
-      const isParty = state.grant !== undefined && (Node.isSameLife(state.grant.predecessor, input.node) ||
-        Node.isSameLife(state.grant.successor, input.node))
-      if (isParty) JoinProtocol.abort(state, now, out)
+      if (MembershipState.isParty(state, input.node)) JoinProtocol.abort(state, now, out)
       if (isOfInterest(state, input.node)) Liveness.onBroken(state, now, input.node, out)
       break
     }
@@ -418,9 +416,7 @@ const stepDown = (state: State, now: number, out: Array<Output>): void => {
 const yields = (state: State, now: number, to: Node.Node): boolean => {
   const before = state.yielded.get(to.hex)
   if (before !== undefined && now < before + 4 * state.settings.lease) return false
-  state.yielded.delete(to.hex)
-  state.yielded.set(to.hex, now)
-  if (state.yielded.size > MembershipState.maxVias) state.yielded.delete(state.yielded.keys().next().value!)
+  MembershipState.remember(state.yielded, to.hex, now, MembershipState.maxVias)
   return true
 }
 

@@ -14,7 +14,7 @@ import type { ControlMessage, Neighbour } from "../protocol/ControlMessage.ts"
 import * as LeafSet from "../ring/LeafSet.ts"
 import * as NeighborhoodSet from "../ring/NeighborhoodSet.ts"
 import type { Tables } from "../ring/NextHop.ts"
-import type * as Node from "../ring/Node.ts"
+import * as Node from "../ring/Node.ts"
 import * as RoutingTable from "../ring/RoutingTable.ts"
 
 /**
@@ -442,6 +442,18 @@ export const clone = (state: State): State => ({
 })
 
 /**
+ * Remembers something as the newest; of more than so many the oldest is forgotten.
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const remember = <A>(memory: Map<string, A>, hex: string, value: A, most: number): void => {
+  memory.delete(hex)
+  memory.set(hex, value)
+  if (memory.size > most) memory.delete(memory.keys().next().value!)
+}
+
+/**
  * The next number of the seeded generator, 0 to 2^32 - 1 (xorshift32; Marsaglia, 2003).
  *
  * @category mutations
@@ -455,6 +467,15 @@ export const nextRandom = (state: State): number => {
   state.random = x
   return x >>> 0
 }
+
+/**
+ * Whether a Node is one of the two between which this one is joining.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isParty = ({ grant }: State, node: Node.Node): boolean =>
+  grant !== undefined && (Node.isSameLife(grant.predecessor, node) || Node.isSameLife(grant.successor, node))
 
 /**
  * The other side.

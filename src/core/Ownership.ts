@@ -364,10 +364,7 @@ export const onRenew = (
     answer({ _tag: "Denied", sequence: question.sequence, as: question.as, reason, neighbour })
   }
   if (state.phase !== "ready") {
-    const grant = state.grant
-    const isParty = grant !== undefined &&
-      (Node.isSameLife(grant.predecessor, from) || Node.isSameLife(grant.successor, from))
-    return deny(isParty ? "joining" : "notReady")
+    return deny(MembershipState.isParty(state, from) ? "joining" : "notReady")
   }
   const side = state[which]
   if (Node.isSameLife(side.node, from)) {

@@ -7,7 +7,6 @@
  * of a client that sends acknowledged frames, for the public client has no such thing, and it is the forwarder that is
  * measured.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -18,8 +17,6 @@ import * as Client from "../../../src/Client.ts"
 import * as Cluster from "../../../src/Cluster.ts"
 import * as Credentials from "../../../src/protocol/Credentials.ts"
 import * as Envelope from "../../../src/protocol/Envelope.ts"
-import * as Handshake from "../../../src/protocol/Handshake.ts"
-import * as Node from "../../../src/ring/Node.ts"
 import * as NodeId from "../../../src/ring/NodeId.ts"
 import * as Link from "../../../src/transport/Link.ts"
 import * as Tcp from "../../../src/transport/Tcp.ts"
@@ -153,17 +150,7 @@ const connectLink = Effect.fnUntraced(function*({ to }: Settings) {
   const address = to as Address
   const keyOf = makeKeys(address)
   const transport = yield* Transport
-  const seed = yield* Cluster.randomId
-  const self = new Node.Node({
-    id: Handshake.clientId(seed),
-    localHost: "client",
-    globalHost: "client",
-    port: 1,
-    region: "",
-    incarnation: yield* Clock.currentTimeMillis
-  })
-  const security = yield* Cluster.makeSecurity({})
-  const identity = Cluster.makeIdentity("client", self, () => security, {}, seed)
+  const identity = yield* Cluster.makeClientIdentity({})
   const connection = yield* transport.dial({ host: "127.0.0.1", port: address.port }, {
     maxFrameSize: 2 * 1024 * 1024,
     timeout: 3000
@@ -192,7 +179,7 @@ const connectLink = Effect.fnUntraced(function*({ to }: Settings) {
         while (sent < count && sent - (acknowledged - base) < window) {
           const number = from + sent++
           const message = { key: keyOf(number), purpose, value: makeValue(number, size) }
-          const frame = Envelope.fromSender(self, message, "acknowledged", number, number)
+          const frame = Envelope.fromSender(identity.node, message, "acknowledged", number, number)
           Envelope.setSequence(frame, sequence++)
           link.sendData(frame)
         }
