@@ -74,6 +74,29 @@ describe("what others say of a Node that lives", () => {
     }
   }
 
+  it("proves nothing when it was looked for where others said before it said itself where it lives", () => {
+    const { entry, ring } = setUp()
+    const state = ring.state("40")
+    // Asked when it was not known yet; meanwhile it has come itself, as leaf and neighbour.
+    for (const victim of ["28", "70"]) {
+      const rumour = elsewhere(ring.node(victim))
+      state.inquiries.set(rumour.hex, {
+        node: rumour,
+        sequence: 7,
+        askedAt: ring.now,
+        unanswered: 1,
+        saidReady: true,
+        wantsLeaves: false,
+        isHearsay: false
+      })
+      ring.step("40", { _tag: "Refused", node: rumour })
+      assert.isFalse(state.inquiries.has(rumour.hex))
+      assert.strictEqual(entry("40", victim), ring.node(victim))
+    }
+    assert.isUndefined(state.predecessor.lostAt)
+    assert.isUndefined(state.successor.lostAt)
+  })
+
   it("does not keep it out: of one that is in no table, the end of a later life is not believed", () => {
     const { entry, ring, say } = setUp()
     const newcomer = makeNode("48", 5)
