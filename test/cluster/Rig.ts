@@ -78,9 +78,10 @@ export const countDelivered = (members: ReadonlyArray<Member>, name: string): Ma
 export const checkBurst = (harness: Harness, name: string, receipts: ReadonlyArray<Receipt>): void => {
   const living = countDelivered(harness.living(), name)
   for (const [word, count] of living) assert.strictEqual(count, 1, `"${word}" was delivered ${count} times`)
+  const nodes = Map.groupBy(harness.members, ({ cluster }) => cluster.node.hex)
+  const deliveredAt = new Map([...nodes].map(([hex, lives]) => [hex, countDelivered(lives, name)]))
   receipts.forEach((receipt, index) => {
-    const times = harness.members.filter((member) => member.cluster.node.hex === receipt.root.hex)
-      .flatMap(({ delivered }) => delivered).filter((message) => text(message) === `${name} ${index}`).length
+    const times = deliveredAt.get(receipt.root.hex)?.get(`${name} ${index}`) ?? 0
     assert.strictEqual(times, 1, `"${name} ${index}" at the root that its receipt names`)
   })
 }

@@ -28,12 +28,14 @@ import {
   alter,
   endingTls,
   faithful,
+  type Flow,
   makeRelays,
   makeSlow,
+  type Meddle,
   meddlers,
-  type Passage,
   type Relays,
-  type Shown
+  type Shown,
+  type Side
 } from "./Relay.ts"
 import {
   burst,
@@ -298,6 +300,26 @@ describe("what was said before", () => {
 
 const seed = "a relay"
 
+/**
+ * Meddles with the connection over which one end says all that it says. A pair may have two links, of which one has
+ * fallen silent or soon will: nobody would notice what that one lacks, so where the two go on over another, that one is
+ * meddled with, too.
+ */
+const meddleWhereMuchIsSaid = (from: Side, make: () => Meddle) => {
+  const meddling = new Map<Flow, Meddle>()
+  let last: Flow | undefined
+  let inARow = 0
+  const meddle: Meddle = (flow, chunk) => {
+    if (flow.from === from) {
+      inARow = flow === last ? inARow + 1 : 1
+      last = flow
+      if (inARow === 10 && !meddling.has(flow)) meddling.set(flow, make())
+    }
+    return (meddling.get(flow) ?? faithful)(flow, chunk)
+  }
+  return Object.assign(meddle, { has: (flow: Flow) => meddling.has(flow) })
+}
+
 // Much of it is to wait until what was lost is sent again.
 describe.concurrent("a meddler that changes what goes through a connection", () => {
   for (const [what, make] of Object.entries(meddlers(Chance.make(seed)))) {
@@ -307,17 +329,13 @@ describe.concurrent("a meddler that changes what goes through a connection", () 
         yield* startRing(scene, 2)
         const load = yield* startLoad(harness)
         for (const from of ["dialler", "acceptor"] as const) {
-          // The one over which most is said: of two links between a pair the other falls silent, and nobody notices what it lacks.
-          const saidOver = new Map(relays.passages.map((passage) => [passage, passage.flows[from].heard.length]))
-          yield* load.goOn(50)
-          const busyness = (passage: Passage) =>
-            passage.isClosed ? -1 : passage.flows[from].heard.length - (saidOver.get(passage) ?? 0)
-          const victim = relays.passages.toSorted((one, other) => busyness(other) - busyness(one))[0]!
-          const meddle = make()
-          relays.meddle = (flow, chunk) => victim.flows[from] === flow ? meddle(flow, chunk) : faithful(flow, chunk)
-          // By the one that hears it, or, where that one waits for more, by the one that gets no answer.
-          const hasEnded = Effect.sync(() => victim.isClosed)
-          yield* harness.waitUntil(`what the ${from} says ends it`, hasEnded, "10 seconds", "2 millis")
+          const meddle = meddleWhereMuchIsSaid(from, make)
+          relays.meddle = meddle
+          const hasEnded = Effect.sync(() =>
+            relays.passages.some(({ flows, isClosed }) => isClosed && meddle.has(flows[from]))
+          )
+          yield* harness.waitUntil(`what the ${from} says ends it`, hasEnded, "20 seconds", "2 millis")
+          relays.meddle = faithful
         }
         yield* load.goOn(50)
         yield* load.finish
