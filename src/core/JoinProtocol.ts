@@ -361,8 +361,8 @@ const becomeReady = (
   Liveness.admit(state, now, grant.predecessor, undefined, out)
   Liveness.admit(state, now, grant.successor, undefined, out)
   for (const node of state.leafSet.members) send(out, node, { _tag: "Joined", attempt: state.attempt })
-  // The question tells them that this Node is ready.
-  Liveness.learn(state, now, grant.candidates, out)
+  // The question tells them that this Node is ready; those near it are asked who else has come meanwhile.
+  Liveness.learn(state, now, grant.candidates, out, true)
 }
 
 /**

@@ -82,12 +82,18 @@ const isEnded = (state: State, now: number, node: Node.Node): boolean => {
 
 /**
  * Hears of Nodes: asks those that a table would take whether they live. Of those for the leaf set only the nearest: a
- * leaf set with a hole in it would take any, one after another. Rule D1.
+ * leaf set with a hole in it would take any, one after another; with `wantsLeaves` these are asked for theirs, too. Rules D1, J5.
  *
  * @category transitions
  * @since 0.1.0
  */
-export const learn = (state: State, now: number, nodes: ReadonlyArray<Node.Node>, out: Array<Output>): void => {
+export const learn = (
+  state: State,
+  now: number,
+  nodes: ReadonlyArray<Node.Node>,
+  out: Array<Output>,
+  wantsLeaves = false
+): void => {
   const others = nodes.filter((node) => !NodeId.equals(node.id, state.self.id) && !isEnded(state, now, node))
   const due = LeafSet.clone(state.leafSet)
   for (const node of others) LeafSet.insert(due, node)
@@ -96,12 +102,12 @@ export const learn = (state: State, now: number, nodes: ReadonlyArray<Node.Node>
     // One that sits in another table already may still be missing among the leaves.
     const isDue = LeafSet.get(due, node.id) !== undefined
     if (there === undefined) {
-      if (isDue || hasPlace(state, node)) inquire(state, now, node, false, out)
+      if (isDue || hasPlace(state, node)) inquire(state, now, node, wantsLeaves && isDue, out)
     } else if (there.incarnation < node.incarnation) {
       awaitEnd(state, now, there, state.heirs.get(node.hex) ?? node, out)
     } else if (isDue && LeafSet.get(state.leafSet, node.id) === undefined) {
       // Where it lives it has said itself.
-      inquire(state, now, there, false, out)
+      inquire(state, now, there, wantsLeaves, out)
     }
   }
 }
