@@ -15,6 +15,7 @@
 import * as Envelope from "../protocol/Envelope.ts"
 import type * as Node from "../ring/Node.ts"
 import type * as NodeId from "../ring/NodeId.ts"
+import { Fifo } from "./Fifo.ts"
 
 /**
  * What routing asks of the membership, at the moment of the decision.
@@ -134,24 +135,14 @@ interface Dial {
   queue: Array<Entry>
 }
 
-/** What most links hold most of the time. Nobody writes to it. */
-const none: Array<Entry> = []
-
-/** Entries with one more, in the same array but for the first: `push` would make room for seventeen, and mostly it stays alone. */
-const added = (entries: Array<Entry>, entry: Entry): Array<Entry> => {
-  if (entries.length === 0) return [entry]
-  entries.push(entry)
-  return entries
-}
-
 interface Link {
   readonly id: number
   readonly node: Node.Node | undefined
   nextSequence: number
   /** Sent and not acknowledged, in order of their numbers. */
-  outstanding: Array<Entry>
+  readonly outstanding: Fifo<Entry>
   /** Beyond the window, in order. */
-  waiting: Array<Entry>
+  readonly waiting: Fifo<Entry>
   /** Smoothed round trip of an acknowledgement and its mean deviation, in milliseconds (RFC 6298). */
   roundTrip: number | undefined
   deviation: number
@@ -186,7 +177,7 @@ export interface State {
   /** Messages that a hop was too busy to take. */
   readonly delayed: Set<Entry>
   /** Messages that this Node covers, and that wait for the application. */
-  readonly ripe: Array<Entry>
+  readonly ripe: Fifo<Entry>
   /** Frames and bytes in custody. */
   custody: number
   custodyBytes: number
@@ -210,7 +201,7 @@ export const make = (settings: Settings): State => ({
   suspects: new Map(),
   held: new Set(),
   delayed: new Set(),
-  ripe: [],
+  ripe: new Fifo(),
   custody: 0,
   custodyBytes: 0,
   delivering: 0,
@@ -484,7 +475,7 @@ const frameFor = (entry: Entry, hops: number): Uint8Array => {
 
 const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sink): void => {
   if (link.outstanding.length >= state.settings.window) {
-    link.waiting = added(link.waiting, entry)
+    link.waiting.push(entry)
     return
   }
   const frame = frameFor(entry, entry.hops + 1)
@@ -497,7 +488,7 @@ const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sin
   if (Envelope.deliveryClass(frame) === "atMostOnce") release(state, entry, sink)
   else {
     if (link.outstanding.length === 0) state.unacknowledged.add(link)
-    link.outstanding = added(link.outstanding, entry)
+    link.outstanding.push(entry)
   }
 }
 
@@ -578,8 +569,8 @@ export const linkUp = (
     id,
     node,
     nextSequence: 0,
-    outstanding: none,
-    waiting: none,
+    outstanding: new Fifo(),
+    waiting: new Fifo(),
     roundTrip: undefined,
     deviation: 0,
     nextReceived: 0,
@@ -682,30 +673,26 @@ export const acknowledged = (
   if (link === undefined) return
   const { outstanding } = link
   let first = 0
-  while (first < outstanding.length && isBefore(outstanding[first]!.sequence, from)) first++
+  while (first < outstanding.length && isBefore(outstanding.at(first)!.sequence, from)) first++
   let end = first
-  while (end < outstanding.length && !isBefore(upTo, outstanding[end]!.sequence)) {
-    release(state, outstanding[end]!, sink)
+  while (end < outstanding.length && !isBefore(upTo, outstanding.at(end)!.sequence)) {
+    release(state, outstanding.at(end)!, sink)
     end++
   }
   if (end === first) return
-  measure(link, now - outstanding[end - 1]!.sentAt)
+  measure(link, now - outstanding.at(end - 1)!.sentAt)
   if (link.node !== undefined) state.suspects.delete(link.node.life)
-  takeOut(
-    state,
-    link,
-    first === 0 ? end === outstanding.length ? none : outstanding.slice(end) : outstanding.toSpliced(first, end - first)
-  )
+  outstanding.remove(first, end - first)
+  settle(state, link)
   flush(state, now, link, sink)
 }
 
 /** Numbers of 32 bits go round; those of a window lie close together. */
 const isBefore = (sequence: number, other: number): boolean => ((sequence - other) | 0) < 0
 
-/** What is left of the frames that a link has not acknowledged. */
-const takeOut = (state: State, link: Link, rest: Array<Entry>): void => {
-  link.outstanding = rest
-  if (rest.length === 0) state.unacknowledged.delete(link)
+/** Some frames of a link were acknowledged, or are not waited for any more. */
+const settle = (state: State, link: Link): void => {
+  if (link.outstanding.length === 0) state.unacknowledged.delete(link)
 }
 
 const measure = (link: Link, roundTrip: number): void => {
@@ -719,10 +706,8 @@ const measure = (link: Link, roundTrip: number): void => {
 }
 
 const flush = (state: State, now: number, link: Link, sink: Sink): void => {
-  // Again, for what nobody acknowledges takes no place in the window.
   while (link.waiting.length > 0 && link.outstanding.length < state.settings.window) {
-    const room = state.settings.window - link.outstanding.length
-    for (const entry of link.waiting.splice(0, room)) transmit(state, now, link, entry, sink)
+    transmit(state, now, link, link.waiting.shift()!, sink)
   }
 }
 
@@ -735,12 +720,11 @@ const flush = (state: State, now: number, link: Link, sink: Sink): void => {
 export const busy = (state: State, now: number, linkId: number, sequence: number, sink: Sink): void => {
   const link = state.links.get(linkId)
   if (link === undefined) return
-  const index = link.outstanding.findIndex((entry) => entry.sequence === sequence)
-  if (index < 0) return
-  const entry = link.outstanding[index]
-  takeOut(state, link, link.outstanding.toSpliced(index, 1))
-  entry!.retryAt = now + busyRetry
-  state.delayed.add(entry!)
+  for (const entry of link.outstanding.takeOut((entry) => entry.sequence !== sequence)) {
+    entry.retryAt = now + busyRetry
+    state.delayed.add(entry)
+  }
+  settle(state, link)
   flush(state, now, link, sink)
 }
 
@@ -789,9 +773,9 @@ export const wake = (state: State, view: View, now: number, sink: Sink): void =>
     const wait = timeout(state, link)
     // As `wakeAt` adds it up: the same sum the other way round can differ in its last bit, and nothing would be late.
     const isLate = (entry: Entry) => now >= entry.sentAt + wait
-    if (link.node === undefined || link.outstanding.length === 0 || !isLate(link.outstanding[0]!)) continue
-    const late = link.outstanding.filter(isLate)
-    takeOut(state, link, link.outstanding.filter((entry) => !isLate(entry)))
+    if (link.node === undefined || link.outstanding.length === 0 || !isLate(link.outstanding.at(0)!)) continue
+    const late = link.outstanding.takeOut((entry) => !isLate(entry))
+    settle(state, link)
     suspect(state, now, link.node, sink)
     // A direct message has no other way: its sender sends it again until its deadline.
     for (const entry of late) if (entry.target !== undefined) release(state, entry, sink)
@@ -833,7 +817,7 @@ export const wake = (state: State, view: View, now: number, sink: Sink): void =>
 export const wakeAt = (state: State): number => {
   let at = Number.POSITIVE_INFINITY
   for (const link of state.unacknowledged) {
-    at = Math.min(at, link.outstanding[0]!.sentAt + timeout(state, link))
+    at = Math.min(at, link.outstanding.at(0)!.sentAt + timeout(state, link))
   }
   for (const { patientUntil, queue } of state.dialling.values()) {
     if (queue.some(isRouted)) at = Math.min(at, patientUntil)

@@ -444,6 +444,13 @@ const negate = (): void => {
  * @since 0.1.0
  */
 export const compareArcs = (from1: NodeId, to1: NodeId, from2: NodeId, to2: NodeId): -1 | 0 | 1 => {
+  // Mostly the upper words decide. A borrow from below takes one from each at most, and makes the longest of the shortest.
+  const upper1 = (to1.word0 - from1.word0) >>> 0
+  const upper2 = (to2.word0 - from2.word0) >>> 0
+  if (upper1 !== 0 && upper2 !== 0) {
+    if (upper1 > upper2 + 1) return 1
+    if (upper2 > upper1 + 1) return -1
+  }
   subtract(to1, from1)
   const x0 = high
   const x1 = mid1
@@ -536,6 +543,11 @@ export const isBetween = (from: NodeId, x: NodeId, to: NodeId): boolean =>
  * @since 0.1.0
  */
 export const isCloser = (key: NodeId, x: NodeId, y: NodeId): boolean => {
+  // Mostly the upper words decide: what comes from below changes the upper word of a distance by one at most.
+  const upperX = Math.abs((key.word0 - x.word0) | 0)
+  const upperY = Math.abs((key.word0 - y.word0) | 0)
+  if (upperX > upperY + 2) return false
+  if (upperY > upperX + 2) return true
   subtract(key, x)
   const xIsClockwise = high < 0
   if (xIsClockwise) negate()

@@ -1123,7 +1123,7 @@ describe("Routing: conservation", () => {
       // Whatever needs time gets it.
       if (state.held.size + state.delayed.size > 0) assert.isBelow(Routing.wakeAt(state), world.now + 1_001)
       for (const link of state.links.values()) {
-        if (link.outstanding.length > 0) assert.isAtMost(Routing.wakeAt(state), link.outstanding[0]!.sentAt + 3_000)
+        if (link.outstanding.length > 0) assert.isAtMost(Routing.wakeAt(state), link.outstanding.at(0)!.sentAt + 3_000)
       }
     }
 
