@@ -34,8 +34,8 @@ import type * as NodeId from "./ring/NodeId.ts"
  * No callback can harm its Node, nor another application. One that fails, throws, or does not return in time is
  * reported by `onError`, and:
  *
- * - `onDeliver` (`deliverTimeout`, 10 s): the sender of a confirmed message gets `NotConfirmed` with `DeliveryFailed`.
- *   Several run at once, up to `maxDelivering`.
+ * - `onDeliver` and `onDeliverAll` (`deliverTimeout`, 10 s): the sender of a confirmed message gets `NotConfirmed` with
+ *   `DeliveryFailed`. Several run at once, up to `maxDelivering` messages.
  * - `onForward` (`forwardTimeout`, 1 s): the message goes on as it is.
  * - the others (`callbackTimeout`, 10 s): the next event follows. They run one after another, in order; of an
  *   application that is more than 1,024 events behind the oldest are dropped, and it is told so.
@@ -84,6 +84,14 @@ export interface Application<in out A = Uint8Array, out R = never> {
    * leaves when this has returned.
    */
   readonly onDeliver?: ((message: Message<A>) => Effect.Effect<unknown, unknown, R>) | undefined
+  /**
+   * As `onDeliver`, for many messages at once: those that came together, one or more and at most `maxDelivering`, in the
+   * order in which they came. Nothing waits for company. Their receipts leave when this has returned; where it fails, all
+   * of them fail. It takes the place of `onDeliver` where there are both.
+   */
+  readonly onDeliverAll?:
+    | ((messages: ReadonlyArray<Message<A>>) => Effect.Effect<unknown, unknown, R>)
+    | undefined
   /**
    * A message is about to be sent on from here to `next`: also one's own, but not one that is delivered here. Asked
    * once a Node, whatever comes of the way; where several applications answer, each sees what the earlier ones made of

@@ -55,6 +55,13 @@ interface Registered {
   readonly context: Context.Context<any>
   readonly events: Queue.Queue<ClusterEvent>
   missed: number
+  /** Of one with `onDeliverAll`: what it gets next, and who is to be told what became of each. */
+  gathered: Array<Gathered>
+}
+
+interface Gathered {
+  readonly message: Message.Message<any>
+  readonly done: (isDelivered: boolean) => void
 }
 
 /**
@@ -80,6 +87,8 @@ export const make = Effect.fnUntraced(function*(options: {
   let registered: ReadonlyArray<Registered> = []
   let forwarders: ReadonlyArray<Registered> = []
   let count = 0
+  /** Those for which messages have been gathered. */
+  const gathering: Array<Registered> = []
   /** What there has been an `onDeliver` for. */
   const served = new Set<number | "all">()
 
@@ -162,12 +171,24 @@ export const make = Effect.fnUntraced(function*(options: {
       fork(PubSub.publish(deliveries, message)).addObserver(close)
     }
     for (const entry of registered) {
-      const { message: kind, onDeliver } = entry.application
-      if (onDeliver === undefined || (kind !== undefined && kind.purpose !== message.purpose)) continue
+      const { message: kind, onDeliver, onDeliverAll } = entry.application
+      if (kind !== undefined && kind.purpose !== message.purpose) continue
+      if (onDeliver === undefined && onDeliverAll === undefined) continue
       const argument = kind === undefined ? message : { ...message, value: decoded!.success }
       open++
       isServed = true
-      deliverCallbacks.run(() => onDeliver(argument), entry.context, (exit) => {
+      if (onDeliverAll !== undefined) {
+        if (entry.gathered.length === 0) gathering.push(entry)
+        entry.gathered.push({
+          message: argument,
+          done: (isDelivered) => {
+            if (!isDelivered) outcome = "failed"
+            close()
+          }
+        })
+        continue
+      }
+      deliverCallbacks.run(() => onDeliver!(argument), entry.context, (exit) => {
         if (exit === undefined || Exit.isFailure(exit)) {
           outcome = "failed"
           reportCallback(entry, "onDeliver", exit, config.deliverTimeout)
@@ -181,6 +202,26 @@ export const make = Effect.fnUntraced(function*(options: {
     if (open === 0) return outcome
     isLater = true
     return undefined
+  }
+
+  const deliverGathered = (): void => {
+    // Who is done with some may make room for others, which are gathered meanwhile.
+    for (let entry = gathering.shift(); entry !== undefined; entry = gathering.shift()) {
+      const { application: { onDeliverAll }, context, gathered } = entry
+      entry.gathered = []
+      const finish = (isDelivered: boolean) => gathered.forEach(({ done }) => done(isDelivered))
+      // Removed a moment ago: what it needs may be gone.
+      if (!registered.includes(entry)) {
+        finish(false)
+        continue
+      }
+      const messages = gathered.map(({ message }) => message)
+      deliverCallbacks.run(() => onDeliverAll!(messages), context, (exit) => {
+        const isDelivered = exit !== undefined && Exit.isSuccess(exit)
+        if (!isDelivered) reportCallback(entry, "onDeliverAll", exit, config.deliverTimeout)
+        finish(isDelivered)
+      })
+    }
   }
 
   const forward: Upcalls["Service"]["forward"] = (makeMessage, next, done) => {
@@ -296,10 +337,11 @@ export const make = Effect.fnUntraced(function*(options: {
         name: application.name ?? `application ${++count}`,
         context: yield* Effect.context<R>(),
         events: yield* Queue.sliding<ClusterEvent>(maxEvents),
-        missed: 0
+        missed: 0,
+        gathered: []
       }
-      const { message: kind, onDeliver } = application
-      if (onDeliver !== undefined) served.add(kind?.purpose ?? "all")
+      const { message: kind, onDeliver, onDeliverAll } = application
+      if (onDeliver !== undefined || onDeliverAll !== undefined) served.add(kind?.purpose ?? "all")
       yield* Effect.acquireRelease(
         Effect.andThen(
           Effect.sync(() => change([...registered, entry])),
@@ -316,6 +358,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const upcalls = Upcalls.of({
     event,
     deliver,
+    deliverGathered,
     forward,
     defect: (actor, cause) => {
       report("Defect", `${actor} failed, so this Node ends: ${Cause.pretty(cause)}`)

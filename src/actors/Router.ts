@@ -69,6 +69,9 @@ const make = Effect.gen(function*() {
   const backlog: Array<Extract<RouterInput, { readonly _tag: "SendConfirmed" }>> = []
   let isEnded = false
 
+  /** While applications get what was gathered for them: the time of this turn, in which they may be done with it. */
+  let gatheredAt: number | undefined
+
   const gate = new Gate(() => isEnded || (own < config.maxOwn && ownBytes < config.maxCustodyBytes))
 
   const messaging = Messaging.make(messages, {
@@ -79,10 +82,10 @@ const make = Effect.gen(function*() {
     dial: links.dial,
     suspect: (node) => Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Suspect", node }),
     deliver: (message, frame) =>
-      upcalls.deliver(
-        message,
-        (outcome) => Queue.offerUnsafe(mailboxes.router, { _tag: "Finished", frame, outcome })
-      ),
+      upcalls.deliver(message, (outcome) => {
+        if (gatheredAt === undefined) Queue.offerUnsafe(mailboxes.router, { _tag: "Finished", frame, outcome })
+        else messaging.finished(gatheredAt, frame, outcome)
+      }),
     forward: (message, next, token, frame) =>
       upcalls.forward(
         message,
@@ -166,6 +169,9 @@ const make = Effect.gen(function*() {
       const batch = yield* Queue.takeAll(mailboxes.router)
       const time = now()
       for (const input of batch) onInput(time, input)
+      gatheredAt = time
+      upcalls.deliverGathered()
+      gatheredAt = undefined
       serveBacklog(time)
       links.flush()
       if (routing.custody === 0 && routing.delivering === 0) drained.openUnsafe()

@@ -23,6 +23,8 @@ export class Upcalls extends Context.Service<Upcalls, {
    * it at once, else `undefined`, and `done` is called with it later, once.
    */
   readonly deliver: (message: Message, done: (outcome: Outcome) => void) => Outcome | undefined
+  /** All that came together has been delivered: applications that take many messages at once get them now. */
+  readonly deliverGathered: () => void
   /**
    * A message is about to be sent on from here. As `deliver`; answers with a
    * message that goes on in its place, or whether it goes on at all.

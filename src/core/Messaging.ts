@@ -12,6 +12,7 @@
 import * as Envelope from "../protocol/Envelope.ts"
 import * as Frame from "../protocol/Frame.ts"
 import { type DeliveryClass, lowestPurpose, type Message, type Raw } from "../protocol/Message.ts"
+import { IdMap } from "../ring/IdMap.ts"
 import { nextHop } from "../ring/NextHop.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
@@ -183,7 +184,7 @@ const receiptPurpose = 1
  */
 export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messaging<A> => {
   const { confirmations, counters, deduplication, membership, routing } = state
-  const clients = new Map<string, number>()
+  const clients = new IdMap<number>()
   const clientOf = new Map<number, Node.Node>()
   /** Numbers the messages that nobody waits for. */
   let counter = 0
@@ -324,9 +325,9 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     })
 
   /** To the Node that sent the message or accepted it: over an open link, to a known address, or routed to its id. Rule C3. */
-  const passReceipt = (receipt: Frame.ReceiptFrame): void => {
-    if (NodeId.equals(receipt.via, membership.self.id)) return onReceipt(receipt)
-    const bytes = Frame.receipt(receipt)
+  const passReceipt = (receipt: Frame.ReceiptFrame, frame?: Uint8Array): void => {
+    if (NodeId.equals(receipt.via, membership.self.id)) return onReceipt(receipt, frame)
+    const bytes = frame ?? Frame.receipt(receipt)
     const link = ports.linkTo(receipt.via)
     if (link !== undefined) return ports.transmit(link, bytes)
     const known = Liveness.known(membership, receipt.via)
@@ -342,10 +343,10 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     )
   }
 
-  const onReceipt = (receipt: Frame.ReceiptFrame): void => {
+  const onReceipt = (receipt: Frame.ReceiptFrame, frame?: Uint8Array): void => {
     if (!NodeId.equals(receipt.origin, membership.self.id)) {
-      const link = clients.get(receipt.origin.hex)
-      if (link !== undefined) ports.transmit(link, Frame.receipt(receipt))
+      const link = clients.get(receipt.origin)
+      if (link !== undefined) ports.transmit(link, frame ?? Frame.receipt(receipt))
       return
     }
     const entry = Confirmations.resolve(confirmations, time, receipt.counter, receipt.incarnation)
@@ -400,7 +401,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
           break
         }
         case "Receipt": {
-          if (client === undefined) passReceipt(frame.receipt)
+          if (client === undefined) passReceipt(frame.receipt, frame.frame)
           break
         }
         case "Delivered": {
@@ -426,7 +427,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     linkUp: (now, link, { node, role }, isPreferred, roundTrip) => {
       time = now
       if (role === "client") {
-        clients.set(node.hex, link)
+        clients.set(node.id, link)
         clientOf.set(link, node)
       }
       Routing.linkUp(routing, view, now, link, role === "member" ? node : undefined, isPreferred, roundTrip, sink)
@@ -435,7 +436,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       time = now
       const client = clientOf.get(link)
       clientOf.delete(link)
-      if (client !== undefined && clients.get(client.hex) === link) clients.delete(client.hex)
+      if (client !== undefined && clients.get(client.id) === link) clients.delete(client.id)
       Routing.linkDown(routing, view, now, link, sink)
     },
     dialFailed: (now, node) => {

@@ -58,7 +58,8 @@ export type Frame =
   | { readonly _tag: "Acknowledged"; readonly from: number; readonly upTo: number }
   /** The other end has no room for this routed frame: it stays with its sender. */
   | { readonly _tag: "Busy"; readonly sequence: number }
-  | { readonly _tag: "Receipt"; readonly receipt: ReceiptFrame }
+  /** With the frame that it came in, for it may have to be passed on. */
+  | { readonly _tag: "Receipt"; readonly receipt: ReceiptFrame; readonly frame: Uint8Array }
   | {
     readonly _tag: "Delivered"
     readonly ids: ReadonlyArray<DeliveredId>
@@ -254,6 +255,7 @@ const decodeReceipt = (frame: Uint8Array): Frame => {
   }
   return {
     _tag: "Receipt",
+    frame,
     receipt: {
       outcome: outcomes[frame[1]!]!,
       hops: frame[2]!,

@@ -81,6 +81,52 @@ export const applicationContract = (
       }))
 
     run(
+      "onDeliverAll gets what came together, in order, decoded, instead of onDeliver; receipts wait for it",
+      (harness) =>
+        Effect.gen(function*() {
+          const [one, two] = yield* startRing(harness, 2)
+          const calls: Array<ReadonlyArray<string>> = []
+          const gate = yield* Deferred.make<void>()
+          yield* register(two!, {
+            message: Chat,
+            onDeliver: () => Effect.die("must not be called"),
+            onDeliverAll: (messages) =>
+              Effect.andThen(
+                Deferred.await(gate),
+                Effect.sync(() => calls.push(messages.map(({ value }) => value.text)))
+              )
+          })
+          const texts = Array.from({ length: 300 }, (_, index) => `${index}`)
+          const messages = texts.map((text) => Chat.make(idOf("8"), { text }))
+          yield* one!.cluster.sendAll(messages)
+          const sending = yield* Effect.forkChild(one!.cluster.sendConfirmed(Chat.make(idOf("8"), { text: "last" })))
+          yield* until(harness, "the other application has all", () => two!.delivered.length === 301)
+          assert.isUndefined(sending.pollUnsafe())
+          yield* Deferred.succeed(gate, undefined)
+          yield* until(harness, "the receipt comes", () => sending.pollUnsafe() !== undefined)
+          assert.isTrue(Exit.isSuccess(sending.pollUnsafe()!))
+          assert.deepStrictEqual(calls.flat(), [...texts, "last"])
+          assert.isBelow(calls.length, 100)
+        })
+    )
+
+    run(
+      "what was gathered for an application that is removed meanwhile is not delivered",
+      (harness) =>
+        Effect.gen(function*() {
+          const [one, two] = yield* startRing(harness, 2, (index) => index === 0 ? {} : { application: {} })
+          const scope = yield* Scope.make()
+          yield* register(two!, { onDeliver: () => Scope.close(scope, Exit.void) })
+          let calls = 0
+          yield* two!.cluster.register({ onDeliverAll: () => Effect.sync(() => calls++) }).pipe(
+            Effect.provideService(Scope.Scope, scope)
+          )
+          const send = one!.cluster.sendConfirmed(outgoing(idOf("8"), "a"))
+          assert.strictEqual(yield* reasonOf(harness, send), "DeliveryFailed")
+        })
+    )
+
+    run(
       "typed messages go to the applications of their definition, decoded; others see their bytes",
       (harness) =>
         Effect.gen(function*() {
@@ -161,19 +207,21 @@ export const applicationContract = (
             ["CallbackLate", () => Effect.never],
             ["CallbackLate", () => Effect.uninterruptible(Effect.never)]
           ]
-          for (const [expected, onDeliver] of behaviours) {
-            errors.length = 0
-            yield* Effect.scoped(Effect.gen(function*() {
-              yield* register(two!, {
-                name: "the tested one",
-                onDeliver,
-                onError: ({ error, message }) => Effect.sync(() => errors.push(`${error} ${message}`))
-              })
-              const send = one!.cluster.sendConfirmed(outgoing(idOf("8"), expected))
-              assert.strictEqual(yield* reasonOf(harness, send), "DeliveryFailed")
-              yield* until(harness, "the error is told", () => errors.length > 0)
-            }))
-            assert.match(errors[0]!, new RegExp(`^${expected} onDeliver of the tested one`))
+          for (const callback of ["onDeliver", "onDeliverAll"] as const) {
+            for (const [expected, behave] of behaviours) {
+              errors.length = 0
+              yield* Effect.scoped(Effect.gen(function*() {
+                yield* register(two!, {
+                  name: "the tested one",
+                  [callback]: behave,
+                  onError: ({ error, message }) => Effect.sync(() => errors.push(`${error} ${message}`))
+                })
+                const send = one!.cluster.sendConfirmed(outgoing(idOf("8"), expected))
+                assert.strictEqual(yield* reasonOf(harness, send), "DeliveryFailed")
+                yield* until(harness, "the error is told", () => errors.length > 0)
+              }))
+              assert.match(errors[0]!, new RegExp(`^${expected} ${callback} of the tested one`))
+            }
           }
         })
     )

@@ -105,7 +105,8 @@ describe("Frame: round trips", () => {
   })
 
   it.prop("receipt", [receipt], ([receipt]) => {
-    assert.deepStrictEqual(plain(Frame.decode(Frame.receipt(receipt))), plain({ _tag: "Receipt", receipt }))
+    const frame = Frame.receipt(receipt)
+    assert.deepStrictEqual(plain(Frame.decode(frame)), plain({ _tag: "Receipt", receipt, frame }))
   })
 
   it.prop("delivered", [Arbitrary.array(deliveredId, { maxLength: 30 })], ([ids]) => {

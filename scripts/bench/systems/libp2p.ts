@@ -2,8 +2,9 @@
  * libp2p: js-libp2p over TCP, with Noise and Yamux.
  *
  * Its strong form: one stream that stays open; frames are gathered and sent with one `send`, and the receiver parses
- * each and answers once a chunk, as the raw socket does. (Many protocols of libp2p open a stream for each request, which
- * takes longer.)
+ * each and answers once a chunk, as the raw socket does. Requests have a form `echo`, too, as its users write them: each
+ * value is sent by itself, on an open stream, and what arrives is sent back. (Many protocols of libp2p open a stream for
+ * each request, which takes longer.)
  */
 import { FrameReader, FrameWriter } from "../Frames.ts"
 import { load } from "../Peers.ts"
@@ -42,6 +43,7 @@ const open = async (listen: ReadonlyArray<string>): Promise<Libp2p> => {
 
 const oneWay = "/bench/one-way"
 const requests = "/bench/requests"
+const echo = "/bench/echo"
 
 const bytesOf = (data: { readonly subarray: () => Uint8Array }): Buffer => {
   const bytes = data.subarray()
@@ -69,17 +71,27 @@ const serve = async (): Promise<Server> => {
   }
   await libp2p.handle(oneWay, answer(false))
   await libp2p.handle(requests, answer(true))
+  await libp2p.handle(echo, (stream) => {
+    const reader = new FrameReader()
+    stream.addEventListener("message", ({ data }) => {
+      const bytes = bytesOf(data)
+      reader.push(bytes, (frame, start) => tally.add(numberAt(frame, start)))
+      stream.send(bytes)
+    })
+  })
   return { address: libp2p.getMultiaddrs()[0]!.toString(), tally }
 }
 
 const window = 4096
 const batchSize = 64 * 1024
 
-const connect = async (address: string): Promise<Client> => {
+const connect = async (address: string, form: string | undefined): Promise<Client> => {
   const libp2p = await open([])
   const { multiaddr } = await load<{ multiaddr: (text: string) => unknown }>("@multiformats/multiaddr")
   const to = multiaddr(address)
-  const [one, each] = [await libp2p.dialProtocol(to, oneWay), await libp2p.dialProtocol(to, requests)]
+  const isEcho = form === "echo"
+  const one = await libp2p.dialProtocol(to, oneWay)
+  const each = await libp2p.dialProtocol(to, isEcho ? echo : requests)
   const reader = new FrameReader()
   const writer = new FrameWriter()
   let sent = 0
@@ -124,9 +136,10 @@ const connect = async (address: string): Promise<Client> => {
         let answered = 0
         const began = new Float64Array(count)
         const pump = () => {
-          while (next < count && next - answered < inFlight) {
+          while (next < count && next - answered < inFlight && !each.writableNeedsDrain) {
             began[next] = performance.now()
             questions.push(makeValue(from + next++, size))
+            if (isEcho) each.send(questions.take())
           }
           if (questions.length > 0 && !each.writableNeedsDrain) each.send(questions.take())
         }
@@ -141,4 +154,4 @@ const connect = async (address: string): Promise<Client> => {
   }
 }
 
-export const system: System = { serve, connect: ({ to }) => connect(to as string) }
+export const system: System = { serve, connect: ({ form, to }) => connect(to as string, form) }

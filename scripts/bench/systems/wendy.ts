@@ -1,7 +1,8 @@
 /**
  * wendy: this overlay, through its public face.
  *
- * Two Nodes over TCP, or over TLS with certificates of both ends. The receiver counts in an application's `onDeliver`.
+ * Two Nodes over TCP, or over TLS with certificates of both ends. The receiver counts in an application's `onDeliver`, or
+ * in its `onDeliverAll`.
  * Forms of sending one way (class `acknowledged`): `sendAll`, 1,024 messages a call, and `send`, one Effect a message.
  * Requests are confirmed sends. Through a forwarding Node: `client` (confirmed sends of a `Client`), and `link`: a link
  * of a client that sends acknowledged frames, for the public client has no such thing, and it is the forwarder that is
@@ -198,7 +199,12 @@ export const system: System = {
       tally.add(numberOf(value))
       return Effect.void
     }
-    const { node } = await run(settings.certificate, startNode(settings, { onDeliver }))
+    const onDeliverAll = (messages: ReadonlyArray<{ readonly value: Uint8Array }>) => {
+      for (const { value } of messages) tally.add(numberOf(value))
+      return Effect.void
+    }
+    const application = settings.form === "onDeliverAll" ? { onDeliverAll } : { onDeliver }
+    const { node } = await run(settings.certificate, startNode(settings, application))
     const address: Address = { port: node.port, root: node.id.hex, others: [] }
     return { address, tally }
   },

@@ -57,11 +57,21 @@ export const confirmed: Workload = {
   ],
   notes: [
     "TLS 1.3 with certificates of both ends and AES-128-GCM; libp2p encrypts with Noise (ChaCha20-Poly1305).",
+    "libp2p: many values with one write; echo: each value is sent by itself and comes back as a whole.",
     "The times hold how long a message waits for those before it."
   ],
   contenders: (extent) => [
     ...inClear.map((options) => pair({ ...options, inFlight, size, figures })(extent)),
     ...encrypted.map((options) => secured({ ...options, inFlight, size, figures }, extent)),
-    pair({ name: "libp2p, Noise", system: "libp2p", against: rawTls, inFlight, size, figures })(extent)
+    pair({ name: "libp2p, Noise", system: "libp2p", against: rawTls, inFlight, size, figures })(extent),
+    pair({
+      name: "libp2p, Noise, echo",
+      system: "libp2p",
+      against: rawTls,
+      client: { form: "echo" },
+      inFlight,
+      size,
+      figures
+    })(extent)
   ]
 }

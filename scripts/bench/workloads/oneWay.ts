@@ -15,7 +15,13 @@ const figures = (facts: Facts) => ({
 
 const contenders: ReadonlyArray<Omit<Options, "figures" | "size">> = [
   { name: "raw socket", system: "raw" },
-  { name: "wendy, sendAll", system: "wendy", against: "raw socket", client: { form: "sendAll" } },
+  {
+    name: "wendy, sendAll",
+    system: "wendy",
+    against: "raw socket",
+    server: { form: "onDeliverAll" },
+    client: { form: "sendAll" }
+  },
   { name: "wendy, send", system: "wendy", against: "raw socket", client: { form: "send" } },
   { name: "Effect RPC, requests", system: "effectRpc", against: "raw socket" },
   { name: "Effect RPC, discard", system: "effectRpc", against: "raw socket", client: { form: "discard" } },
@@ -30,6 +36,7 @@ export const oneWay: Workload = {
   title: `Values of ${size} bytes one way, one hop, many under way, acknowledged`,
   metrics: [{ name: rate, better: "more" }, { name: work, better: "more" }],
   notes: [
+    "sendAll: 1,024 messages a call, and an application with onDeliverAll; send: one Effect a message, and onDeliver.",
     "From the first send until the last value is counted at the receiver and acknowledged at the sender.",
     "NATS makes two hops, through its server. libp2p encrypts; the others here do not."
   ],
