@@ -87,8 +87,9 @@ export interface Settings {
   /** Frames in custody; beyond it a frame from a link is answered Busy. */
   readonly maxCustody: number
   readonly maxCustodyBytes: number
-  /** Frames of one link that are not acknowledged. */
+  /** Frames of one link that are not acknowledged, and their bytes. */
   readonly window: number
+  readonly windowBytes: number
   /** Messages that the application is working on. */
   readonly maxDelivering: number
   /** How long a message is held while nobody covers its key. */
@@ -141,6 +142,7 @@ interface Link {
   nextSequence: number
   /** Sent and not acknowledged, in order of their numbers. */
   readonly outstanding: Fifo<Entry>
+  outstandingBytes: number
   /** Beyond the window, in order. */
   readonly waiting: Fifo<Entry>
   /** Smoothed round trip of an acknowledgement and its mean deviation, in milliseconds (RFC 6298). */
@@ -463,7 +465,7 @@ const sendOn = (state: State, view: View, now: number, entry: Entry, node: Node.
     }
     return
   }
-  transmit(state, now, link, entry, sink)
+  enqueue(state, now, link, entry, sink)
 }
 
 /** The frame of a message that has made so many hops; a copy where an earlier hop may still read the first. */
@@ -473,11 +475,17 @@ const frameFor = (entry: Entry, hops: number): Uint8Array => {
   return frame
 }
 
+/** Whether a frame may be sent now: a large one waits until others have been acknowledged, however few they are. */
+const isOpen = ({ settings }: State, { outstanding, outstandingBytes }: Link, { frame }: Entry): boolean =>
+  outstanding.length === 0 ||
+  (outstanding.length < settings.window && outstandingBytes + frame.length <= settings.windowBytes)
+
+const enqueue = (state: State, now: number, link: Link, entry: Entry, sink: Sink): void => {
+  if (link.waiting.length > 0 || !isOpen(state, link, entry)) link.waiting.push(entry)
+  else transmit(state, now, link, entry, sink)
+}
+
 const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sink): void => {
-  if (link.outstanding.length >= state.settings.window) {
-    link.waiting.push(entry)
-    return
-  }
   const frame = frameFor(entry, entry.hops + 1)
   entry.isShared = true
   entry.sequence = link.nextSequence
@@ -489,6 +497,7 @@ const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sin
   else {
     if (link.outstanding.length === 0) state.unacknowledged.add(link)
     link.outstanding.push(entry)
+    link.outstandingBytes += entry.frame.length
   }
 }
 
@@ -570,6 +579,7 @@ export const linkUp = (
     node,
     nextSequence: 0,
     outstanding: new Fifo(),
+    outstandingBytes: 0,
     waiting: new Fifo(),
     roundTrip: undefined,
     deviation: 0,
@@ -676,23 +686,28 @@ export const acknowledged = (
   while (first < outstanding.length && isBefore(outstanding.at(first)!.sequence, from)) first++
   let end = first
   while (end < outstanding.length && !isBefore(upTo, outstanding.at(end)!.sequence)) {
-    release(state, outstanding.at(end)!, sink)
+    const entry = outstanding.at(end)!
+    link.outstandingBytes -= entry.frame.length
+    release(state, entry, sink)
     end++
   }
   if (end === first) return
   measure(link, now - outstanding.at(end - 1)!.sentAt)
   if (link.node !== undefined) state.suspects.delete(link.node.life)
   outstanding.remove(first, end - first)
-  settle(state, link)
+  if (outstanding.length === 0) state.unacknowledged.delete(link)
   flush(state, now, link, sink)
 }
 
 /** Numbers of 32 bits go round; those of a window lie close together. */
 const isBefore = (sequence: number, other: number): boolean => ((sequence - other) | 0) < 0
 
-/** Some frames of a link were acknowledged, or are not waited for any more. */
-const settle = (state: State, link: Link): void => {
+/** Frames of a link whose acknowledgement is not waited for any more. */
+const takeOut = (state: State, link: Link, isMeant: (entry: Entry) => boolean): ReadonlyArray<Entry> => {
+  const entries = link.outstanding.takeOut((entry) => !isMeant(entry))
+  for (const { frame } of entries) link.outstandingBytes -= frame.length
   if (link.outstanding.length === 0) state.unacknowledged.delete(link)
+  return entries
 }
 
 const measure = (link: Link, roundTrip: number): void => {
@@ -706,8 +721,9 @@ const measure = (link: Link, roundTrip: number): void => {
 }
 
 const flush = (state: State, now: number, link: Link, sink: Sink): void => {
-  while (link.waiting.length > 0 && link.outstanding.length < state.settings.window) {
-    transmit(state, now, link, link.waiting.shift()!, sink)
+  for (let next = link.waiting.at(0); next !== undefined && isOpen(state, link, next); next = link.waiting.at(0)) {
+    link.waiting.shift()
+    transmit(state, now, link, next, sink)
   }
 }
 
@@ -720,11 +736,10 @@ const flush = (state: State, now: number, link: Link, sink: Sink): void => {
 export const busy = (state: State, now: number, linkId: number, sequence: number, sink: Sink): void => {
   const link = state.links.get(linkId)
   if (link === undefined) return
-  for (const entry of link.outstanding.takeOut((entry) => entry.sequence !== sequence)) {
+  for (const entry of takeOut(state, link, (entry) => entry.sequence === sequence)) {
     entry.retryAt = now + busyRetry
     state.delayed.add(entry)
   }
-  settle(state, link)
   flush(state, now, link, sink)
 }
 
@@ -774,8 +789,7 @@ export const wake = (state: State, view: View, now: number, sink: Sink): void =>
     // As `wakeAt` adds it up: the same sum the other way round can differ in its last bit, and nothing would be late.
     const isLate = (entry: Entry) => now >= entry.sentAt + wait
     if (link.node === undefined || link.outstanding.length === 0 || !isLate(link.outstanding.at(0)!)) continue
-    const late = link.outstanding.takeOut((entry) => !isLate(entry))
-    settle(state, link)
+    const late = takeOut(state, link, isLate)
     suspect(state, now, link.node, sink)
     // A direct message has no other way: its sender sends it again until its deadline.
     for (const entry of late) if (entry.target !== undefined) release(state, entry, sink)

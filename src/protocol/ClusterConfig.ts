@@ -253,6 +253,15 @@ const table = {
     formula: "messages a second through a link <= window / round trip: 2 million at 1 ms, 13,000 at 150 ms",
     cost: "what is kept for each link, and sent again when it breaks"
   },
+  windowBytes: {
+    unit: "bytes",
+    minimum: KiB,
+    maximum: 64 * GiB,
+    default: 4 * MiB,
+    meaning: "Bytes of the frames of a link that are not acknowledged; a single larger one goes all the same",
+    formula: "bytes a second through a link <= windowBytes / round trip: 4 GB at 1 ms, 28 MB at 150 ms",
+    cost: "control messages may wait behind as much, and so do acknowledgements"
+  },
   maxCustody: {
     unit: "count",
     minimum: 1,

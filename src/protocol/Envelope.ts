@@ -68,9 +68,12 @@ const slabSize = 8_192
 let slab = new ArrayBuffer(0)
 let used = 0
 
-/** So many bytes, all of them zero. */
+/** So many bytes: those of a header are zero, in those of a large value may be anything. */
 const allocate = (size: number): Uint8Array<ArrayBuffer> => {
-  if (size > slabSize / 4) return new Uint8Array(size)
+  if (size > slabSize / 4) {
+    const { buffer } = Buffer.allocUnsafeSlow(size)
+    return new Uint8Array(buffer, 0, size).fill(0, 0, headerSize)
+  }
   if (used + size > slab.byteLength) {
     slab = new ArrayBuffer(slabSize)
     used = 0

@@ -8,7 +8,52 @@
 
 const headerSize = 4
 
-const initialCapacity = 64 * 1024
+/** What is got at once for a frame that comes in parts: most frames need no more, and memory that nothing is written to costs nothing. */
+const initialCapacity = 128 * 1024
+
+/** So many bytes, with anything in them. Not a `Buffer`, whose `slice` would share its bytes. */
+const allocate = (size: number): Uint8Array => {
+  const { buffer, byteOffset } = Buffer.allocUnsafe(size)
+  return new Uint8Array(buffer, byteOffset, size)
+}
+
+/** From here on a frame goes out as it is: to copy it would take longer than to hand it over by itself. */
+const large = 16 * 1024
+
+/**
+ * Encodes a batch of frames, each behind its length, into parts that are to be written one after another: one buffer for
+ * all that are small, and each large one as it is. Nobody may write to these until they are on their way.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
+export const encodeParts = (frames: ReadonlyArray<Uint8Array>): readonly [Uint8Array, ...Array<Uint8Array>] => {
+  let size = frames.length * headerSize
+  for (const { byteLength } of frames) if (byteLength < large) size += byteLength
+  const bytes = allocate(size)
+  const parts: Array<Uint8Array> = []
+  /** Of what has not become a part yet. */
+  let start = 0
+  let offset = 0
+  for (const frame of frames) {
+    const length = frame.byteLength
+    bytes[offset] = length >>> 24
+    bytes[offset + 1] = length >>> 16
+    bytes[offset + 2] = length >>> 8
+    bytes[offset + 3] = length
+    offset += headerSize
+    if (length < large) {
+      bytes.set(frame, offset)
+      offset += length
+    } else {
+      parts.push(bytes.subarray(start, offset), frame)
+      start = offset
+    }
+  }
+  const [first, ...rest] = parts
+  if (first === undefined) return [bytes]
+  return start < offset ? [first, ...rest, bytes.subarray(start)] : [first, ...rest]
+}
 
 /**
  * Encodes a batch of frames into one buffer, each behind its length.
@@ -17,22 +62,8 @@ const initialCapacity = 64 * 1024
  * @since 0.1.0
  */
 export const encodeFrames = (frames: ReadonlyArray<Uint8Array>): Uint8Array => {
-  let size = frames.length * headerSize
-  for (const frame of frames) size += frame.byteLength
-  // Every byte of it is written below. Not a `Buffer`, whose `slice` would share its bytes.
-  const { buffer, byteOffset } = Buffer.allocUnsafe(size)
-  const bytes = new Uint8Array(buffer, byteOffset, size)
-  let offset = 0
-  for (const frame of frames) {
-    const length = frame.byteLength
-    bytes[offset] = length >>> 24
-    bytes[offset + 1] = length >>> 16
-    bytes[offset + 2] = length >>> 8
-    bytes[offset + 3] = length
-    bytes.set(frame, offset + headerSize)
-    offset += headerSize + length
-  }
-  return bytes
+  const parts = encodeParts(frames)
+  return parts.length === 1 ? parts[0] : new Uint8Array(Buffer.concat(parts))
 }
 
 /**
@@ -111,7 +142,7 @@ export class FrameDecoder {
     const partial = this.partial
     if (partial !== undefined && partial.byteLength >= needed) return partial
     const capacity = Math.min(this.length, Math.max(needed, initialCapacity, this.filled * 2))
-    const grown = new Uint8Array(capacity)
+    const grown = allocate(capacity)
     if (partial !== undefined) grown.set(partial)
     this.partial = grown
     return grown

@@ -135,7 +135,8 @@ export interface Connection {
   readonly channel: Channel | undefined
   /**
    * Writes frames in order, as one batch. Suspends while the peer does not
-   * read (back-pressure). One fiber at a time may write.
+   * read (back-pressure). One fiber at a time may write. Nobody may change the bytes of a frame any more: a large one
+   * is not copied.
    */
   readonly write: (frames: ReadonlyArray<Uint8Array>) => Effect.Effect<void, ConnectionError>
   /**

@@ -15,6 +15,7 @@ const linked = (change: { readonly shortestTimeout: number; readonly roundTrip: 
     maxCustody: 10,
     maxCustodyBytes: 10_000,
     window: 10,
+    windowBytes: 10_000,
     maxDelivering: 10,
     hold: 120_000,
     shortestTimeout: change.shortestTimeout,

@@ -15,6 +15,7 @@ const settings: Routing.Settings = {
   maxCustody: 1000,
   maxCustodyBytes: 1_000_000,
   window: 100,
+  windowBytes: 1_000_000,
   maxDelivering: 100,
   hold: 120_000,
   shortestTimeout: 500,
@@ -268,7 +269,17 @@ class World {
     for (const link of state.links.values()) {
       assert.isAtMost(link.outstanding.length, state.settings.window)
       // Only an acknowledgement, a Busy or a time-out opens the window again: without one outstanding none will come.
-      if (link.waiting.length > 0) assert.lengthOf(link.outstanding, state.settings.window)
+      const bytes = [...link.outstanding].reduce((sum, { frame }) => sum + frame.length, 0)
+      assert.strictEqual(link.outstandingBytes, bytes)
+      const first = link.waiting.at(0)
+      if (first !== undefined) {
+        assert.isAbove(link.outstanding.length, 0)
+        assert.isTrue(
+          link.outstanding.length === state.settings.window ||
+            bytes + first.frame.length > state.settings.windowBytes
+        )
+      }
+      if (link.outstanding.length > 1) assert.isAtMost(bytes, state.settings.windowBytes)
       assert.isTrue(link.node !== undefined || link.outstanding.length === 0)
     }
     assert.isAtLeast(state.delivering, 0)
@@ -468,6 +479,22 @@ describe("Routing: custody and the window (M4)", () => {
     world.check()
     world.acknowledged(1, 2)
     assert.deepStrictEqual(world.story(), ["released 1", "released 2", "transmit 3 on 1 as 3", "transmit 4 on 1 as 4"])
+    world.check()
+  })
+
+  it("beyond the bytes of the window, too; what is larger than all of it goes alone, and nothing overtakes it", () => {
+    const world = withLinks({ windowBytes: 3 * Envelope.headerSize + 10 })
+    for (const size of [2, 3, 1_000, 1]) world.send({ size })
+    assert.deepStrictEqual(world.story(), ["transmit 0 on 1 as 0", "transmit 1 on 1 as 1"])
+    world.check()
+    world.acknowledged(1, 0)
+    assert.deepStrictEqual(world.story(), ["released 0"])
+    world.check()
+    world.acknowledged(1, 1)
+    assert.deepStrictEqual(world.story(), ["released 1", "transmit 2 on 1 as 2"])
+    world.check()
+    world.acknowledged(1, 2)
+    assert.deepStrictEqual(world.story(), ["released 2", "transmit 3 on 1 as 3"])
     world.check()
   })
 
@@ -952,6 +979,7 @@ const event = Arbitrary.all({ kind: Oracle.int(0, 19), pick: Oracle.word, small:
 const run = Arbitrary.all({
   events: Arbitrary.array(event, { maxLength: 150 }),
   window: Oracle.int(1, 4),
+  windowBytes: Oracle.int(50, 500),
   maxCustody: Oracle.int(1, 30),
   maxDelivering: Oracle.int(1, 3),
   end: Oracle.int(0, 2)
@@ -960,8 +988,8 @@ const run = Arbitrary.all({
 describe("Routing: conservation", () => {
   it.prop("every message taken is in one place, or was delivered, acknowledged, sent once, or dropped: and that once", [
     run
-  ], ([{ end, events, maxCustody, maxDelivering, window }]) => {
-    const world = new World({ window, maxCustody, maxDelivering, maxCustodyBytes: 3_000, hold: 5_000 })
+  ], ([{ end, events, maxCustody, maxDelivering, window, windowBytes }]) => {
+    const world = new World({ window, windowBytes, maxCustody, maxDelivering, maxCustodyBytes: 3_000, hold: 5_000 })
     const { state } = world
     const gone = new Map<number, string>()
     const sent = new Map<number, Map<number, number>>()

@@ -49,6 +49,7 @@ const bounds: { readonly [Name in FieldName]: readonly [number, number, "whole" 
   maxCustodyBytes: [1024, 2 ** 40, "whole"],
   maxOwn: [1, 1_000_000, "whole"],
   window: [1, 60_000, "whole"],
+  windowBytes: [1024, 64 * 1024 ** 3, "whole"],
   maxDelivering: [1, 1_000_000, "whole"],
   deliverTimeout: [1, 3_600_000, "any"],
   forwardTimeout: [1, 60_000, "any"],

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
-import { encodeFrames, FrameDecoder } from "../../src/transport/Framing.ts"
+import { encodeFrames, encodeParts, FrameDecoder } from "../../src/transport/Framing.ts"
+import * as Oracle from "../ring/Oracle.ts"
 
 const decode = (decoder: FrameDecoder, ...chunks: ReadonlyArray<Uint8Array>): Array<Array<number>> => {
   const frames: Array<Uint8Array> = []
@@ -47,6 +48,20 @@ describe("Framing", () => {
       assert.isUndefined(decoder.refused)
     },
     { arbitrary: { runs: 500 } }
+  )
+
+  it.prop(
+    "the parts of a batch, one after another, are the stream; no large frame is copied",
+    [Arbitrary.array(Arbitrary.map(Oracle.int(0, 9), (kind) => kind < 8 ? kind : kind * 2_500), { maxLength: 8 })],
+    ([sizes]) => {
+      const frames = sizes.map((size, index) => new Uint8Array(size).fill(index))
+      const parts = encodeParts(frames)
+      const decoder = new FrameDecoder(100_000)
+      assert.deepStrictEqual(decode(decoder, ...parts), frames.map((frame) => Array.from(frame)))
+      assert.isFalse(decoder.isMidFrame)
+      assert.deepStrictEqual(encodeFrames(frames), new Uint8Array(Buffer.concat(parts)))
+      for (const frame of frames) if (frame.length > 20_000) assert.include(parts, frame)
+    }
   )
 
   it("decodes a large frame that arrives in pieces", () => {
