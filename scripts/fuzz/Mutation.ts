@@ -117,9 +117,36 @@ const plainOf = (value: unknown): Plain => {
   return value as Plain
 }
 
+/** What are lists of Nodes in the messages that have some. */
+const nodeLists: ReadonlySet<string> = new Set(["leaves", "rows", "nodes", "left", "right", "lost"])
+
+/** As `NodeList.ts` writes them, whatever they hold: what has no room in its place is cut, or has anything there. */
+const writeNodes = (nodes: ReadonlyArray<Plain>): Uint8Array =>
+  joined(...nodes.flatMap((node) => {
+    const { globalHost, id, incarnation, localHost, port, region } = node as Record<string, Plain>
+    const fixed = Buffer.alloc(10)
+    if (Number.isSafeInteger(incarnation) && (incarnation as number) >= 0) {
+      Envelope.writeCount(fixed, 0, incarnation as number)
+    } else fixed.writeDoubleBE(incarnation as number)
+    fixed.writeUInt16BE((port as number) & 0xFFFF, 8)
+    const names = [localHost, globalHost, region].flatMap((name) => {
+      const text = Buffer.from(name as string)
+      return [Uint8Array.of(text.length >>> 8, text.length), text]
+    })
+    return [id as Uint8Array, fixed, ...names]
+  }))
+
+const withLists = (message: Record<string, Plain>): object =>
+  Object.fromEntries(
+    Object.entries(message).map(([name, value]) => [
+      name,
+      nodeLists.has(name) && Array.isArray(value) ? writeNodes(value) : value
+    ])
+  )
+
 /** Encodes without any bounds what a frame of this kind could have been made from. */
 export const encodeUnbounded = (kind: number, message: object): Uint8Array => {
-  const body = encoders.get(kind)!(plainOf(message) as object)
+  const body = encoders.get(kind)!(withLists(plainOf(message) as Record<string, Plain>))
   const frame = new Uint8Array(1 + body.length)
   frame[0] = kind
   frame.set(body, 1)

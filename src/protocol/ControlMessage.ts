@@ -10,13 +10,14 @@
 import * as Schema from "effect/Schema"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
+import * as NodeList from "./NodeList.ts"
 
 const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 
 /** Most Nodes in one message: two full leaf sets and a few rows. */
 const maxNodes = 256
 
-const Nodes = Schema.Array(Node.Node).check(Schema.isMaxLength(maxNodes))
+const Nodes = NodeList.schema(maxNodes)
 
 /**
  * A message that was delivered, told to the Node that takes over its key. Rule C5.

@@ -10,6 +10,7 @@
 import * as Schema from "effect/Schema"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
+import * as NodeList from "./NodeList.ts"
 
 const Sequence = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }))
 
@@ -29,7 +30,7 @@ export const maxSide = 64
  */
 export const maxLost = 64
 
-const Leaves = Schema.Array(Node.Node).check(Schema.isMaxLength(maxSide))
+const Leaves = NodeList.schema(maxSide)
 
 /**
  * "Where would you send a message for this key?"
@@ -93,7 +94,7 @@ export const ViewAnswer = Schema.TaggedStruct("ViewAnswer", {
   side: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxSide })),
   left: Leaves,
   right: Leaves,
-  lost: Schema.Array(Node.Node).check(Schema.isMaxLength(maxLost))
+  lost: NodeList.schema(maxLost)
 })
 
 /**

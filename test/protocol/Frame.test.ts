@@ -7,6 +7,7 @@ import * as Decoders from "../../scripts/fuzz/Decoders.ts"
 import { ControlMessage, type DeliveredId, maxDelivered } from "../../src/protocol/ControlMessage.ts"
 import * as Envelope from "../../src/protocol/Envelope.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
+import * as NodeList from "../../src/protocol/NodeList.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Oracle from "../ring/Oracle.ts"
@@ -215,7 +216,7 @@ describe("Frame: what is not well-formed", () => {
     const fields: Record<string, Schema.Top> = {}
     for (const [name, field] of Object.entries(member.fields as Record<string, Schema.Top>)) {
       const isList = name === "leaves" || name === "rows" || name === "nodes"
-      fields[name] = isList ? Schema.Array(Node.Node) : field === Schema.Boolean || name === "_tag" ?
+      fields[name] = isList ? NodeList.schema(10_000) : field === Schema.Boolean || name === "_tag" ?
         field :
         ["attempt", "sequence", "hops", "row"].includes(name)
         ? Schema.Int
