@@ -151,6 +151,7 @@ const make = Effect.gen(function*() {
   const lines = new Map<string, Array<Pending>>()
   /** Links with frames that have not been written. */
   const unwritten = new Set<Link.Link>()
+  let lastUnwritten: Link.Link | undefined
   let lastId = 0
   const options = { certificate: () => identity.security.certificate, maxFrameSize: config.maxValueSize + 8192 }
 
@@ -450,14 +451,18 @@ const make = Effect.gen(function*() {
     transmit: (id, frame) => {
       const entry = entries.get(id)
       if (entry === undefined) return
-      entry.isUsed = true
       entry.link.queueData(frame)
+      // Many frames in a row go over one link.
+      if (lastUnwritten === entry.link) return
+      entry.isUsed = true
       unwritten.add(entry.link)
+      lastUnwritten = entry.link
     },
     flush: () => {
       if (unwritten.size === 0) return
       for (const link of unwritten) link.flush()
       unwritten.clear()
+      lastUnwritten = undefined
     },
     // Of several lives that claim an id the one in the tables is meant.
     linkTo: (id) => {

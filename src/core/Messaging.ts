@@ -377,8 +377,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
           if (client !== undefined) {
             // A client speaks for itself alone, in the life that it shook hands with: each further one would displace what
             // roots remember of others. Its receipts come back through this Node.
-            if (!NodeId.equals(Envelope.origin(frame.frame), client.id)) break
-            if (Envelope.incarnation(frame.frame) !== client.incarnation) break
+            if (!Envelope.isFrom(frame.frame, client)) break
             if (Envelope.purpose(frame.frame) < lowestPurpose || Envelope.isDirect(frame.frame)) break
             Envelope.setVia(frame.frame, membership.self.id)
             Envelope.setHops(frame.frame, 0)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Envelope from "../../src/protocol/Envelope.ts"
+import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Oracle from "../ring/Oracle.ts"
 import * as Samples from "./Samples.ts"
@@ -46,6 +47,18 @@ describe("Envelope", () => {
     assert.deepStrictEqual(hexOf(headerOf(frame)), hexOf(header))
     assert.deepStrictEqual(Array.from(Envelope.value(frame)), Array.from(value))
   }, { arbitrary: { runs: 300 } })
+
+  it.prop("isFrom: of this origin in this life, and of no other", [Samples.header, Samples.node, Oracle.int(0, 15)], (
+    [header, other, at]
+  ) => {
+    const self = new Node.Node({ ...other, id: header.origin, incarnation: header.incarnation })
+    const frame = Envelope.make(header, new Uint8Array(0))
+    assert.isTrue(Envelope.isFrom(frame, self))
+    const isOther = other.incarnation !== self.incarnation
+    assert.strictEqual(Envelope.isFrom(frame, new Node.Node({ ...self, incarnation: other.incarnation })), !isOther)
+    frame[24 + at]! ^= 1
+    assert.isFalse(Envelope.isFrom(frame, self))
+  })
 
   it("has the layout that its documentation draws", () => {
     const frame = Envelope.make(fixed, Uint8Array.of(0xaa, 0xbb))
