@@ -90,6 +90,8 @@ interface Entry {
   /** When it was last found to have been used, and whether it has been since: to ask the clock for each frame would cost more than the frame. */
   usedAt: number
   isUsed: boolean
+  /** Its Node has stood in a table while this link was open. */
+  wasKnown: boolean
   saidBye: boolean
   isEnding: boolean
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -103,6 +105,9 @@ interface Pending {
 
 /** Control frames that wait for a connection to be opened; further ones are lost and asked for again. */
 const maxQueued = 256
+
+/** The part of `idleTimeout` after which an idle link to a Node is closed that has lost its place in all tables. Rule H5. */
+export const forgottenPart = 12
 
 /** Frames that are not for the Router, or not from everybody. */
 const isApart = ({ _tag }: Frame.Frame): boolean =>
@@ -180,6 +185,7 @@ const make = Effect.gen(function*() {
       isPreferred: NodeId.compare(opener, other) < 0,
       usedAt: state.now(),
       isUsed: false,
+      wasKnown: false,
       saidBye: false,
       isEnding: false,
       fiber: undefined
@@ -487,14 +493,17 @@ const make = Effect.gen(function*() {
     closeIdle: () => {
       const { predecessor, successor } = state.membership
       const now = state.now()
-      const limit = now - config.idleTimeout
       for (const entry of entries.values()) {
         if (entry.isUsed) {
           entry.isUsed = false
           entry.usedAt = now
         }
+        const isKnown = Liveness.known(state.membership, entry.node.id) !== undefined
+        if (isKnown) entry.wasKnown = true
+        // Of one that nearer Nodes have displaced hardly anything is wanted any more: a ring that grows has many of them.
+        const patience = entry.wasKnown && !isKnown ? config.idleTimeout / forgottenPart : config.idleTimeout
         const isNeighbour = Node.isSameLife(entry.node, predecessor.node) || Node.isSameLife(entry.node, successor.node)
-        if (entry.isMember && entry.usedAt < limit && !(isNeighbour && isUsed(entry))) end(entry)
+        if (entry.isMember && entry.usedAt < now - patience && !(isNeighbour && isUsed(entry))) end(entry)
       }
     },
     count: () => entries.size,

@@ -210,7 +210,7 @@ export const request = (state: State, now: number, out: Array<Output>): void => 
   }
   state.retryAt = now + state.settings.joinRetry + MembershipState.nextRandom(state) % state.settings.jitter
   // Whether it lives decides whether this Node may start a ring of its own (L5).
-  if (state.detachedAt !== undefined) Liveness.inquire(state, now, via, false, out)
+  if (state.detachedAt !== undefined) Liveness.inquire(state, now, via, "sign", out)
   send(out, via, { _tag: "JoinRequest", joiner: state.self, attempt: state.attempt, hops: 0, rows: [] })
 }
 
@@ -224,7 +224,7 @@ export const onVia = (state: State, now: number, via: Node.Node, out: Array<Outp
   if (state.phase === "idle") state.phase = "joining"
   // A seed that this Node does not know, though it has a ring: that ring is another one (S1).
   if (state.phase === "ready" && Liveness.known(state, via.id) === undefined) {
-    Liveness.inquire(state, now, via, true, out)
+    Liveness.inquire(state, now, via, "compare", out)
   }
   if (state.phase !== "joining") return
   addVia(state, via)
@@ -362,7 +362,7 @@ const becomeReady = (
   Liveness.admit(state, now, grant.successor, undefined, out)
   for (const node of state.leafSet.members) send(out, node, { _tag: "Joined", attempt: state.attempt })
   // The question tells them that this Node is ready; those near it are asked who else has come meanwhile.
-  Liveness.learn(state, now, grant.candidates, out, true)
+  Liveness.learn(state, now, grant.candidates, out, "newcomers")
 }
 
 /**

@@ -17,7 +17,7 @@ import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import * as RoutingTable from "../ring/RoutingTable.ts"
 import * as MembershipState from "./MembershipState.ts"
-import type { Inquiry, Output, State } from "./MembershipState.ts"
+import type { AnswerUse, Inquiry, Output, State } from "./MembershipState.ts"
 import * as Ownership from "./Ownership.ts"
 
 /**
@@ -56,7 +56,7 @@ export const compare = (
   for (const mine of state.leafSet.members) LeafSet.insert(due, mine)
   for (const mine of state.leafSet.members) {
     if (LeafSet.get(theirs, mine.id) === undefined && LeafSet.get(due, mine.id) !== undefined) {
-      inquire(state, now, mine, false, out)
+      inquire(state, now, mine, "sign", out)
     }
   }
 }
@@ -82,7 +82,7 @@ const isEnded = (state: State, now: number, node: Node.Node): boolean => {
 
 /**
  * Hears of Nodes: asks those that a table would take whether they live. Of those for the leaf set only the nearest: a
- * leaf set with a hole in it would take any, one after another; with `wantsLeaves` these are asked for theirs, too. Rules D1, J5.
+ * leaf set with a hole in it would take any, one after another. `use` is what their answers are for. Rules D1, J5.
  *
  * @category transitions
  * @since 0.1.0
@@ -92,7 +92,8 @@ export const learn = (
   now: number,
   nodes: ReadonlyArray<Node.Node>,
   out: Array<Output>,
-  wantsLeaves = false
+  use: AnswerUse = "sign",
+  isForLeavesOnly = false
 ): void => {
   const others = nodes.filter((node) => !NodeId.equals(node.id, state.self.id) && !isEnded(state, now, node))
   const due = LeafSet.clone(state.leafSet)
@@ -102,15 +103,29 @@ export const learn = (
     // One that sits in another table already may still be missing among the leaves.
     const isDue = LeafSet.get(due, node.id) !== undefined
     if (there === undefined) {
-      if (isDue || hasPlace(state, node)) inquire(state, now, node, wantsLeaves && isDue, out)
+      if (isDue) inquire(state, now, node, use, out)
+      else if (!isForLeavesOnly && hasPlace(state, node)) inquire(state, now, node, "sign", out)
     } else if (there.incarnation < node.incarnation) {
       awaitEnd(state, now, there, state.heirs.get(node.hex) ?? node, out)
     } else if (isDue && LeafSet.get(state.leafSet, node.id) === undefined) {
       // Where it lives it has said itself.
-      inquire(state, now, there, wantsLeaves, out)
+      inquire(state, now, there, use, out)
     }
   }
 }
+
+/**
+ * Hears who has come while this Node joined: only of those that stand near it, for to meet the others has time. Rule J5.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const learnNewcomers = (
+  state: State,
+  now: number,
+  leaves: ReadonlyArray<Node.Node>,
+  out: Array<Output>
+): void => learn(state, now, leaves, out, "sign", true)
 
 /** Whether a place for a Node is free in the routing table or the neighborhood set. */
 const hasPlace = (state: State, node: Node.Node): boolean => {
@@ -164,7 +179,7 @@ export const consider = (state: State, now: number, nodes: ReadonlyArray<Node.No
   )
   for (let count = Math.min(maxCandidates, candidates.length); count > 0; count--) {
     const [candidate] = candidates.splice(MembershipState.nextRandom(state) % candidates.length, 1)
-    inquire(state, now, candidate!, false, out)
+    inquire(state, now, candidate!, "sign", out)
   }
 }
 
@@ -178,7 +193,7 @@ export const inquire = (
   state: State,
   now: number,
   node: Node.Node,
-  wantsLeaves: boolean,
+  use: AnswerUse,
   out: Array<Output>,
   isHearsay = false
 ): void => {
@@ -194,7 +209,7 @@ export const inquire = (
     askedAt: now,
     unanswered: 1,
     saidReady: state.phase === "ready",
-    wantsLeaves,
+    use,
     isHearsay
   }
   state.inquiries.set(node.hex, inquiry)
@@ -212,7 +227,8 @@ export const forget = (state: State, node: Node.Node): void => {
   if (running !== undefined && Node.isSame(running.node, node)) state.inquiries.delete(node.hex)
 }
 
-const question = ({ node, saidReady, sequence, wantsLeaves }: Inquiry, out: Array<Output>): void => {
+const question = ({ node, saidReady, sequence, use }: Inquiry, out: Array<Output>): void => {
+  const wantsLeaves = use !== "sign"
   out.push({ _tag: "Send", to: node, message: { _tag: "Probe", sequence, ready: saidReady, wantsLeaves } })
 }
 
@@ -224,7 +240,7 @@ const question = ({ node, saidReady, sequence, wantsLeaves }: Inquiry, out: Arra
  */
 export const onBroken = (state: State, now: number, node: Node.Node, out: Array<Output>): void => {
   state.inquiries.delete(node.hex)
-  inquire(state, now, node, false, out)
+  inquire(state, now, node, "sign", out)
 }
 
 /**
@@ -328,7 +344,7 @@ export const admit = (
 const awaitEnd = (state: State, now: number, before: Node.Node, heir: Node.Node, out: Array<Output>): void => {
   if (!state.heirs.has(heir.hex) && state.heirs.size >= MembershipState.maxInquiries) return
   state.heirs.set(heir.hex, heir)
-  inquire(state, now, before, false, out)
+  inquire(state, now, before, "sign", out)
 }
 
 /** How much farther a Node of another Region counts (Wendy). */
@@ -447,7 +463,7 @@ export const expel = (
       event: { _tag: "OwnershipChanged" }
     })
     const farthest = farthestLeaf(state, NodeId.side(state.self.id, node.id))
-    if (farthest !== undefined) inquire(state, now, farthest, true, out)
+    if (farthest !== undefined) inquire(state, now, farthest, "compare", out)
     // The next leaf may stand in another table: where all leaves are gone, nobody else is left.
     learn(state, now, Array.from(state.announced.values()), out)
     if (wasFull || state.lostLeaves > 0) state.lostLeaves++
@@ -460,7 +476,7 @@ export const expel = (
   }
   const heir = state.heirs.get(node.hex)
   state.heirs.delete(node.hex)
-  if (heir !== undefined) inquire(state, now, heir, false, out)
+  if (heir !== undefined) inquire(state, now, heir, "sign", out)
 }
 
 /**
@@ -473,7 +489,7 @@ export const repair = (state: State, now: number, out: Array<Output>): void => {
   state.repairAt = Number.POSITIVE_INFINITY
   for (const side of ["right", "left"] as const) {
     const farthest = farthestLeaf(state, side)
-    if (farthest !== undefined) inquire(state, now, farthest, true, out)
+    if (farthest !== undefined) inquire(state, now, farthest, "compare", out)
   }
 }
 
@@ -553,7 +569,7 @@ export const inquireSilent = (state: State, now: number, out: Array<Output>): vo
     const due = (state.contacts.get(node.hex)?.heardAt ?? Number.NEGATIVE_INFINITY) + longest
     if (LeafSet.get(state.leafSet, node.id) !== undefined) continue
     if (due > now) next = Math.min(next, due)
-    else inquire(state, now, node, false, out)
+    else inquire(state, now, node, "sign", out)
   }
   state.lookAt = Math.max(now + Math.min(tableExchange, exchange / looksPerExchange), next)
 }
@@ -580,7 +596,7 @@ export const inquireLost = (state: State, now: number, out: Array<Output>): void
     // To the end of the line: no answer leaves it there.
     state.lost.delete(hex)
     state.lost.set(hex, node)
-    return inquire(state, now, node, true, out)
+    return inquire(state, now, node, "compare", out)
   }
 }
 

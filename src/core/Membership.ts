@@ -52,7 +52,7 @@ export const step = (state: State, now: number, input: Input, out: Array<Output>
       break
     }
     case "Suspect": {
-      if (isOfInterest(state, input.node)) Liveness.inquire(state, now, input.node, false, out)
+      if (isOfInterest(state, input.node)) Liveness.inquire(state, now, input.node, "sign", out)
       break
     }
     case "Found": {
@@ -152,7 +152,7 @@ const exchange = (state: State, now: number, out: Array<Output>): void => {
   const turn = state.exchanges++ % Math.max(1, members.length)
   // Right and left by turns: a leaf of one side knows the less of the other, the farther away it is.
   const leaf = members.at(turn % 2 === 0 ? turn / 2 : -(turn + 1) / 2)
-  if (leaf !== undefined) Liveness.inquire(state, now, leaf, true, out)
+  if (leaf !== undefined) Liveness.inquire(state, now, leaf, "compare", out)
   Liveness.inquireLost(state, now, out)
   Merge.look(state, out)
 }
@@ -265,7 +265,7 @@ const receive = (
         from,
         message,
         out,
-        (node) => Liveness.inquire(state, now, node, false, out)
+        (node) => Liveness.inquire(state, now, node, "sign", out)
       )
     }
     case "Renewed":
@@ -297,7 +297,7 @@ const receive = (
     case "Probe": {
       // A ready Node looks for one that it lost, and finds a ring of one. Rule S1.
       if (message.ready && Ownership.isAlone(state)) {
-        Liveness.inquire(state, now, from, true, out)
+        Liveness.inquire(state, now, from, "compare", out)
       } else onReadiness(state, now, from, message.ready, undefined, out)
       return void send({
         _tag: "ProbeAck",
@@ -315,7 +315,7 @@ const receive = (
         if (there !== undefined && Node.isSameLife(there, inquiry.node)) state.heirs.delete(from.hex)
       }
       if (message.ready && Ownership.isAlone(state)) {
-        const isExpected = isAnswer && inquiry.wantsLeaves
+        const isExpected = isAnswer && inquiry.use === "compare"
         if (isExpected && Merge.isOutranked(state, from, message.leaves)) giveWay(state, now, from, out)
         return
       }
@@ -330,7 +330,9 @@ const receive = (
       if (isAnswer && message.ready && !inquiry.saidReady && state.phase === "ready") {
         send({ _tag: "Joined", attempt: state.attempt })
       }
-      if (isAnswer && inquiry.wantsLeaves && message.ready) Liveness.compare(state, now, from, message.leaves, out)
+      if (!isAnswer || !message.ready) return
+      if (inquiry.use === "compare") Liveness.compare(state, now, from, message.leaves, out)
+      else if (inquiry.use === "newcomers") Liveness.learnNewcomers(state, now, message.leaves, out)
       return
     }
     case "Meet": {
@@ -346,7 +348,7 @@ const receive = (
     case "Failed": {
       const there = Liveness.known(state, message.node.id)
       if (there !== undefined && there.incarnation <= message.node.incarnation) {
-        Liveness.inquire(state, now, there, false, out, true)
+        Liveness.inquire(state, now, there, "sign", out, true)
       }
       return
     }

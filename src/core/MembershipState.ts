@@ -134,6 +134,15 @@ export interface Grant {
 export type Phase = "idle" | "joining" | "ready" | "leaving"
 
 /**
+ * What an answer is for: it is a `sign` of life, no more; or it brings the other's leaf set, to `compare` it with our own
+ * (D5), or to hear of `newcomers` that have come while this Node joined (J5).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type AnswerUse = "sign" | "compare" | "newcomers"
+
+/**
  * A Node that is being asked whether it lives.
  *
  * @category models
@@ -146,8 +155,7 @@ export interface Inquiry {
   unanswered: number
   /** What the question said about our own readiness. */
   readonly saidReady: boolean
-  /** Whether it asked for the other's leaf set. */
-  readonly wantsLeaves: boolean
+  readonly use: AnswerUse
   /** It is asked only because another said that it does not answer: who said so has told everybody. */
   isHearsay: boolean
 }

@@ -112,7 +112,7 @@ const inquiryFields: ReadonlySet<string> = new Set([
   "askedAt",
   "unanswered",
   "saidReady",
-  "wantsLeaves"
+  "use"
 ])
 
 /** Any value as text, in which Nodes have their names. */
@@ -227,7 +227,7 @@ export const state = (
   }|`
   for (const inquiry of it.inquiries.values()) {
     text += `${nameOf(inquiry.node)} ${now - inquiry.askedAt} ${inquiry.unanswered} ${inquiry.saidReady ? "r" : ""}${
-      inquiry.wantsLeaves ? "w" : ""
+      inquiry.use === "sign" ? "" : inquiry.use.slice(0, 1)
     }${rest(inquiryFields, inquiry, now, nameOf)},`
   }
   text += "|"

@@ -86,7 +86,7 @@ describe("what others say of a Node that lives", () => {
         askedAt: ring.now,
         unanswered: 1,
         saidReady: true,
-        wantsLeaves: false,
+        use: "sign",
         isHearsay: false
       })
       ring.step("40", { _tag: "Refused", node: rumour })

@@ -73,7 +73,7 @@ describe("D6: the other tables", () => {
     const { answer, hear, sent, state, take } = setUp({ neighborhoodSize: 1 })
     for (const digits of ["f0", "10", "80"]) {
       hear(makeNode(digits), joined)
-      Liveness.inquire(state, 0, makeNode(digits), false, [])
+      Liveness.inquire(state, 0, makeNode(digits), "sign", [])
       answer(makeNode(digits), 5)
     }
     take()
@@ -126,7 +126,7 @@ describe("D6: the other tables", () => {
     const { answer, hear, pass, state } = setUp()
     const node = makeNode("80")
     hear(node, joined)
-    Liveness.inquire(state, 0, node, false, [])
+    Liveness.inquire(state, 0, node, "sign", [])
     pass(settings.probe)
     answer(node, 1)
     assert.strictEqual(Liveness.proximityOf(state, node), Number.POSITIVE_INFINITY)
@@ -414,9 +414,9 @@ describe("D9: Nodes of one address block", () => {
     const { answer, hear, state } = setUp({ nodesPerBlock: 1 })
     const [far, near] = [at("20", "203.0.113.1"), at("21", "203.0.113.2")]
     hear(far, { _tag: "Probe", sequence: 1, ready: true, wantsLeaves: false })
-    Liveness.inquire(state, 0, far, false, [])
+    Liveness.inquire(state, 0, far, "sign", [])
     answer(far, 50)
-    Liveness.inquire(state, 50, near, false, [])
+    Liveness.inquire(state, 50, near, "sign", [])
     answer(near, 1)
     assert.deepStrictEqual(RoutingTable.nodes(state.routingTable), [near])
   })
