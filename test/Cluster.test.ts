@@ -98,6 +98,33 @@ describe("Cluster in memory, under TestClock", () => {
       yield* harness.checkCoverage(keys, true)
     }).pipe(Effect.provide(Memory.layerAlone)))
 
+  it.effect("links to those that nearer Nodes have displaced are closed soon", () =>
+    Effect.gen(function*() {
+      const harness = yield* makeHarness(passing)
+      const config = {
+        idleTimeout: 600_000,
+        exchange: 600_000,
+        tableExchange: 86_400_000,
+        leafSetSide: 1,
+        neighborhoodSize: 1
+      }
+      // Each of them is for a while the nearest to the first, and they all want one place in its routing table.
+      for (const digits of ["8", "10", "11", "12", "13", "14", "15", "16", "17", "18"]) {
+        const member = yield* harness.join({ config, id: NodeId.parse(digits.padEnd(32, "0")) })
+        yield* harness.during(member.cluster.ready)
+      }
+      const { cluster } = harness.members[0]!
+      const connections = Effect.map(cluster.statistics, (statistics) => statistics.connections)
+      assert.isAtLeast(yield* connections, 8)
+      const areFew = Effect.zipWith(connections, cluster.nodes, (count, nodes) => count <= 2 * nodes.length)
+      yield* harness.waitUntil(
+        "those of Nodes in the tables are left, two of each at most",
+        areFew,
+        "250 seconds",
+        "1 second"
+      )
+    }).pipe(Effect.provide(Memory.layerAlone)))
+
   it.effect("Nodes of different Regions reach each other at their global hosts", () =>
     Effect.gen(function*() {
       const harness = yield* makeHarness(passing)

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Membership from "../core/Membership.ts"
 import * as Messaging from "../core/Messaging.ts"
-import { forgottenPart, Links } from "./Links.ts"
+import { displacedPart, Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
 import { supervise, Upcalls } from "./Upcalls.ts"
@@ -55,7 +55,7 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
 
     const idleAlarm = Effect.gen(function*() {
       while (true) {
-        yield* Effect.sleep(config.idleTimeout / forgottenPart)
+        yield* Effect.sleep(config.idleTimeout / displacedPart)
         links.closeIdle()
       }
     })

@@ -68,6 +68,8 @@ export class Links extends Context.Service<Links, {
   readonly serve: (connection: Connection) => Effect.Effect<void>
   /** Ends the links to a life that has failed. */
   readonly abandon: (node: Node.Node) => void
+  /** Nearer Nodes have taken the places of this one in all tables: links to it are closed sooner when they are idle. */
+  readonly displaced: (node: Node.Node) => void
   /** Closes the links that have been idle for too long. */
   readonly closeIdle: () => void
   /** Open links, to members and clients. */
@@ -90,8 +92,8 @@ interface Entry {
   /** When it was last found to have been used, and whether it has been since: to ask the clock for each frame would cost more than the frame. */
   usedAt: number
   isUsed: boolean
-  /** Its Node has stood in a table while this link was open. */
-  wasKnown: boolean
+  /** Its Node has lost the last place that it had in a table. */
+  isDisplaced: boolean
   saidBye: boolean
   isEnding: boolean
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -106,8 +108,11 @@ interface Pending {
 /** Control frames that wait for a connection to be opened; further ones are lost and asked for again. */
 const maxQueued = 256
 
-/** The part of `idleTimeout` after which an idle link to a Node is closed that has lost its place in all tables. Rule H5. */
-export const forgottenPart = 12
+/**
+ * The part of `idleTimeout` after which an idle link to a displaced Node is closed: hardly anything is wanted of it any
+ * more, and a ring that grows has many of them. Rule H5.
+ */
+export const displacedPart = 12
 
 /** Frames that are not for the Router, or not from everybody. */
 const isApart = ({ _tag }: Frame.Frame): boolean =>
@@ -185,7 +190,7 @@ const make = Effect.gen(function*() {
       isPreferred: NodeId.compare(opener, other) < 0,
       usedAt: state.now(),
       isUsed: false,
-      wasKnown: false,
+      isDisplaced: false,
       saidBye: false,
       isEnding: false,
       fiber: undefined
@@ -490,6 +495,9 @@ const make = Effect.gen(function*() {
         fork(Fiber.interrupt(entry.fiber))
       }
     },
+    displaced: (node) => {
+      for (const entry of entries.values()) if (Node.isSameLife(entry.node, node)) entry.isDisplaced = true
+    },
     closeIdle: () => {
       const { predecessor, successor } = state.membership
       const now = state.now()
@@ -498,10 +506,8 @@ const make = Effect.gen(function*() {
           entry.isUsed = false
           entry.usedAt = now
         }
-        const isKnown = Liveness.known(state.membership, entry.node.id) !== undefined
-        if (isKnown) entry.wasKnown = true
-        // Of one that nearer Nodes have displaced hardly anything is wanted any more: a ring that grows has many of them.
-        const patience = entry.wasKnown && !isKnown ? config.idleTimeout / forgottenPart : config.idleTimeout
+        if (Liveness.known(state.membership, entry.node.id) !== undefined) entry.isDisplaced = false
+        const patience = entry.isDisplaced ? config.idleTimeout / displacedPart : config.idleTimeout
         const isNeighbour = Node.isSameLife(entry.node, predecessor.node) || Node.isSameLife(entry.node, successor.node)
         if (entry.isMember && entry.usedAt < now - patience && !(isNeighbour && isUsed(entry))) end(entry)
       }

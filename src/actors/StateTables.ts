@@ -67,6 +67,7 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
           })
         case "NodeExited": {
           if (event.reason === "failed") links.abandon(event.node)
+          if (event.reason === "forgotten") links.displaced(event.node)
           return upcalls.event(event)
         }
         case "IncarnationRaised":
