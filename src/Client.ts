@@ -24,6 +24,7 @@ import { JoinFailed } from "./actors/Join.ts"
 import * as Waiting from "./actors/Waiting.ts"
 import { type BadOption, checkConfig, checkTargets, makeClientIdentity } from "./Cluster.ts"
 import * as Confirmations from "./core/Confirmations.ts"
+import type { Resolution } from "./core/Messaging.ts"
 import type * as Address from "./protocol/Address.ts"
 import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
 import type * as Credentials from "./protocol/Credentials.ts"
@@ -244,16 +245,25 @@ export const make: (
       if (confirmations.unresolved.has(entry.counter)) transmit(entry, Confirmations.copy(confirmations, entry))
     }
 
+    /** Bytes of what has no outcome. */
+    let unresolvedBytes = 0
+
     const gate = new Gate(() =>
-      isEnded || (confirmations.unresolved.size < limit && Confirmations.hasRoom(confirmations))
+      isEnded || (confirmations.unresolved.size < limit && unresolvedBytes < config.maxCustodyBytes &&
+        Confirmations.hasRoom(confirmations))
     )
+
+    const resolve = (entry: Confirmations.Unresolved<Waiting.Waiting>, resolution: Resolution): void => {
+      unresolvedBytes -= entry.frame.length
+      Waiting.resolve(entry, resolution)
+    }
 
     const onFrame = (current: Session, frame: Frame.Frame): void => {
       switch (frame._tag) {
         case "Receipt": {
           const entry = Confirmations.resolve(confirmations, now(), frame.receipt.counter, frame.receipt.incarnation)
           if (entry === undefined) return
-          Waiting.resolve(entry, { _tag: "Receipt", receipt: frame.receipt, now: now() })
+          resolve(entry, { _tag: "Receipt", receipt: frame.receipt, now: now() })
           return gate.letIn()
         }
         case "Acknowledged": {
@@ -331,7 +341,7 @@ export const make: (
         for (const entry of refused) transmitAgain(entry)
         const { again, expired } = Confirmations.wake(confirmations, now())
         for (const entry of again) transmitAgain(entry)
-        for (const entry of expired) Waiting.resolve(entry, { _tag: "Expired" })
+        for (const entry of expired) resolve(entry, { _tag: "Expired" })
         if (expired.length > 0) gate.letIn()
       }
     })
@@ -367,6 +377,7 @@ export const make: (
             waiting,
             (counter, floor) => Envelope.fromSender(identity.node, raw, "confirmed", counter, floor)
           )
+          unresolvedBytes += entry.frame.length
           transmit(entry, entry.frame)
         })
         return yield* Deferred.await(waiting.deferred)

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Client from "../../src/Client.ts"
@@ -52,6 +53,33 @@ describe("Client", () => {
         }
       })
   )
+
+  it.effect("holds so many bytes without a receipt at most: further messages wait, and follow", () =>
+    Effect.gen(function*() {
+      const harness = yield* makeHarness(passing)
+      let calls = 0
+      const gate = yield* Latch.make(false)
+      const application = {
+        onDeliver: () =>
+          Effect.suspend(() => {
+            calls++
+            return gate.await
+          })
+      }
+      const { node } = (yield* harness.join({ application })).cluster
+      const client = yield* Client.make({ to: [`127.0.0.1:${node.port}`], config: { maxCustodyBytes: 2_048 } })
+      yield* harness.during(client.connected)
+      const message = { key: node.id, purpose: 16, value: new Uint8Array(1_000) }
+      const sending = yield* Effect.forkChild(
+        Effect.all(Array.from({ length: 10 }, () => client.sendConfirmed(message)), { concurrency: "unbounded" })
+      )
+      yield* harness.waitUntil("some are there", Effect.sync(() => calls === 2))
+      for (let step = 0; step < 20; step++) yield* passing("100 millis")
+      assert.strictEqual(calls, 2)
+      yield* gate.open
+      assert.lengthOf(yield* harness.during(Fiber.join(sending)), 10)
+      assert.strictEqual(calls, 10)
+    }).pipe(Effect.provide(Memory.layerAlone)))
 
   overBoth(
     "sends before it is connected, and as soon as a Node is there the receipts come",
