@@ -45,7 +45,8 @@ import { type ConnectionError, type DialError, Transport } from "./transport/Tra
  *
  * **Details**
  *
- * At most `maxOwn` messages (4,096) are without an outcome at once; further sends wait. A message waits while there is
+ * At most `maxOwn` messages (4,096) of `maxCustodyBytes` (128 MiB) are without an outcome at once; further sends wait.
+ * A message waits while there is
  * no connection, too; its deadline runs meanwhile. At its root a message comes `from` the Node that took it from the
  * client.
  *
