@@ -222,7 +222,8 @@ const table = {
     maximum: day,
     default: minute,
     presets: { wan: 5 * minute, mspastry: hour },
-    meaning: "A link without traffic is closed after this, but not one to a neighbour",
+    meaning:
+      "A link without traffic is closed after this (to a Node that has lost its places in the tables, after a twelfth), but not one to a neighbour",
     formula: "long beside the time to open a link anew",
     cost: "an open socket and its buffers for each Node spoken to within it"
   },
