@@ -27,7 +27,7 @@ const large = 16 * 1024
  * @category encoding
  * @since 0.1.0
  */
-export const encodeParts = (frames: ReadonlyArray<Uint8Array>): readonly [Uint8Array, ...Array<Uint8Array>] => {
+export const encodeParts = (frames: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> => {
   let size = frames.length * headerSize
   for (const { byteLength } of frames) if (byteLength < large) size += byteLength
   const bytes = allocate(size)
@@ -50,20 +50,20 @@ export const encodeParts = (frames: ReadonlyArray<Uint8Array>): readonly [Uint8A
       start = offset
     }
   }
-  const [first, ...rest] = parts
-  if (first === undefined) return [bytes]
-  return start < offset ? [first, ...rest, bytes.subarray(start)] : [first, ...rest]
+  if (parts.length === 0) return [bytes]
+  if (start < offset) parts.push(bytes.subarray(start))
+  return parts
 }
 
 /**
- * Encodes a batch of frames into one buffer, each behind its length.
+ * Encodes a batch of frames into one buffer of its own, each behind its length.
  *
  * @category encoding
  * @since 0.1.0
  */
 export const encodeFrames = (frames: ReadonlyArray<Uint8Array>): Uint8Array => {
   const parts = encodeParts(frames)
-  return parts.length === 1 ? parts[0] : new Uint8Array(Buffer.concat(parts))
+  return parts.length === 1 ? parts[0]! : new Uint8Array(Buffer.concat(parts))
 }
 
 /**

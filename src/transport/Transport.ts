@@ -135,13 +135,13 @@ export interface Connection {
   readonly channel: Channel | undefined
   /**
    * Writes frames in order, as one batch. Suspends while the peer does not
-   * read (back-pressure). One fiber at a time may write. Nobody may change the bytes of a frame any more: a large one
-   * is not copied.
+   * read (back-pressure). One fiber at a time may write.
    */
   readonly write: (frames: ReadonlyArray<Uint8Array>) => Effect.Effect<void, ConnectionError>
   /**
    * Writes frames as one batch, if that can be done at once; returns whether it was: else none of them has been written, and
-   * `write` waits until they can be. Not while a fiber writes. A transport may leave it out: it saves a fiber for most writes.
+   * `write` waits until they can be. Not while a fiber writes. Unlike with `write` nobody may change their bytes any more: a
+   * large one need not be copied. A transport may leave it out: it saves a fiber for most writes.
    */
   readonly writeNow?: ((frames: ReadonlyArray<Uint8Array>) => boolean) | undefined
   /**

@@ -40,6 +40,25 @@ export const drain = Effect.fnUntraced(function*(connection: Connection) {
 export const serve = <E>(listener: Listener, handler: (connection: Connection) => Effect.Effect<void, E>) =>
   Effect.forkScoped(listener.serve(handler), { startImmediately: true })
 
+/** A connection to a peer that reads so many frames, but only when it is told to. */
+const dialSleeper = Effect.fnUntraced(function*<A>(
+  transport: Transport["Service"],
+  count: number,
+  of: (frames: ReadonlyArray<Uint8Array>) => A
+) {
+  const reading = yield* Deferred.make<void>()
+  const received = yield* Deferred.make<A, ConnectionError>()
+  const listener = yield* transport.listen(here, listenOptions)
+  yield* serve(listener, (connection) =>
+    Deferred.await(reading).pipe(
+      Effect.andThen(Effect.map(readFrames(connection, count), of)),
+      (frames) => Deferred.complete(received, frames)
+    ))
+  return { connection: yield* transport.dial(listener.address, dialOptions), reading, received }
+})
+
+const firstBytes = (frames: ReadonlyArray<Uint8Array>): ReadonlyArray<number> => frames.map((frame) => frame[0]!)
+
 /** Waits until `count` has stood still for many turns of the event loop. */
 export const untilStill = Effect.fnUntraced(function*(count: () => number) {
   let last = count()
@@ -151,19 +170,11 @@ export const transportContract = (
     test(
       "owes the writer nothing after write",
       Effect.fnUntraced(function*(transport) {
-        const read = yield* Deferred.make<void>()
-        const received = yield* Deferred.make<Array<string>, ConnectionError>()
-        const listener = yield* transport.listen(here, listenOptions)
-        yield* serve(listener, (connection) =>
-          Deferred.await(read).pipe(
-            Effect.andThen(Effect.map(readFrames(connection, 1), (frames) => frames.map(text))),
-            (frames) => Deferred.complete(received, frames)
-          ))
-        const connection = yield* transport.dial(listener.address, dialOptions)
+        const { connection, reading, received } = yield* dialSleeper(transport, 1, (frames) => frames.map(text))
         const frame = bytes("before")
         yield* connection.write([frame])
         frame.fill(0)
-        yield* Deferred.succeed(read, undefined)
+        yield* Deferred.succeed(reading, undefined)
         assert.deepStrictEqual(yield* Deferred.await(received), ["before"])
       })
     )
@@ -301,15 +312,7 @@ export const transportContract = (
       Effect.fnUntraced(function*(transport) {
         const size = 64 * 1024
         const total = Math.ceil(options.maxInFlight / size) * 2
-        const reading = yield* Deferred.make<void>()
-        const received = yield* Deferred.make<number, ConnectionError>()
-        const listener = yield* transport.listen(here, listenOptions)
-        yield* serve(listener, (connection) =>
-          Deferred.await(reading).pipe(
-            Effect.andThen(Effect.map(readFrames(connection, total), (frames) => frames.length)),
-            (count) => Deferred.complete(received, count)
-          ))
-        const connection = yield* transport.dial(listener.address, dialOptions)
+        const { connection, reading, received } = yield* dialSleeper(transport, total, (frames) => frames.length)
         let sent = 0
         const frame = new Uint8Array(size)
         const writer = yield* Effect.forkChild(Effect.gen(function*() {
@@ -328,18 +331,38 @@ export const transportContract = (
     )
 
     test(
+      "owes the writer nothing after write, of large frames either, however full the way is",
+      Effect.fnUntraced(function*(transport) {
+        const size = 40_000
+        const total = Math.ceil(options.maxInFlight / size) * 2
+        const { connection, reading, received } = yield* dialSleeper(
+          transport,
+          total,
+          // The end of a frame may be on its way later than its beginning.
+          (frames) => frames.flatMap((frame) => [frame[0]!, frame.at(-1)!])
+        )
+        const numbers = Array.from({ length: total }, (_, number) => number % 251)
+        let sent = 0
+        const writer = yield* Effect.forkChild(Effect.gen(function*() {
+          for (const number of numbers) {
+            const frame = new Uint8Array(size).fill(number)
+            yield* connection.write([frame])
+            frame.fill(255)
+            sent++
+          }
+        }))
+        yield* untilStill(() => sent)
+        yield* Deferred.succeed(reading, undefined)
+        assert.deepStrictEqual(yield* Deferred.await(received), numbers.flatMap((number) => [number, number]))
+        yield* Fiber.join(writer)
+      })
+    )
+
+    test(
       "writes at once while there is room, in order with all else, and says when there is none",
       Effect.fnUntraced(function*(transport) {
-        const reading = yield* Deferred.make<void>()
-        const received = yield* Deferred.make<ReadonlyArray<number>, ConnectionError>()
-        const listener = yield* transport.listen(here, listenOptions)
         const total = Math.ceil(options.maxInFlight / 64 / 1024) * 2
-        yield* serve(listener, (connection) =>
-          Deferred.await(reading).pipe(
-            Effect.andThen(Effect.map(readFrames(connection, total), (frames) => frames.map((frame) => frame[0]!))),
-            (numbers) => Deferred.complete(received, numbers)
-          ))
-        const connection = yield* transport.dial(listener.address, dialOptions)
+        const { connection, reading, received } = yield* dialSleeper(transport, total, firstBytes)
         const frames = Array.from({ length: total }, (_, number) => new Uint8Array(64 * 1024).fill(number % 251))
         let isFull = false
         let sent = 0

@@ -14,7 +14,7 @@ import * as Scope from "effect/Scope"
 import type * as Socket from "effect/socket/Socket"
 import * as Net from "node:net"
 import * as Address from "../../protocol/Address.ts"
-import { encodeParts, FrameDecoder } from "../Framing.ts"
+import { encodeFrames, encodeParts, FrameDecoder } from "../Framing.ts"
 import {
   type Channel,
   type Connection,
@@ -198,7 +198,7 @@ const makeConnection = Effect.fnUntraced(function*(
   const failWrite = () =>
     makeReset(`the connection to ${Address.format(remote)} has ended, nothing can be written to it`)
 
-  const send = (frames: ReadonlyArray<Uint8Array>) => Effect.mapError(writer.writeAll(encodeParts(frames)), failWrite)
+  const send = (frames: ReadonlyArray<Uint8Array>) => Effect.mapError(writer.write(encodeFrames(frames)), failWrite)
 
   const write: Connection["write"] = (frames) =>
     Effect.suspend(() => {
@@ -214,10 +214,9 @@ const makeConnection = Effect.fnUntraced(function*(
   const writeNow = (frames: ReadonlyArray<Uint8Array>): boolean => {
     if (!socket.writable || socket.writableNeedDrain) return false
     // What becomes of it, whoever reads will hear.
-    const [first, ...rest] = encodeParts(frames)
-    if (rest.length > 0) socket.cork()
-    socket.write(first)
-    for (const part of rest) socket.write(part)
+    const parts = encodeParts(frames)
+    if (parts.length > 1) socket.cork()
+    for (const part of parts) socket.write(part)
     socket.uncork()
     return true
   }
