@@ -210,11 +210,7 @@ export const origin = (frame: Uint8Array): NodeId.NodeId => NodeId.readUnsafe(fr
  * @since 0.1.0
  */
 export const isFrom = (frame: Uint8Array, { id, incarnation }: Node.Node): boolean =>
-  readWord(frame, 36) === id.word3 && readWord(frame, 32) === id.word2 && readWord(frame, 28) === id.word1 &&
-  readWord(frame, 24) === id.word0 && readCount(frame, 56) === incarnation
-
-const readWord = (frame: Uint8Array, offset: number): number =>
-  (frame[offset]! << 24) | (frame[offset + 1]! << 16) | (frame[offset + 2]! << 8) | frame[offset + 3]!
+  NodeId.isAt(id, frame, 24) && readCount(frame, 56) === incarnation
 
 /**
  * The Node that gets the receipt.

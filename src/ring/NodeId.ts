@@ -208,6 +208,15 @@ export const readUnsafe = (bytes: Uint8Array, offset: number): NodeId =>
     wordAt(bytes, offset + 12)
   )
 
+/**
+ * Whether the 16 bytes at an offset are an id, without making another of them.
+ *
+ * @internal
+ */
+export const isAt = (self: NodeId, bytes: Uint8Array, offset: number): boolean =>
+  wordAt(bytes, offset + 12) === self.word3 && wordAt(bytes, offset + 8) === self.word2 &&
+  wordAt(bytes, offset + 4) === self.word1 && wordAt(bytes, offset) === self.word0
+
 const wordAt = (bytes: Uint8Array, offset: number): number =>
   (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!
 

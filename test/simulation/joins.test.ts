@@ -5,7 +5,7 @@ import { engines } from "../../src/simulation/engines.ts"
 import { calm } from "../../src/simulation/Weather.ts"
 import { World } from "../../src/simulation/World.ts"
 
-/** One Node, and so many that join through it at the same moment; how long until every leaf set is exact. */
+/** One Node, and so many that join through it at the same moment: whether every leaf set is exact in time. */
 const joinAtOnce = (seed: string, joiners: number, within: number): boolean => {
   const world = new World({
     seed,
