@@ -22,7 +22,8 @@ import type { Address } from "../protocol/Address.ts"
 import * as Certificates from "../protocol/Certificates.ts"
 import type { Certificate } from "../protocol/Credentials.ts"
 import { Doorstep } from "./Doorstep.ts"
-import { dial, listen, makeDialError, type Ready } from "./internal/netSockets.ts"
+import type { Ready } from "./internal/netConnection.ts"
+import { dial, listen, makeDialError } from "./internal/netSockets.ts"
 import { type Channel, type DialError, Transport } from "./Transport.ts"
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Sockets of Node.js: connections over them, how they are opened, accepted and closed, and what their errors mean.
+ * Sockets of Node.js: how they are opened and accepted, and what their errors mean.
  *
  * What lies under both `Tcp` and `Tls`.
  */
@@ -9,26 +9,20 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
-import { PreventSchedulerYield } from "effect/Scheduler"
-import * as Scope from "effect/Scope"
-import type * as Socket from "effect/socket/Socket"
+import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import * as Address from "../../protocol/Address.ts"
-import { encodeFrames, encodeParts, FrameDecoder } from "../Framing.ts"
-import {
-  type Channel,
-  type Connection,
-  ConnectionError,
-  type ConnectionOptions,
-  DialError,
-  ListenError
-} from "../Transport.ts"
+import { type Connection, type ConnectionOptions, DialError, ListenError } from "../Transport.ts"
 import { makeAcceptor } from "./acceptor.ts"
 import { describeBadAddress } from "./badAddress.ts"
+import { makeConnection, type Ready } from "./netConnection.ts"
 
 // -----------------------------------------------------------------------------
 // Listening and dialling
 // -----------------------------------------------------------------------------
+
+/** Milliseconds without traffic after which the kernel asks whether the other end is there. */
+const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, allowHalfOpen: true }
 
 /** Binds an address. `prepare` gets every accepted socket, and says when it is ready; one that it drops it destroys. */
 export const listen = Effect.fnUntraced(function*(
@@ -106,159 +100,6 @@ export const dial = (
       return yield* makeConnection(ready, remoteOf(socket!), options)
     })
   )
-
-// -----------------------------------------------------------------------------
-// Connections
-// -----------------------------------------------------------------------------
-
-/** A socket that is ready to carry frames, and what protects it. */
-export interface Ready {
-  readonly socket: Net.Socket
-  readonly channel: Channel | undefined
-}
-
-/** Milliseconds without traffic after which the kernel asks whether the other end is there. */
-const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 30_000, allowHalfOpen: true }
-
-const flushMillis = 1_000
-
-const lingerMillis = 100
-
-const noBytes = new Uint8Array(0)
-
-const makeConnection = Effect.fnUntraced(function*(
-  { channel, socket }: Ready,
-  remote: Address.Address,
-  options: ConnectionOptions & { readonly maxFirstFrameSize?: number | undefined }
-) {
-  const decoder = new FrameDecoder(options.maxFirstFrameSize ?? options.maxFrameSize)
-  let frames: Array<Uint8Array> = []
-  let end: ConnectionError | undefined
-
-  const scope = yield* Effect.scope
-  yield* Scope.addFinalizer(scope, closeSocket(socket))
-  // a socket that died before it was served has emitted its events already
-  if (socket.destroyed) end = makeReset("the connection broke before it was used")
-  const duplex = yield* NodeSocket.fromDuplex(Effect.succeed(socket))
-  const { pull } = yield* Effect.orDie(Scope.provide(duplex.reader, scope))
-  const writer = yield* Scope.provide(duplex.writer, scope)
-
-  const breakOff = (error: ConnectionError) => {
-    end = error
-    socket.destroy()
-  }
-
-  const receive = Effect.matchEffect(pull, {
-    onSuccess: (chunks) =>
-      Effect.sync(() => {
-        for (const chunk of chunks) decoder.push(chunk as Uint8Array, frames)
-        if (decoder.refused !== undefined) {
-          breakOff(
-            new ConnectionError({
-              reason: "FrameTooLarge",
-              message: `${Address.format(remote)} announced a frame of ${decoder.refused} bytes, the limit is ` +
-                `${decoder.maxFrameSize}. Raise the limit here or send smaller frames there.`
-            })
-          )
-        }
-      }),
-    onFailure: (error) =>
-      Effect.sync(() => {
-        if (end !== undefined) return
-        if (!isCleanEnd(error)) {
-          end = makeReset(`the connection to ${Address.format(remote)} broke or was closed here`)
-        } else if (decoder.isMidFrame) {
-          breakOff(
-            new ConnectionError({
-              reason: "Truncated",
-              message: `${Address.format(remote)} ended the connection inside a frame. Dial again.`
-            })
-          )
-        } else {
-          end = new ConnectionError({
-            reason: "Closed",
-            message: `${Address.format(remote)} ended the connection. Dial again if it is still needed.`
-          })
-        }
-      })
-  }).pipe(
-    // a yield between taking the bytes and decoding them would lose them to an interruption
-    Effect.provideService(PreventSchedulerYield, true)
-  )
-
-  const read: Connection["read"] = Effect.suspend(() => {
-    if (frames.length > 0) {
-      const taken = frames as [Uint8Array, ...Array<Uint8Array>]
-      frames = []
-      return Effect.succeed(taken)
-    }
-    return end === undefined ? Effect.andThen(receive, read) : Effect.fail(end)
-  })
-
-  const failWrite = () =>
-    makeReset(`the connection to ${Address.format(remote)} has ended, nothing can be written to it`)
-
-  const send = (frames: ReadonlyArray<Uint8Array>) => Effect.mapError(writer.write(encodeFrames(frames)), failWrite)
-
-  const write: Connection["write"] = (frames) =>
-    Effect.suspend(() => {
-      // the platform's writer would suspend for ever on a socket that has ended
-      if (!socket.writable) return Effect.fail(failWrite())
-      if (frames.length === 0) return Effect.void
-      // true only after an interrupted write; an empty write waits for the drain
-      return socket.writableNeedDrain
-        ? Effect.flatMap(Effect.mapError(writer.write(noBytes), failWrite), () => write(frames))
-        : send(frames)
-    })
-
-  const writeNow = (frames: ReadonlyArray<Uint8Array>): boolean => {
-    if (!socket.writable || socket.writableNeedDrain) return false
-    // What becomes of it, whoever reads will hear.
-    const parts = encodeParts(frames)
-    if (parts.length > 1) socket.cork()
-    for (const part of parts) socket.write(part)
-    socket.uncork()
-    return true
-  }
-
-  const admit = () => {
-    decoder.maxFrameSize = options.maxFrameSize
-  }
-
-  return { remote, channel, read, write, writeNow, admit } satisfies Connection
-}, Effect.uninterruptible)
-
-const makeReset = (what: string): ConnectionError =>
-  new ConnectionError({ reason: "Reset", message: `${what}. Dial again if it is still needed.` })
-
-const isCleanEnd = (error: Socket.SocketError): boolean =>
-  error.reason._tag === "SocketCloseError" && error.reason.code === 1000
-
-const once = (socket: Net.Socket, event: "close" | "finish"): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    const onEvent = () => resume(Effect.void)
-    if (socket.closed || (event === "finish" && socket.writableFinished)) return onEvent()
-    socket.once(event, onEvent)
-    return Effect.sync(() => socket.off(event, onEvent))
-  })
-
-const atMost = (effect: Effect.Effect<void>, millis: number) =>
-  Effect.timeoutOption(Effect.interruptible(effect), millis)
-
-/**
- * Unread bytes turn the end of a socket into a reset that overtakes what was
- * written, so they are thrown away until the peer has ended its side too.
- */
-const closeSocket = Effect.fnUntraced(function*(socket: Net.Socket) {
-  if (!socket.destroyed) {
-    socket.end()
-    socket.resume()
-    yield* atMost(Effect.raceFirst(once(socket, "finish"), once(socket, "close")), flushMillis)
-    if (socket.writableFinished) yield* atMost(once(socket, "close"), lingerMillis)
-    socket.destroy()
-  }
-  yield* once(socket, "close")
-})
 
 const remoteOf = (socket: Net.Socket): Address.Address => {
   const host = socket.remoteAddress ?? ""
