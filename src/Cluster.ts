@@ -20,7 +20,6 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -854,7 +853,7 @@ export const make: (
         ),
         { startImmediately: true }
       )
-      Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Leave" })
+      mailboxes.stateTables.offer({ _tag: "Leave" })
       yield* Effect.timeoutOption(Fiber.join(left), leavePatience)
       yield* Effect.timeoutOption(router.drained, drainPatience)
       links.closeAll()

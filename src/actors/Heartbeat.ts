@@ -39,7 +39,7 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
         }
         const wait = Math.max(grain, at - now())
         const signal = yield* Queue.take(mailboxes.heartbeat).pipe(Effect.timeoutOption(Math.ceil(wait)))
-        if (signal._tag === "None") yield* Queue.offer(mailboxes.stateTables, { _tag: "Woken" })
+        if (signal._tag === "None") mailboxes.stateTables.offer({ _tag: "Woken" })
       }
     })
 
@@ -48,7 +48,7 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
         yield* mailboxes.routing.await
         yield* Effect.sleep(Messaging.lookAfter(messages, now()))
         if (Messaging.wakeAt(messages) <= now()) {
-          yield* Queue.offer(mailboxes.router, { _tag: "Woken" })
+          mailboxes.router.offer({ _tag: "Woken" })
         }
       }
     })

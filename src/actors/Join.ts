@@ -91,7 +91,7 @@ const make = Effect.fnUntraced(function*(options: {
           Effect.tap((exit) =>
             Effect.sync(() => {
               if (Exit.isSuccess(exit) && exit.value.role === "member") {
-                Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Join", via: exit.value.node })
+                mailboxes.stateTables.offer({ _tag: "Join", via: exit.value.node })
               }
             })
           )
@@ -121,7 +121,7 @@ const make = Effect.fnUntraced(function*(options: {
 
   const found = () => {
     hasFounded = true
-    Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Found" })
+    mailboxes.stateTables.offer({ _tag: "Found" })
   }
 
   /**
@@ -159,7 +159,7 @@ const make = Effect.fnUntraced(function*(options: {
       if (!isReady || isKnown(seed)) continue
       const exit = yield* Effect.exit(links.connect(seed))
       if (Exit.isSuccess(exit) && exit.value.role === "member") {
-        Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Join", via: exit.value.node })
+        mailboxes.stateTables.offer({ _tag: "Join", via: exit.value.node })
       }
     }
   })

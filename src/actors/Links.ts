@@ -14,7 +14,6 @@ import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import * as Handover from "../core/Handover.ts"
 import * as Liveness from "../core/Liveness.ts"
 import { type Address, isSameHost } from "../protocol/Address.ts"
@@ -29,7 +28,7 @@ import * as Link from "../transport/Link.ts"
 import { type Connection, ConnectionError, type DialError, Transport } from "../transport/Transport.ts"
 import * as Inspection from "./Inspection.ts"
 import { Knocks } from "./Knocks.ts"
-import { Mailboxes, offerFromPeer } from "./Mailboxes.ts"
+import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
 import { Throttle } from "./Throttle.ts"
 import { Upcalls } from "./Upcalls.ts"
@@ -199,7 +198,7 @@ const make = Effect.gen(function*() {
     // What is meant for members must not go to clients.
     const better = entry.isMember && isBetter(entry)
     if (better) use(entry)
-    Queue.offerUnsafe(mailboxes.router, {
+    mailboxes.router.offer({
       _tag: "LinkUp",
       link: entry.id,
       peer: link.peer,
@@ -216,48 +215,53 @@ const make = Effect.gen(function*() {
       used.delete(entry.node.life)
       for (const other of entries.values()) if (other.isMember && Node.isSameLife(other.node, entry.node)) use(other)
     }
-    Queue.offerUnsafe(mailboxes.router, { _tag: "LinkDown", link: entry.id })
+    mailboxes.router.offer({ _tag: "LinkDown", link: entry.id })
     if (entry.isMember && !entry.saidBye && !entry.isEnding && !used.has(entry.node.life)) {
-      Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Broken", node: entry.node })
+      mailboxes.stateTables.offer({ _tag: "Broken", node: entry.node })
     }
   }
 
   const mayBring = ({ isMember, node }: Entry): boolean => isMember && Handover.mayBring(state.membership, node)
 
   /** Splits what arrived together into control, for StateTables, and data, for the Router. */
-  const onFrames = (entry: Entry) =>
-    Effect.fnUntraced(function*(frames: ReadonlyArray<Frame.Frame>) {
+  const onFrames = (entry: Entry) => {
+    const apart = sort(entry)
+    return (frames: ReadonlyArray<Frame.Frame>): Effect.Effect<void> => {
       entry.isUsed = true
-      let data = frames
-      if (frames.some(isApart)) {
-        const rest: Array<Frame.Frame> = []
-        for (const frame of frames) {
-          if (frame._tag === "Bye") {
-            entry.saidBye = true
-          } else if (frame._tag === "Query") {
-            entry.link.sendControl(Frame.answer(Inspection.answer(state, frame.query)))
-            // An answer costs far more than its question: others have their turn, and an overfull link ends here.
-            yield* Effect.yieldNow
-          } else if (frame._tag === "Answer") {
-            // Nodes ask no questions of this kind: nobody waits for it.
-            continue
-          } else if (frame._tag === "Delivered") {
-            if (mayBring(entry)) rest.push(frame)
-          } else if (frame._tag !== "Control") {
-            rest.push(frame)
-          } else if (entry.isMember) {
-            // What was delivered elsewhere must be known before the Node acts on the message that brings it.
-            const brought = Handover.brought(frame.message)
-            if (brought !== undefined && mayBring(entry)) rest.push(brought)
-            if (rest.length > 0) {
-              yield* offerFromPeer(mailboxes.router, { _tag: "Frames", link: entry.id, frames: rest.splice(0) })
-            }
-            yield* offerFromPeer(mailboxes.stateTables, { _tag: "Received", from: entry.node, message: frame.message })
+      return frames.some(isApart)
+        ? apart(frames)
+        : mailboxes.router.submitFromPeer({ _tag: "Frames", link: entry.id, frames })
+    }
+  }
+
+  const sort = (entry: Entry) =>
+    Effect.fnUntraced(function*(frames: ReadonlyArray<Frame.Frame>) {
+      const rest: Array<Frame.Frame> = []
+      for (const frame of frames) {
+        if (frame._tag === "Bye") {
+          entry.saidBye = true
+        } else if (frame._tag === "Query") {
+          entry.link.sendControl(Frame.answer(Inspection.answer(state, frame.query)))
+          // An answer costs far more than its question: others have their turn, and an overfull link ends here.
+          yield* Effect.yieldNow
+        } else if (frame._tag === "Answer") {
+          // Nodes ask no questions of this kind: nobody waits for it.
+          continue
+        } else if (frame._tag === "Delivered") {
+          if (mayBring(entry)) rest.push(frame)
+        } else if (frame._tag !== "Control") {
+          rest.push(frame)
+        } else if (entry.isMember) {
+          // What was delivered elsewhere must be known before the Node acts on the message that brings it.
+          const brought = Handover.brought(frame.message)
+          if (brought !== undefined && mayBring(entry)) rest.push(brought)
+          if (rest.length > 0) {
+            yield* mailboxes.router.submitFromPeer({ _tag: "Frames", link: entry.id, frames: rest.splice(0) })
           }
+          yield* mailboxes.stateTables.submitFromPeer({ _tag: "Received", from: entry.node, message: frame.message })
         }
-        data = rest
       }
-      if (data.length > 0) yield* offerFromPeer(mailboxes.router, { _tag: "Frames", link: entry.id, frames: data })
+      if (rest.length > 0) yield* mailboxes.router.submitFromPeer({ _tag: "Frames", link: entry.id, frames: rest })
     })
 
   /** Strangers can make a Node say this as often as they like: it says so much, and counts the rest. */
@@ -383,7 +387,7 @@ const make = Effect.gen(function*() {
     // nor at ever more addresses.
     if (line.length >= maxAtAddress || !knocks.pass(address, state.now())) {
       state.counters.undialled++
-      Queue.offerUnsafe(mailboxes.router, { _tag: "DialFailed", node })
+      mailboxes.router.offer({ _tag: "DialFailed", node })
       return
     }
     line.push(pending)
@@ -423,8 +427,8 @@ const make = Effect.gen(function*() {
         }
         // Whoever else answers there, or a refused connect, is proof that this life has ended. Rule F1.
         const isProof = Exit.isSuccess(exit) || (error !== undefined && isProofOfDeath(error, identity.security.kind))
-        if (isProof) Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Refused", node })
-        Queue.offerUnsafe(mailboxes.router, { _tag: "DialFailed", node })
+        if (isProof) mailboxes.stateTables.offer({ _tag: "Refused", node })
+        mailboxes.router.offer({ _tag: "DialFailed", node })
       }).pipe(Effect.ignore)
     )
   }
@@ -438,7 +442,8 @@ const make = Effect.gen(function*() {
     const entry = used.get(to.life)
     if (entry !== undefined && !entry.isEnding) {
       entry.isUsed = true
-      entry.link.sendControl(frame)
+      entry.link.queueControl(frame)
+      unwritten.add(entry.link)
       return
     }
     dial(to)

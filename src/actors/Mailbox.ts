@@ -1,10 +1,10 @@
 /**
  * Mailbox: the queue of an actor that works on all that is in it.
  *
- * A hop through a queue to a fiber that waits for it costs more than most of what is put in. So while its owner has nothing
- * to do a reader of a connection may hand it what has come, and the owner works on it there and then. Only once in a turn
- * of the event loop: what comes later in the same turn goes through the queue, so that it is worked on, and written,
- * together.
+ * A hop through a queue to a fiber that waits for it costs more than most of what is put in. So while the actors of a Node
+ * have nothing to do, whoever has something for one of them may hand it over, and it is worked on there and then. Only once
+ * in a turn of the event loop: what comes later in the same turn goes through the queue, so that it is worked on, and
+ * written, together.
  *
  * @since 0.1.0
  */
@@ -16,6 +16,31 @@ import * as Queue from "effect/Queue"
 const full = 4096
 
 /**
+ * The actors of a Node, by their mailboxes. One at most is at work, for each may read what another one writes; and nothing
+ * overtakes what waits, in whichever mailbox that is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Crew {
+  isAtWork = false
+  readonly #mailboxes: Array<{ readonly isEmpty: boolean }> = []
+
+  /** A further mailbox, with nothing in it. */
+  readonly makeMailbox = <A>(): Effect.Effect<Mailbox<A>> =>
+    Effect.map(Queue.unbounded<A>(), (queue) => {
+      const mailbox = new Mailbox(queue, this)
+      this.#mailboxes.push(mailbox)
+      return mailbox
+    })
+
+  /** Nobody is at work, and nothing waits for anybody. */
+  get isIdle(): boolean {
+    return !this.isAtWork && this.#mailboxes.every(({ isEmpty }) => isEmpty)
+  }
+}
+
+/**
  * The queue of an actor.
  *
  * @category models
@@ -23,19 +48,21 @@ const full = 4096
  */
 export class Mailbox<A> {
   readonly #queue: Queue.Queue<A>
+  readonly #crew: Crew
   /** What is put in while the owner works: it is worked on next. */
   #meanwhile: Array<A> = []
   #isWorking = false
-  /** What the owner does, while nothing keeps it from doing it at once. */
-  #idle: ((items: ReadonlyArray<A>) => void) | undefined
+  /** The owner works on an item at once, if it waits for one and has not done so yet in this turn of the event loop. */
+  #take: ((item: A) => void) | undefined
 
-  constructor(queue: Queue.Queue<A>) {
+  constructor(queue: Queue.Queue<A>, crew: Crew) {
     this.#queue = queue
+    this.#crew = crew
   }
 
-  /** An empty one. */
-  static make<A>(): Effect.Effect<Mailbox<A>> {
-    return Effect.map(Queue.unbounded<A>(), (queue) => new Mailbox(queue))
+  /** Nothing waits in it. */
+  get isEmpty(): boolean {
+    return Queue.sizeUnsafe(this.#queue) === 0
   }
 
   /** Puts an item in. */
@@ -44,56 +71,66 @@ export class Mailbox<A> {
     else Queue.offerUnsafe(this.#queue, item)
   }
 
-  /**
-   * Whether the owner has worked on an item at once. Only for who is called by nobody's turn, as the reader of a connection
-   * is: the owner of another mailbox may be in the middle of a change that this one would see.
-   */
+  /** Whether the owner has worked on an item at once; else it has not got it. */
   hand(item: A): boolean {
-    if (this.#idle === undefined || Queue.sizeUnsafe(this.#queue) > 0) return false
-    this.#idle([item])
+    if (this.#take === undefined || !this.#crew.isIdle) return false
+    this.#take(item)
     return true
   }
 
-  /** Puts in what came from a connection, after waiting for room. */
-  readonly offerFromPeer: (item: A) => Effect.Effect<void> = Effect.fnUntraced({ self: this }, function*(item: A) {
+  /** Hands an item over, or puts it in. */
+  submit(item: A): void {
+    if (!this.hand(item)) this.offer(item)
+  }
+
+  /** Hands over what came from a connection, or puts it in when there is room. */
+  submitFromPeer(item: A): Effect.Effect<void> {
+    return this.hand(item) ? Effect.void : this.#offerWhenThereIsRoom(item)
+  }
+
+  readonly #offerWhenThereIsRoom = Effect.fnUntraced({ self: this }, function*(item: A) {
     while (Queue.sizeUnsafe(this.#queue) >= full) yield* Effect.yieldNow
     this.offer(item)
   })
 
-  /** The loop of the owner: `work` gets all that is there. What it throws ends the loop, wherever it was called. */
+  /** The loop of the owner: `work` gets all that is there. What it throws ends the loop, whoever has called it. */
   serve(work: (items: ReadonlyArray<A>) => void): Effect.Effect<never> {
     const turn = (items: ReadonlyArray<A>): void => {
-      this.#idle = undefined
+      this.#take = undefined
       this.#isWorking = true
+      this.#crew.isAtWork = true
       try {
         work(items)
         const next = this.#meanwhile.splice(0)
         if (next.length > 0) work(next)
       } finally {
         this.#isWorking = false
+        this.#crew.isAtWork = false
         if (this.#meanwhile.length > 0) Queue.offerAllUnsafe(this.#queue, this.#meanwhile.splice(0))
       }
     }
     return Effect.withFiber<never>((fiber) => {
-      const becomeIdle = (): void => {
-        this.#idle = atOnce
-      }
-      const atOnce = (items: ReadonlyArray<A>): void => {
+      let isServing = true
+      const take = (item: A): void => {
         try {
-          turn(items)
-          fiber.currentDispatcher.scheduleTask(becomeIdle, 0)
+          turn([item])
+          fiber.currentDispatcher.scheduleTask(becomeFree, 0)
         } catch (error) {
           Queue.failCauseUnsafe(this.#queue, Cause.die(error))
         }
       }
+      const becomeFree = (): void => {
+        if (isServing) this.#take = take
+      }
       const queue = this.#queue
       return Effect.gen(function*() {
         while (true) {
-          becomeIdle()
+          becomeFree()
           turn(yield* Queue.takeAll(queue))
         }
       }).pipe(Effect.ensuring(Effect.sync(() => {
-        this.#idle = undefined
+        isServing = false
+        this.#take = undefined
       })))
     })
   }

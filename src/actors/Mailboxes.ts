@@ -20,6 +20,7 @@ import type { Frame, Outcome } from "../protocol/Frame.ts"
 import type { Raw } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Peer } from "../transport/Link.ts"
+import { Crew, type Mailbox } from "./Mailbox.ts"
 import type { Waiting } from "./Waiting.ts"
 
 /**
@@ -81,8 +82,8 @@ export type JoinSignal =
  * @since 0.1.0
  */
 export class Mailboxes extends Context.Service<Mailboxes, {
-  readonly stateTables: Queue.Queue<Input>
-  readonly router: Queue.Queue<RouterInput>
+  readonly stateTables: Mailbox<Input>
+  readonly router: Mailbox<RouterInput>
   readonly join: Queue.Queue<JoinSignal>
   /** The time of the next wake-up may have changed. */
   readonly heartbeat: Queue.Queue<void>
@@ -92,9 +93,10 @@ export class Mailboxes extends Context.Service<Mailboxes, {
   static readonly layer = Layer.effect(
     Mailboxes,
     Effect.gen(function*() {
+      const { makeMailbox } = new Crew()
       return Mailboxes.of({
-        stateTables: yield* Queue.unbounded<Input>(),
-        router: yield* Queue.unbounded<RouterInput>(),
+        stateTables: yield* makeMailbox<Input>(),
+        router: yield* makeMailbox<RouterInput>(),
         join: yield* Queue.sliding<JoinSignal>(64),
         heartbeat: yield* Queue.sliding<void>(1),
         routing: Latch.makeUnsafe(false)
@@ -102,17 +104,3 @@ export class Mailboxes extends Context.Service<Mailboxes, {
     })
   )
 }
-
-/** Items in a mailbox beyond which readers of connections wait. */
-const full = 4096
-
-/**
- * Puts in what came over a connection, after waiting for room.
- *
- * @category mailboxes
- * @since 0.1.0
- */
-export const offerFromPeer = Effect.fnUntraced(function*<A>(mailbox: Queue.Queue<A>, item: A) {
-  while (Queue.sizeUnsafe(mailbox) >= full) yield* Effect.yieldNow
-  Queue.offerUnsafe(mailbox, item)
-})

@@ -11,7 +11,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
 import * as Messaging from "../core/Messaging.ts"
 import * as Envelope from "../protocol/Envelope.ts"
 import { type DeliveryClass, MessageRejected, type NotConfirmed, type Raw, type Receipt } from "../protocol/Message.ts"
@@ -80,17 +79,17 @@ const make = Effect.gen(function*() {
     // Where all may send anything, nobody need be asked for every message.
     ...(identity.authorization.maySend === undefined ? {} : { mayEnter: links.mayEnter }),
     dial: links.dial,
-    suspect: (node) => Queue.offerUnsafe(mailboxes.stateTables, { _tag: "Suspect", node }),
+    suspect: (node) => mailboxes.stateTables.offer({ _tag: "Suspect", node }),
     deliver: (message, frame) =>
       upcalls.deliver(message, (outcome) => {
-        if (gatheredAt === undefined) Queue.offerUnsafe(mailboxes.router, { _tag: "Finished", frame, outcome })
+        if (gatheredAt === undefined) mailboxes.router.submit({ _tag: "Finished", frame, outcome })
         else messaging.finished(gatheredAt, frame, outcome)
       }),
     forward: (message, next, token, frame) =>
       upcalls.forward(
         message,
         next,
-        (forward) => Queue.offerUnsafe(mailboxes.router, { _tag: "Forwarded", token, frame, forward })
+        (forward) => mailboxes.router.submit({ _tag: "Forwarded", token, frame, forward })
       ),
     returned: (bytes) => {
       own++
@@ -157,28 +156,25 @@ const make = Effect.gen(function*() {
   yield* Effect.addFinalizer(Effect.fnUntraced(function*() {
     isEnded = true
     for (const { context } of messages.confirmations.unresolved.values()) Waiting.close(context)
-    for (const input of [...backlog, ...(yield* Queue.clear(mailboxes.router))]) {
+    for (const input of [...backlog, ...(yield* mailboxes.router.clear)]) {
       if (input._tag === "SendConfirmed") Waiting.close(input.waiting)
     }
     gate.letIn()
   }))
 
-  yield* Effect.gen(function*() {
-    const { routing } = messages
-    while (true) {
-      const batch = yield* Queue.takeAll(mailboxes.router)
-      const time = now()
-      for (const input of batch) onInput(time, input)
-      gatheredAt = time
-      upcalls.deliverGathered()
-      gatheredAt = undefined
-      serveBacklog(time)
-      links.flush()
-      if (routing.custody === 0 && routing.delivering === 0) drained.openUnsafe()
-      else drained.closeUnsafe()
-      if (Messaging.isActive(messages)) mailboxes.routing.openUnsafe()
-      else mailboxes.routing.closeUnsafe()
-    }
+  const { routing } = messages
+  yield* mailboxes.router.serve((inputs) => {
+    const time = now()
+    for (const input of inputs) onInput(time, input)
+    gatheredAt = time
+    upcalls.deliverGathered()
+    gatheredAt = undefined
+    serveBacklog(time)
+    links.flush()
+    if (routing.custody === 0 && routing.delivering === 0) drained.openUnsafe()
+    else drained.closeUnsafe()
+    if (Messaging.isActive(messages)) mailboxes.routing.openUnsafe()
+    else mailboxes.routing.closeUnsafe()
   }).pipe(supervise("Router", upcalls), Effect.forkScoped)
 
   /** Takes own messages as soon as they have room. */
@@ -194,7 +190,7 @@ const make = Effect.gen(function*() {
       for (let from = 0; from < messages.length; from += chunk) {
         const part = messages.slice(from, from + chunk)
         yield* enter(part, () => {
-          Queue.offerUnsafe(mailboxes.router, {
+          mailboxes.router.submit({
             _tag: "Send",
             frames: part.map((message) => messaging.frameOf(message, deliveryClass))
           })
@@ -209,7 +205,7 @@ const make = Effect.gen(function*() {
         const waiting = Waiting.make(target)
         return enter([message], () => {
           if (isEnded) return Waiting.close(waiting)
-          Queue.offerUnsafe(mailboxes.router, {
+          mailboxes.router.submit({
             _tag: "SendConfirmed",
             message,
             deadline: now() + deadline,

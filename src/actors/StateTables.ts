@@ -44,7 +44,7 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
     const emit = (event: Event): void => {
       switch (event._tag) {
         case "OwnershipChanged": {
-          Queue.offerUnsafe(mailboxes.router, event)
+          mailboxes.router.offer(event)
           return
         }
         case "Ready": {
@@ -80,22 +80,21 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
       }
     }
 
-    yield* Effect.gen(function*() {
-      const out: Array<Output> = []
-      while (true) {
-        for (const input of yield* Queue.takeAll(mailboxes.stateTables)) {
-          Membership.step(membership, state.now(), input, out)
-          for (const output of out.splice(0)) {
-            if (output._tag === "Send") send(output)
-            else {
-              emit(output.event)
-              observer?.emitted(output.event)
-            }
+    const out: Array<Output> = []
+    yield* mailboxes.stateTables.serve((inputs) => {
+      for (const input of inputs) {
+        Membership.step(membership, state.now(), input, out)
+        for (const output of out.splice(0)) {
+          if (output._tag === "Send") send(output)
+          else {
+            emit(output.event)
+            observer?.emitted(output.event)
           }
-          observer?.stepped()
         }
-        Queue.offerUnsafe(mailboxes.heartbeat, undefined)
+        observer?.stepped()
       }
+      links.flush()
+      Queue.offerUnsafe(mailboxes.heartbeat, undefined)
     }).pipe(supervise("StateTables", upcalls), Effect.forkScoped)
   })
 )

@@ -71,7 +71,8 @@ export interface Link {
   readonly sendControl: (frame: Uint8Array) => void
   /** Puts a frame on the data lane. The link's window bounds how many there are. */
   readonly sendData: (frame: Uint8Array) => void
-  /** Puts a frame on the data lane, and leaves it there until `flush` is called: for who sends many. */
+  /** Puts a frame on a lane, and leaves it there until `flush` is called: for who sends many. */
+  readonly queueControl: (frame: Uint8Array) => void
   readonly queueData: (frame: Uint8Array) => void
   /** Writes what is in the lanes, where others would have written it on the next turn. */
   readonly flush: () => void
@@ -405,6 +406,7 @@ const make = (
       put(data, frame)
       startWriting()
     },
+    queueControl: (frame) => put(control, frame),
     queueData: (frame) => put(data, frame),
     flush,
     close: () => {
