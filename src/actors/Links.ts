@@ -160,7 +160,7 @@ const make = Effect.gen(function*() {
   const lines = new Map<string, Array<Pending>>()
   /** Links with frames that have not been written. */
   const unwritten = new Set<Link.Link>()
-  let lastUnwritten: Link.Link | undefined
+  let lastUnwritten: Entry | undefined
   let lastId = 0
   const options = { certificate: () => identity.security.certificate, maxFrameSize: config.maxValueSize + 8192 }
 
@@ -465,14 +465,14 @@ const make = Effect.gen(function*() {
       }
     },
     transmit: (id, frame) => {
+      // Many frames in a row go over one link.
+      if (lastUnwritten?.id === id) return lastUnwritten.link.queueData(frame)
       const entry = entries.get(id)
       if (entry === undefined) return
       entry.link.queueData(frame)
-      // Many frames in a row go over one link.
-      if (lastUnwritten === entry.link) return
       entry.isUsed = true
       unwritten.add(entry.link)
-      lastUnwritten = entry.link
+      lastUnwritten = entry
     },
     flush: () => {
       if (unwritten.size === 0) return

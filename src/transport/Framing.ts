@@ -103,38 +103,42 @@ export class FrameDecoder {
     return this.headerRead > 0
   }
 
-  /** Appends the frames that `chunk` completes to `frames`. */
-  push(chunk: Uint8Array, frames: Array<Uint8Array>): void {
+  /** Appends the frames that `chunk` completes to `frames`; returns whether any of them is a view of it. */
+  push(chunk: Uint8Array, frames: Array<Uint8Array>): boolean {
     const end = chunk.byteLength
     let offset = 0
+    let isViewed = false
     while (this.oversized === undefined) {
       if (this.partial === undefined) {
         while (this.headerRead < headerSize) {
-          if (offset === end) return
+          if (offset === end) return isViewed
           this.length = this.length * 256 + chunk[offset++]!
           this.headerRead++
         }
         if (this.length > this.maxFrameSize) {
           this.oversized = this.length
-          return
+          return isViewed
         }
         if (end - offset >= this.length) {
-          frames.push(chunk.subarray(offset, offset + this.length))
+          // Not `subarray`, which makes a `Buffer` of a part of a `Buffer`: frames of one kind are read faster.
+          frames.push(new Uint8Array(chunk.buffer, chunk.byteOffset + offset, this.length))
           offset += this.length
+          isViewed = true
           this.reset()
           continue
         }
-        if (offset === end) return
+        if (offset === end) return isViewed
       }
       const take = Math.min(this.length - this.filled, end - offset)
       const partial = this.reserve(take)
       partial.set(chunk.subarray(offset, offset + take), this.filled)
       this.filled += take
       offset += take
-      if (this.filled < this.length) return
+      if (this.filled < this.length) return isViewed
       frames.push(partial)
       this.reset()
     }
+    return isViewed
   }
 
   private reserve(additional: number): Uint8Array {
