@@ -3,12 +3,8 @@
  *
  * What lies under both `Tcp` and `Tls`.
  */
-import * as NodeSocket from "@effect/platform-node/NodeSocket"
-import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as NetAddress from "effect/net/NetAddress"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import * as Address from "../../protocol/Address.ts"
@@ -37,37 +33,47 @@ export const listen = Effect.fnUntraced(function*(
   if (problem !== undefined) {
     return yield* new ListenError({ address: Address.format(address), reason: "BadAddress", message: problem })
   }
-  const server = yield* NodeSocketServer.make({ host: address.host, port: address.port, ...socketOptions }).pipe(
-    Effect.mapError((error) => toListenError(address, error.reason.cause))
-  )
   const open = new Set<Net.Socket>()
   const acceptor = yield* makeAcceptor((
     { ready, remote }: { readonly ready: Ready; readonly remote: Address.Address }
   ) => makeConnection(ready, remote, options))
-  yield* Effect.addFinalizer(() =>
-    Effect.andThen(acceptor.interrupt, Effect.sync(() => open.forEach((socket) => socket.destroy())))
-  )
-  const accept = (socket: Net.Socket) => {
+  const accept = (socket: Net.Socket): void => {
     if (open.size >= options.maxConnections) {
       socket.destroy()
       return
     }
     open.add(socket)
     socket.once("close", () => open.delete(socket))
+    // One without a listener ends the process.
+    socket.on("error", () => {})
     const remote = remoteOf(socket)
     prepare(socket, (ready) => acceptor.offerUnsafe({ ready, remote }))
   }
-  yield* Effect.forkScoped(
-    server.run(() => Effect.map(Effect.serviceOption(NodeSocket.NetSocket), Option.map(accept))),
-    { startImmediately: true }
+  const server = yield* Effect.acquireRelease(
+    bind(address, accept),
+    (server) =>
+      Effect.andThen(
+        acceptor.interrupt,
+        Effect.callback<void>((resume) => {
+          server.close(() => resume(Effect.void))
+          open.forEach((socket) => socket.destroy())
+        })
+      ),
+    { interruptible: true }
   )
-  return {
-    address: NetAddress.isInetAddress(server.address)
-      ? { host: NetAddress.formatHost(server.address), port: server.address.port }
-      : address,
-    serve: acceptor.serve
-  }
+  const bound = server.address() as Net.AddressInfo
+  return { address: { host: bound.address, port: bound.port }, serve: acceptor.serve }
 })
+
+const bind = (address: Address.Address, accept: (socket: Net.Socket) => void): Effect.Effect<Net.Server, ListenError> =>
+  Effect.callback((resume) => {
+    // Paused, so that nothing is lost before somebody reads.
+    const server = Net.createServer({ ...socketOptions, pauseOnConnect: true }, accept)
+    // Stays for the life of the server: one that cannot accept a connection for a while says so as well.
+    server.on("error", (cause) => resume(Effect.fail(toListenError(address, cause))))
+    server.listen({ host: address.host, port: address.port }, () => resume(Effect.succeed(server)))
+    return Effect.sync(() => server.close())
+  })
 
 /** Opens a connection: `prepare` makes a connected socket ready, and destroys nothing. */
 export const dial = (
