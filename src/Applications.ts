@@ -20,6 +20,7 @@ import * as Stream from "effect/Stream"
 import { Upcalls } from "./actors/Upcalls.ts"
 import type { Application, Changes, Forward } from "./Application.ts"
 import * as Callbacks from "./Callbacks.ts"
+import { Fifo } from "./core/Fifo.ts"
 import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
 import type { ClusterError, ClusterEvent } from "./protocol/ClusterEvent.ts"
 import type { Outcome } from "./protocol/Frame.ts"
@@ -76,8 +77,23 @@ export const make = Effect.fnUntraced(function*(options: {
 }) {
   const { config } = options
   const nodeScope = yield* Effect.scope
-  const events = yield* PubSub.sliding<ClusterEvent>({ capacity: maxEvents * 8, replay: maxEvents })
-  const deliveries = yield* PubSub.bounded<Message.Message>(config.maxDelivering)
+  /** The last events, until somebody listens for the first time. */
+  const early = new Fifo<ClusterEvent>()
+  // These take 200 kB and a millisecond, and few programs listen: they are made when somebody does.
+  let events: PubSub.PubSub<ClusterEvent> | undefined
+  let deliveries: PubSub.PubSub<Message.Message> | undefined
+  const forEvents = yield* Effect.cached(
+    Effect.map(PubSub.sliding<ClusterEvent>({ capacity: maxEvents * 8, replay: maxEvents }), (made) => {
+      for (const event of early) PubSub.publishUnsafe(made, event)
+      early.drop(early.length)
+      return events = made
+    }).pipe(Effect.uninterruptible)
+  )
+  const forDeliveries = yield* Effect.cached(
+    Effect.map(PubSub.bounded<Message.Message>(config.maxDelivering), (made) => deliveries = made).pipe(
+      Effect.uninterruptible
+    )
+  )
   const deliverCallbacks = yield* Callbacks.make(config.deliverTimeout)
   const forwardCallbacks = yield* Callbacks.make(config.forwardTimeout)
   const eventCallbacks = yield* Callbacks.make(config.callbackTimeout)
@@ -97,7 +113,12 @@ export const make = Effect.fnUntraced(function*(options: {
   // ---------------------------------------------------------------------------
 
   const event = (event: ClusterEvent): void => {
-    PubSub.publishUnsafe(events, event)
+    if (events !== undefined) {
+      PubSub.publishUnsafe(events, event)
+    } else {
+      early.push(event)
+      if (early.length > maxEvents) early.shift()
+    }
     for (const entry of registered) {
       if (handlerOf(entry.application, event) === undefined) continue
       // Full, it drops its oldest, and the application hears of it with the next.
@@ -166,7 +187,7 @@ export const make = Effect.fnUntraced(function*(options: {
       open--
       if (open === 0 && isLater) done(outcome)
     }
-    if (!PubSub.publishUnsafe(deliveries, message)) {
+    if (deliveries !== undefined && !PubSub.publishUnsafe(deliveries, message)) {
       open++
       fork(PubSub.publish(deliveries, message)).addObserver(close)
     }
@@ -370,8 +391,8 @@ export const make = Effect.fnUntraced(function*(options: {
     upcalls,
     register,
     bind,
-    deliveries: Stream.fromPubSub(deliveries),
-    events: Stream.fromPubSub(events)
+    deliveries: Stream.unwrap(Effect.map(forDeliveries, Stream.fromPubSub)),
+    events: Stream.unwrap(Effect.map(forEvents, Stream.fromPubSub))
   }
   return applications
 })
