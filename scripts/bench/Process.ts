@@ -67,6 +67,8 @@ export const start = async (module: string, argument: unknown): Promise<Process>
         reject: (error) => settle(() => reject(error))
       })
     })
+    // Who has given up on it, because something else went wrong first, must not end the bench with it.
+    answer.catch(() => {})
     return { number, answer }
   }
   child.on("message", ({ error, number, value }: { number: number; value: never; error?: string }) => {
@@ -74,8 +76,8 @@ export const start = async (module: string, argument: unknown): Promise<Process>
     else waiting.get(number)?.reject(new Failed(error))
   })
   const ended = new Promise<void>((resolve) => {
-    child.once("exit", (code) => {
-      for (const { reject } of waiting.values()) reject(new Failed(`${module} ended with ${code}`))
+    child.once("exit", (code, signal) => {
+      for (const { reject } of waiting.values()) reject(new Failed(`${module} ended with ${code ?? signal}`))
       resolve()
     })
   })

@@ -111,12 +111,14 @@ export class Mailbox<A> {
     }
     return Effect.withFiber<never>((fiber) => {
       let isServing = true
+      let failure: Cause.Cause<never> | undefined
       const take = (item: A): void => {
         try {
           turn([item])
           fiber.currentDispatcher.scheduleTask(becomeFree, 0)
         } catch (error) {
-          Queue.failCauseUnsafe(this.#queue, Cause.die(error))
+          failure = Cause.die(error)
+          Queue.failCauseUnsafe(this.#queue, failure)
         }
       }
       const becomeFree = (): void => {
@@ -126,7 +128,9 @@ export class Mailbox<A> {
       return Effect.gen(function*() {
         while (true) {
           becomeFree()
-          turn(yield* Queue.takeAll(queue))
+          const items = yield* Queue.takeAll(queue)
+          if (failure !== undefined) return yield* Effect.failCause(failure)
+          turn(items)
         }
       }).pipe(Effect.ensuring(Effect.sync(() => {
         isServing = false

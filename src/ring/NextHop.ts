@@ -96,24 +96,30 @@ const rareCase = (
   isExcluded: ((node: Node.Node) => boolean) | undefined
 ): Node.Node | undefined => {
   const self = tables.leafSet.self
-  const ownPrefix = NodeId.commonPrefix(self, key)
+  const prefix = NodeId.commonPrefix(self, key)
   let best: Node.Node | undefined
-  let bestKeepsPrefix = false
-  const consider = (node: Node.Node) => {
-    if (!NodeId.isCloser(key, node.id, self) || isExcluded?.(node) === true) return
-    const keepsPrefix = NodeId.commonPrefix(node.id, key) >= ownPrefix
-    if (
-      best === undefined || (keepsPrefix && !bestKeepsPrefix) ||
-      (keepsPrefix === bestKeepsPrefix && NodeId.isCloser(key, node.id, best.id))
-    ) {
-      best = node
-      bestKeepsPrefix = keepsPrefix
-    }
-  }
-  for (const node of tables.leafSet.members) consider(node)
+  for (const node of tables.leafSet.members) best = better(best, node, key, self, prefix, isExcluded)
   for (const row of tables.routingTable.rows) {
-    if (row !== undefined) { for (const entry of row) if (entry !== undefined) consider(entry.node) }
+    if (row === undefined) continue
+    for (const entry of row) if (entry !== undefined) best = better(best, entry.node, key, self, prefix, isExcluded)
   }
-  for (const entry of tables.neighborhoodSet.members) consider(entry.node)
+  for (const { node } of tables.neighborhoodSet.members) best = better(best, node, key, self, prefix, isExcluded)
   return best
+}
+
+/** Of two Nodes closer than oneself the one that keeps the prefix, and of two that do, or do not, the closer one. A function by itself: a closure would be allocated for each message. */
+const better = (
+  best: Node.Node | undefined,
+  node: Node.Node,
+  key: NodeId.NodeId,
+  self: NodeId.NodeId,
+  prefix: number,
+  isExcluded: ((node: Node.Node) => boolean) | undefined
+): Node.Node | undefined => {
+  if (!NodeId.isCloser(key, node.id, self) || isExcluded?.(node) === true) return best
+  if (best === undefined) return node
+  const keepsPrefix = NodeId.commonPrefix(node.id, key) >= prefix
+  const bestKeepsPrefix = NodeId.commonPrefix(best.id, key) >= prefix
+  if (keepsPrefix !== bestKeepsPrefix) return keepsPrefix ? node : best
+  return NodeId.isCloser(key, node.id, best.id) ? node : best
 }

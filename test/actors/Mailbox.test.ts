@@ -98,10 +98,11 @@ describe("Mailbox", () => {
       assert.deepStrictEqual(first.turns, [["b"]])
     }))
 
-  it.effect("an owner that throws ends with it, and not who handed it something", () =>
+  it.effect("an owner that throws ends with it, and not who handed it something; it does nothing more", () =>
     Effect.gen(function*() {
-      const { mailbox, owner } = yield* make({
+      const { mailbox, owner, turns } = yield* make({
         work: () => {
+          mailbox.offer("c")
           throw new Error("broken")
         }
       })
@@ -109,6 +110,7 @@ describe("Mailbox", () => {
       assert.isFalse(mailbox.hand("b"))
       const exit = yield* Fiber.await(owner)
       assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      assert.deepStrictEqual(turns, [["a"]])
     }))
 
   it.effect("when its owner has ended it hands over nothing more, and gives out what is left", () =>
