@@ -231,7 +231,10 @@ const inspect = (source: string, packed: Packed) => {
   const modules = packed.paths.filter((path) => path.startsWith("src/"))
     .map((path) => path.replace(/^src\/(.*)\.ts$/, "$1"))
   const pages = ["README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md"]
-  const docs = Fs.readdirSync(Path.join(source, "docs")).map((page) => `docs/${page}`)
+  // The figures of benchmarks, a folder, stay at home.
+  const docs = Fs.readdirSync(Path.join(source, "docs"), { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => `docs/${name}`)
   const expected = new Set(["package.json", ...pages, ...docs])
   for (const module of modules) {
     expected.add(`src/${module}.ts`)
