@@ -1,8 +1,8 @@
 /**
  * The network over real TCP sockets.
  *
- * Each frame travels behind its length, four bytes, the highest first. Nothing is
- * read from a socket until `read` is called, and `write` waits for the kernel, so
+ * Each frame travels behind its length, four bytes, the highest first. While
+ * nobody reads a socket is paused, and `write` waits for the kernel, so
  * back-pressure reaches from one end to the other. It needs Node.js. Nothing is
  * encrypted: outside loopback and closed networks put it into a tunnel. For tests
  * that need no sockets there is `MemoryTransport`.
