@@ -42,6 +42,9 @@ const chunk = 1024
 /** Frames that are under way on a link of the form `link`. */
 const window = 1024
 
+/** When to send again what the other end had no room for, in milliseconds. */
+const busyRetry = 20
+
 const layerOf = (certificate: Certificate | undefined) =>
   Layer.merge(certificate === undefined ? Tcp.layer : Tls.layer, Logger.layer([]))
 
@@ -159,30 +162,44 @@ const connectLink = Effect.fnUntraced(function*({ to }: Settings) {
   const link = yield* Link.open(connection, identity)
   let sequence = 0
   let acknowledged = 0
-  let busy = 0
+  /** Those under way, by the last digits of their numbers: they are answered in order. */
+  const recent: Array<Uint8Array> = Array.from({ length: window })
+  const put = (frame: Uint8Array): void => {
+    recent[sequence % window] = frame
+    Envelope.setSequence(frame, sequence++)
+    link.sendData(frame)
+  }
+  /** What the forwarder had no room for: it is faster at taking messages than at getting rid of them. */
+  let refused: Array<Uint8Array> = []
+  const refuse = (frame: Uint8Array): void => {
+    refused.push(frame)
+    if (refused.length > 1) return
+    setTimeout(() => {
+      const again = refused
+      refused = []
+      again.forEach(put)
+    }, busyRetry)
+  }
   let onAcknowledged = () => {}
   yield* Effect.forkScoped(link.run((frames) =>
     Effect.sync(() => {
       for (const frame of frames) {
         if (frame._tag === "Acknowledged") acknowledged += frame.upTo - frame.from + 1
-        else if (frame._tag === "Busy") busy++
+        else if (frame._tag === "Busy") refuse(recent[frame.sequence % window]!)
       }
       onAcknowledged()
     })
   ))
   const oneWay = ({ count, from, size }: Sending): Promise<void> =>
-    new Promise((resolve, reject) => {
+    new Promise((resolve) => {
       let sent = 0
       const base = acknowledged
       const pump = () => {
-        if (busy > 0) return reject(new Error("the forwarder had no room"))
         if (acknowledged - base === count) return resolve()
         while (sent < count && sent - (acknowledged - base) < window) {
           const number = from + sent++
           const message = { key: keyOf(number), purpose, value: makeValue(number, size) }
-          const frame = Envelope.fromSender(identity.node, message, "acknowledged", number, number)
-          Envelope.setSequence(frame, sequence++)
-          link.sendData(frame)
+          put(Envelope.fromSender(identity.node, message, "acknowledged", number, number))
         }
       }
       onAcknowledged = pump
