@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Handover from "../core/Handover.ts"
 import * as Liveness from "../core/Liveness.ts"
+import * as Routing from "../core/Routing.ts"
 import { type Address, isSameHost } from "../protocol/Address.ts"
 import * as Authorization from "../protocol/Authorization.ts"
 import { type ControlMessage, type DeliveredId, maxDelivered } from "../protocol/ControlMessage.ts"
@@ -507,7 +508,7 @@ const make = Effect.gen(function*() {
       const { predecessor, successor } = state.membership
       const now = state.now()
       for (const entry of entries.values()) {
-        if (entry.isUsed) {
+        if (entry.isUsed || Routing.isAwaited(state.messages.routing, entry.id)) {
           entry.isUsed = false
           entry.usedAt = now
         }

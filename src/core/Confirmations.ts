@@ -181,5 +181,6 @@ export const copy = <A>(self: Confirmations<A>, entry: Unresolved<A>): Uint8Arra
   const frame = Envelope.copy(entry.frame)
   Envelope.setHops(frame, 0)
   Envelope.setFloor(frame, floor(self))
+  Envelope.setAttempt(frame, entry.retries)
   return frame
 }

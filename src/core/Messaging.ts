@@ -42,6 +42,8 @@ export interface Counters {
   held: number
   /** Messages that a client may not send. */
   forbidden: number
+  /** Copies of what this Node held or had just passed on, which went no further. */
+  copies: number
 }
 
 /**
@@ -135,7 +137,7 @@ export const makeState = <A>(membership: MembershipState.State, settings: Routin
   routing: Routing.make(settings),
   deduplication: Deduplication.make(),
   confirmations: Confirmations.make(),
-  counters: { duplicates: 0, expired: 0, dropped: 0, busy: 0, held: 0, forbidden: 0 }
+  counters: { duplicates: 0, expired: 0, dropped: 0, busy: 0, held: 0, forbidden: 0, copies: 0 }
 })
 
 /**
@@ -150,7 +152,7 @@ export interface Messaging<A extends Context> {
   readonly linkUp: (
     now: number,
     link: number,
-    peer: { readonly role: "member" | "client"; readonly node: Node.Node },
+    peer: { readonly role: "member" | "client"; readonly node: Node.Node; readonly version: number },
     isPreferred: boolean,
     /** What its handshake took, in milliseconds. */
     roundTrip: number
@@ -172,6 +174,9 @@ export interface Messaging<A extends Context> {
   readonly forwarded: (now: number, token: Routing.Token, frame: Uint8Array, forward: Raw | "forward" | "drop") => void
   readonly wake: (now: number) => void
 }
+
+/** The version of the protocol from which on frames carry marks (M11). */
+const marksSince = 2
 
 /** The purpose of a receipt that has to be routed, because nobody knows the way back. */
 const receiptPurpose = 1
@@ -212,6 +217,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       counters.busy++
       ports.transmit(link, Frame.busy(sequence))
     },
+    copy: () => void counters.copies++,
     deliver: (frame) => deliver(frame),
     dial: ports.dial,
     suspect: ports.suspect,
@@ -423,13 +429,14 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       time = now
       receive(link, frames)
     },
-    linkUp: (now, link, { node, role }, isPreferred, roundTrip) => {
+    linkUp: (now, link, { node, role, version }, isPreferred, roundTrip) => {
       time = now
       if (role === "client") {
         clients.set(node.id, link)
         clientOf.set(link, node)
       }
-      Routing.linkUp(routing, view, now, link, role === "member" ? node : undefined, isPreferred, roundTrip, sink)
+      const member = role === "member" ? node : undefined
+      Routing.linkUp(routing, view, now, link, member, isPreferred, roundTrip, sink, version >= marksSince)
     },
     linkDown: (now, link) => {
       time = now

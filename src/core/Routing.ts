@@ -16,6 +16,7 @@ import * as Envelope from "../protocol/Envelope.ts"
 import type * as Node from "../ring/Node.ts"
 import type * as NodeId from "../ring/NodeId.ts"
 import { Fifo } from "./Fifo.ts"
+import * as RecentFrames from "./RecentFrames.ts"
 
 /**
  * What routing asks of the membership, at the moment of the decision.
@@ -41,6 +42,8 @@ export interface Sink {
   /** The frames of a link from one number to another are in this Node's custody. */
   readonly acknowledge: (link: number, from: number, upTo: number) => void
   readonly busy: (link: number, sequence: number) => void
+  /** A copy came of what this Node holds or has just passed on: it has been acknowledged, and goes no further. */
+  readonly copy: (frame: Uint8Array) => void
   /** This Node is the root. The driver calls `delivered` when the application is done with it. */
   readonly deliver: (frame: Uint8Array) => void
   /** There is no link to this Node: open one, then call `linkUp` or `dialFailed`. */
@@ -94,10 +97,24 @@ export interface Settings {
   readonly maxDelivering: number
   /** How long a message is held while nobody covers its key. */
   readonly hold: number
-  /** Shortest and longest time to wait for an acknowledgement. */
+  /** The shortest time to wait for an acknowledgement. */
   readonly shortestTimeout: number
+  /** How long to wait for one, or for a link, where no round trip has been measured; measured ones may take longer. */
   readonly longestTimeout: number
 }
+
+/** No acknowledgement is waited for longer, in milliseconds: as RFC 6298 (2.5) allows. */
+const maxTimeout = 60_000
+
+/**
+ * How often a message goes another way at once because a hop was late or its link broke, from one Node: fewer times when
+ * it came as a copy. After that it waits here before it goes again, each time twice as long. Rule M11.
+ */
+const maxDetours = 2
+const maxDetoursOfCopy = 1
+
+/** How often the wait of a late message doubles at most (to 8 s), and the time-out of a link that does not answer. */
+const maxDoublings = 3
 
 /** When to try again after Busy, and after every known way has failed, in milliseconds. */
 const busyRetry = 20
@@ -123,9 +140,21 @@ interface Entry {
   isShared: boolean
   /** Hops that failed for this message, by life. */
   excluded: Set<string> | undefined
+  /** How often it was sent in vain: the hop was late, or the link broke. */
+  failures: number
+  /** On how many links it may still be acknowledged, although it was late there. */
+  awaited: number
+  /** A hop that was late has it after all: it is in custody no more, wherever it still waits. */
+  isReleased: boolean
   sequence: number
   sentAt: number
   retryAt: number
+}
+
+/** A frame that was not acknowledged in time, and may be yet. */
+interface Late {
+  readonly entry: Entry
+  readonly sentAt: number
 }
 
 /** A link that is being opened. */
@@ -145,9 +174,15 @@ interface Link {
   outstandingBytes: number
   /** Beyond the window, in order. */
   readonly waiting: Fifo<Entry>
+  /** Frames that were late, by their numbers: at most a window, the newest. */
+  readonly late: Map<number, Late>
+  /** Its other end knows copies by their marks (version 2). */
+  readonly marksCopies: boolean
   /** Smoothed round trip of an acknowledgement and its mean deviation, in milliseconds (RFC 6298). */
   roundTrip: number | undefined
   deviation: number
+  /** How often the time-out has doubled since the last measurement (RFC 6298, 5.5). */
+  doublings: number
   /** The number after the highest that came in. */
   nextReceived: number
   /** Lower numbers that did not come in: on a connection that loses nothing there are none. At most a window. */
@@ -180,6 +215,8 @@ export interface State {
   readonly delayed: Set<Entry>
   /** Messages that this Node covers, and that wait for the application. */
   readonly ripe: Fifo<Entry>
+  /** What has come in lately, to tell copies of it. */
+  readonly recent: RecentFrames.RecentFrames
   /** Frames and bytes in custody. */
   custody: number
   custodyBytes: number
@@ -204,6 +241,7 @@ export const make = (settings: Settings): State => ({
   held: new Set(),
   delayed: new Set(),
   ripe: new Fifo(),
+  recent: RecentFrames.make(),
   custody: 0,
   custodyBytes: 0,
   delivering: 0,
@@ -285,6 +323,9 @@ const makeEntry = (frame: Uint8Array, own: unknown, target: Node.Node | undefine
     isAsked: false,
     isShared: false,
     excluded: undefined,
+    failures: 0,
+    awaited: 0,
+    isReleased: false,
     sequence: 0,
     sentAt: 0,
     retryAt: 0
@@ -292,6 +333,7 @@ const makeEntry = (frame: Uint8Array, own: unknown, target: Node.Node | undefine
 }
 
 const release = (state: State, entry: Entry, sink: Sink): void => {
+  entry.isReleased = true
   state.custody--
   state.custodyBytes -= entry.frame.length
   if (entry.own !== undefined) sink.released(entry.own)
@@ -308,7 +350,8 @@ export const receive = (state: State, view: View, now: number, linkId: number, f
   const link = state.links.get(linkId)
   if (link === undefined) return
   const sequence = Envelope.sequence(frame)
-  if (!hasRoom(state)) {
+  const isCopy = isKnownCopy(state, view, now, frame)
+  if (!isCopy && !hasRoom(state)) {
     if (accept(state, link, sequence)) sink.busy(linkId, sequence)
     return
   }
@@ -320,8 +363,21 @@ export const receive = (state: State, view: View, now: number, linkId: number, f
   if (link.unacknowledged > 0 && sequence !== next(link.newest)) acknowledge(state, linkId, sink)
   link.unacknowledged++
   link.newest = sequence
+  if (isCopy) return sink.copy(frame)
+  if (mayHaveCopies(frame)) RecentFrames.add(state.recent, now, frame)
   decide(state, view, now, take(state, frame, undefined, undefined), sink)
 }
+
+/**
+ * Whether a frame is a copy of what this Node holds or has just passed on: it goes no further. At the root
+ * deduplication decides, which knows the outcome. Rule M11.
+ */
+const isKnownCopy = (state: State, view: View, now: number, frame: Uint8Array): boolean =>
+  Envelope.isCopy(frame) && mayHaveCopies(frame) && RecentFrames.has(state.recent, now, frame) &&
+  !view.covers(Envelope.key(frame))
+
+const mayHaveCopies = (frame: Uint8Array): boolean =>
+  Envelope.deliveryClass(frame) !== "atMostOnce" && !Envelope.isDirect(frame)
 
 /**
  * A routed frame came in that must go no further: it is acknowledged, and that is all.
@@ -372,6 +428,7 @@ export const acknowledge = (state: State, linkId: number, sink: Sink): void => {
 
 /** Rules M1, M2, M8: deliver, send on, or hold. */
 const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink): void => {
+  if (entry.isReleased) return
   if (entry.target !== undefined) return sendOn(state, view, now, entry, entry.target, sink)
   if (Envelope.isDirect(entry.frame) || view.covers(entry.key)) {
     if (state.delivering >= state.settings.maxDelivering) {
@@ -389,15 +446,7 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink)
     return
   }
   const next = chooseHop(state, view, now, entry)
-  if (next === undefined) {
-    if (entry.heldSince === undefined) {
-      entry.heldSince = now
-      sink.held(entry.frame)
-    }
-    entry.retryAt = now + holdRetry
-    state.held.add(entry)
-    return
-  }
+  if (next === undefined) return hold(state, now, entry, sink)
   if (!entry.isAsked) {
     entry.isAsked = true
     const forwarding = sink.forward(entry.frame, next, entry)
@@ -406,6 +455,20 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink)
   }
   sendOn(state, view, now, entry, next, sink)
 }
+
+/** Rule M3. One that was sent before waits twice as long each time: a copy of it may well arrive. Rule M11. */
+const hold = (state: State, now: number, entry: Entry, sink: Sink): void => {
+  if (entry.heldSince === undefined) {
+    entry.heldSince = now
+    sink.held(entry.frame)
+  }
+  entry.retryAt = now + holdRetry * 2 ** Math.min(maxDoublings, Math.max(0, entry.failures - maxDetours - 1))
+  state.held.add(entry)
+}
+
+/** Whether a message that was sent in vain may go another way at once. Rule M11. */
+const mayDetour = ({ failures, frame }: Entry): boolean =>
+  failures <= (Envelope.isCopy(frame) ? maxDetoursOfCopy : maxDetours)
 
 /** The next hop: not one that failed for this message, and one that was late only if there is no other. Rule M5. */
 const chooseHop = (state: State, view: View, now: number, { excluded, key }: Entry): Node.Node | undefined => {
@@ -468,11 +531,24 @@ const sendOn = (state: State, view: View, now: number, entry: Entry, node: Node.
   enqueue(state, now, link, entry, sink)
 }
 
-/** The frame of a message that has made so many hops; a copy where an earlier hop may still read the first. */
+/**
+ * The frame of a message that has made so many hops; a copy of its bytes where an earlier hop may still read the first,
+ * and then marked as a copy of the message.
+ */
 const frameFor = (entry: Entry, hops: number): Uint8Array => {
   const frame = entry.isShared ? Envelope.copy(entry.frame) : entry.frame
+  if (entry.isShared) Envelope.markCopy(frame)
   Envelope.setHops(frame, hops)
   return frame
+}
+
+/** The frame as the other end of a link understands it. */
+const frameOn = (link: Link, entry: Entry): Uint8Array => {
+  const frame = frameFor(entry, entry.hops + 1)
+  if (link.marksCopies || !Envelope.hasMarks(frame)) return frame
+  const plain = frame === entry.frame ? Envelope.copy(frame) : frame
+  Envelope.clearMarks(plain)
+  return plain
 }
 
 /** Whether a frame may be sent now: a large one waits until others have been acknowledged, however few they are. */
@@ -486,7 +562,7 @@ const enqueue = (state: State, now: number, link: Link, entry: Entry, sink: Sink
 }
 
 const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sink): void => {
-  const frame = frameFor(entry, entry.hops + 1)
+  const frame = frameOn(link, entry)
   entry.isShared = true
   entry.sequence = link.nextSequence
   entry.sentAt = now
@@ -544,10 +620,11 @@ export const delivered = (state: State, view: View, now: number, sink: Sink): vo
  * @since 0.1.0
  */
 export const ownershipChanged = (state: State, view: View, now: number, sink: Sink): void => {
-  const held = Array.from(state.held)
-  state.held.clear()
-  for (const entry of held) {
-    entry.excluded = undefined
+  for (const entry of Array.from(state.held)) {
+    // What was sent before may still arrive: that waits for its time, unless there is another way for it.
+    if (entry.awaited === 0) entry.excluded = undefined
+    if (!mayDetour(entry) && !view.covers(entry.key)) continue
+    state.held.delete(entry)
     decide(state, view, now, entry, sink)
   }
 }
@@ -557,9 +634,20 @@ export const ownershipChanged = (state: State, view: View, now: number, sink: Si
 // -----------------------------------------------------------------------------
 
 /**
+ * Whether an acknowledgement may still come over a link: it is in use then, however long nothing came or went.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isAwaited = (state: State, linkId: number): boolean => {
+  const link = state.links.get(linkId)
+  return link !== undefined && (link.outstanding.length > 0 || link.late.size > 0)
+}
+
+/**
  * A link is open; `node` is the member at its other end, or `undefined` for a
  * client. It becomes the one to send on when there is none, or when `isPreferred`.
- * `roundTrip` is what its handshake took, in milliseconds.
+ * `roundTrip` is what its handshake took, in milliseconds. Without `marksCopies` its other end knows no marks of copies.
  *
  * @category transitions
  * @since 0.1.0
@@ -572,7 +660,8 @@ export const linkUp = (
   node: Node.Node | undefined,
   isPreferred: boolean,
   roundTrip: number,
-  sink: Sink
+  sink: Sink,
+  marksCopies = true
 ): void => {
   const link: Link = {
     id,
@@ -581,8 +670,11 @@ export const linkUp = (
     outstanding: new Fifo(),
     outstandingBytes: 0,
     waiting: new Fifo(),
+    late: new Map(),
+    marksCopies,
     roundTrip: undefined,
     deviation: 0,
+    doublings: 0,
     nextReceived: 0,
     missing: undefined,
     unacknowledged: 0,
@@ -618,9 +710,15 @@ export const linkDown = (state: State, view: View, now: number, id: number, sink
       if (other.node !== undefined && other.node.life === node.life) state.linkTo.set(node.life, other)
     }
   }
-  const entries = [...link.outstanding, ...link.waiting]
-  if (entries.length > 0) sink.suspect(node)
-  reroute(state, view, now, node, entries, sink)
+  // What was late, and waits for that: it will not be acknowledged any more.
+  const late = Array.from(link.late.values(), ({ entry }) => entry).filter((entry) => state.held.has(entry))
+  for (const sequence of link.late.keys()) forgetLate(link, sequence)
+  const outstanding = [...link.outstanding]
+  const waiting = [...link.waiting]
+  if (outstanding.length + waiting.length + late.length > 0) sink.suspect(node)
+  for (const entry of outstanding) sentInVain(state, view, now, node, entry, sink)
+  for (const entry of late) if (mayDetour(entry) && state.held.delete(entry)) decide(state, view, now, entry, sink)
+  reroute(state, view, now, node, waiting, sink)
 }
 
 /**
@@ -659,10 +757,25 @@ const reroute = (
       decide(state, view, now, entry, sink)
       continue
     }
-    entry.excluded ??= new Set()
-    entry.excluded.add(node.life)
+    exclude(entry, node)
     decide(state, view, now, entry, sink)
   }
+}
+
+/** A hop may or may not have got a message: a copy goes another way at once, or the message waits. Rule M11. */
+const sentInVain = (state: State, view: View, now: number, node: Node.Node, entry: Entry, sink: Sink): void => {
+  if (entry.isReleased) return
+  // There is no other way for it: over a new link if that comes about, else its sender is told.
+  if (!isRouted(entry)) return decide(state, view, now, entry, sink)
+  entry.failures++
+  exclude(entry, node)
+  if (mayDetour(entry) || view.covers(entry.key)) decide(state, view, now, entry, sink)
+  else hold(state, now, entry, sink)
+}
+
+const exclude = (entry: Entry, { life }: Node.Node): void => {
+  entry.excluded ??= new Set()
+  entry.excluded.add(life)
 }
 
 /**
@@ -688,15 +801,41 @@ export const acknowledged = (
   while (end < outstanding.length && !isBefore(upTo, outstanding.at(end)!.sequence)) {
     const entry = outstanding.at(end)!
     link.outstandingBytes -= entry.frame.length
-    release(state, entry, sink)
+    if (!entry.isReleased) release(state, entry, sink)
     end++
   }
+  if (link.late.size > 0) acknowledgedLate(state, now, link, from, upTo, sink)
   if (end === first) return
   measure(link, now - outstanding.at(end - 1)!.sentAt)
   if (link.node !== undefined) state.suspects.delete(link.node.life)
   outstanding.remove(first, end - first)
   if (outstanding.length === 0) state.unacknowledged.delete(link)
   flush(state, now, link, sink)
+}
+
+/**
+ * A hop that was late has taken custody all the same: what waits here for another way goes nowhere, and the time-out
+ * learns how long it really took. Each frame has a number of its own, so that there is no doubt which one is meant, for
+ * which Karn's rule leaves such measurements out. Rule M11.
+ */
+const acknowledgedLate = (
+  state: State,
+  now: number,
+  link: Link,
+  from: number,
+  upTo: number,
+  sink: Sink
+): void => {
+  for (const [sequence, { entry, sentAt }] of link.late) {
+    if (isBefore(sequence, from) || isBefore(upTo, sequence)) continue
+    forgetLate(link, sequence)
+    measure(link, now - sentAt)
+    if (link.node !== undefined) state.suspects.delete(link.node.life)
+    if (entry.isReleased) continue
+    state.held.delete(entry)
+    state.delayed.delete(entry)
+    release(state, entry, sink)
+  }
 }
 
 /** Numbers of 32 bits go round; those of a window lie close together. */
@@ -711,6 +850,7 @@ const takeOut = (state: State, link: Link, isMeant: (entry: Entry) => boolean): 
 }
 
 const measure = (link: Link, roundTrip: number): void => {
+  link.doublings = 0
   if (link.roundTrip === undefined) {
     link.roundTrip = roundTrip
     link.deviation = roundTrip * firstDeviation
@@ -723,7 +863,7 @@ const measure = (link: Link, roundTrip: number): void => {
 const flush = (state: State, now: number, link: Link, sink: Sink): void => {
   for (let next = link.waiting.at(0); next !== undefined && isOpen(state, link, next); next = link.waiting.at(0)) {
     link.waiting.shift()
-    transmit(state, now, link, next, sink)
+    if (!next.isReleased) transmit(state, now, link, next, sink)
   }
 }
 
@@ -737,6 +877,7 @@ export const busy = (state: State, now: number, linkId: number, sequence: number
   const link = state.links.get(linkId)
   if (link === undefined) return
   for (const entry of takeOut(state, link, (entry) => entry.sequence === sequence)) {
+    if (entry.isReleased) continue
     entry.retryAt = now + busyRetry
     state.delayed.add(entry)
   }
@@ -763,17 +904,46 @@ const firstDeviation = 1 / 4
 const firstTimeout = 1 + 4 * firstDeviation
 
 const bounded = ({ settings }: State, wait: number): number =>
-  Math.min(settings.longestTimeout, Math.max(settings.shortestTimeout, wait))
+  Math.min(maxTimeout, Math.max(settings.shortestTimeout, wait))
 
-const timeout = (state: State, link: Link): number =>
-  link.roundTrip === undefined
+const timeout = (state: State, link: Link): number => {
+  const wait = link.roundTrip === undefined
     ? state.settings.longestTimeout
     : bounded(state, link.roundTrip + 4 * link.deviation)
+  return Math.min(maxTimeout, wait * 2 ** link.doublings)
+}
 
 /** A Node was late: membership looks at it, and until it answers messages avoid it where they can. */
 const suspect = (state: State, now: number, node: Node.Node, sink: Sink): void => {
   state.suspects.set(node.life, now + state.settings.longestTimeout)
   sink.suspect(node)
+}
+
+/** Does not wait for an acknowledgement any more. */
+const forgetLate = (link: Link, sequence: number): void => {
+  link.late.get(sequence)!.entry.awaited--
+  link.late.delete(sequence)
+}
+
+/** A hop was late with a message. Rules M5, M8. */
+const late = (
+  state: State,
+  view: View,
+  now: number,
+  link: Link,
+  node: Node.Node,
+  entry: Entry,
+  sink: Sink
+): void => {
+  // A direct message has no other way: its sender sends it again until its deadline.
+  if (!isRouted(entry)) return release(state, entry, sink)
+  link.late.set(entry.sequence, { entry, sentAt: entry.sentAt })
+  entry.awaited++
+  for (const sequence of link.late.keys()) {
+    if (link.late.size <= state.settings.window) break
+    forgetLate(link, sequence)
+  }
+  sentInVain(state, view, now, node, entry, sink)
 }
 
 /**
@@ -789,11 +959,10 @@ export const wake = (state: State, view: View, now: number, sink: Sink): void =>
     // As `wakeAt` adds it up: the same sum the other way round can differ in its last bit, and nothing would be late.
     const isLate = (entry: Entry) => now >= entry.sentAt + wait
     if (link.node === undefined || link.outstanding.length === 0 || !isLate(link.outstanding.at(0)!)) continue
-    const late = takeOut(state, link, isLate)
+    const entries = takeOut(state, link, isLate).filter((entry) => !entry.isReleased)
+    link.doublings = Math.min(maxDoublings, link.doublings + 1)
     suspect(state, now, link.node, sink)
-    // A direct message has no other way: its sender sends it again until its deadline.
-    for (const entry of late) if (entry.target !== undefined) release(state, entry, sink)
-    reroute(state, view, now, link.node, late.filter((entry) => entry.target === undefined), sink)
+    for (const entry of entries) late(state, view, now, link, link.node, entry, sink)
     flush(state, now, link, sink)
   }
   for (const dial of Array.from(state.dialling.values())) {

@@ -7,7 +7,7 @@
  *
  * ```text
  *  0 kind (Frame.routed)      1 sequence on this link (u32)
- *  5 class, direct            6 hops             7 purpose
+ *  5 class, marks, direct     6 hops             7 purpose
  *  8 key (16)                24 origin (16)     40 via (16)
  * 56 incarnation (u64)       64 counter (u64)   72 floor (u64)      80 value
  * ```
@@ -22,6 +22,18 @@ const classes: ReadonlyArray<DeliveryClass> = ["atMostOnce", "acknowledged", "co
 
 /** Of the byte that holds the class: the message is for the Node at the other end of this link, whatever its key. */
 const directBit = 0x80
+
+/** The class itself. */
+const classBits = 0x03
+
+/**
+ * The marks, which version 1 does not know: how often the origin has sent the message again, modulo 8, and that a Node
+ * on the way has sent another frame of the same message before this one.
+ */
+const attemptShift = 2
+const attemptBits = 0x1c
+const copyBit = 0x20
+const markBits = attemptBits | copyBit
 
 /**
  * Bytes before the value.
@@ -137,7 +149,7 @@ export const fromSender = (
  * @since 0.1.0
  */
 export const isValid = (frame: Uint8Array): boolean =>
-  frame.length >= headerSize && (frame[5]! & ~directBit) < classes.length &&
+  frame.length >= headerSize && (frame[5]! & ~(directBit | markBits)) < classes.length &&
   isCount(frame, 56) && isCount(frame, 64) && isCount(frame, 72)
 
 /**
@@ -146,7 +158,7 @@ export const isValid = (frame: Uint8Array): boolean =>
  * @category getters
  * @since 0.1.0
  */
-export const deliveryClass = (frame: Uint8Array): DeliveryClass => classes[frame[5]! & ~directBit]!
+export const deliveryClass = (frame: Uint8Array): DeliveryClass => classes[frame[5]! & classBits]!
 
 /**
  * Whether a frame is for the Node at the other end of its link, whatever its key.
@@ -155,6 +167,75 @@ export const deliveryClass = (frame: Uint8Array): DeliveryClass => classes[frame
  * @since 0.1.0
  */
 export const isDirect = (frame: Uint8Array): boolean => (frame[5]! & directBit) !== 0
+
+/**
+ * Whether a Node on the way has sent another frame of the same message before.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isCopy = (frame: Uint8Array): boolean => (frame[5]! & copyBit) !== 0
+
+/**
+ * Marks a frame as a copy.
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const markCopy = (frame: Uint8Array): void => {
+  frame[5]! |= copyBit
+}
+
+/**
+ * Writes how often the origin has sent the message again, modulo 8: what it sends again is no copy of what came before.
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const setAttempt = (frame: Uint8Array, attempt: number): void => {
+  frame[5] = (frame[5]! & ~markBits) | ((attempt << attemptShift) & attemptBits)
+}
+
+/**
+ * Whether a frame has marks that a peer of version 1 takes for a broken header.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const hasMarks = (frame: Uint8Array): boolean => (frame[5]! & markBits) !== 0
+
+/**
+ * Takes the marks off, for a peer of version 1.
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const clearMarks = (frame: Uint8Array): void => {
+  frame[5]! &= ~markBits
+}
+
+/**
+ * How many 32-bit words `identify` writes.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const identitySize = 9
+
+/**
+ * Writes what tells a message, and the attempt at it, apart from all others: origin, incarnation, counter, class, attempt.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const identify = (frame: Uint8Array, words: Int32Array, at: number): void => {
+  for (let word = 0; word < 4; word++) words[at + word] = readWord(frame, 24 + 4 * word)
+  for (let word = 0; word < 4; word++) words[at + 4 + word] = readWord(frame, 56 + 4 * word)
+  words[at + 8] = frame[5]! & (classBits | attemptBits)
+}
+
+const readWord = (bytes: Uint8Array, offset: number): number =>
+  (bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!
 
 /**
  * A frame of the same message (origin, number, class, hops) with other contents.

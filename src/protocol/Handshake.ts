@@ -33,12 +33,12 @@ import { maxBytes } from "./Credentials.ts"
 import * as SchemaFrame from "./SchemaFrame.ts"
 
 /**
- * The protocol versions that this program speaks.
+ * The protocol versions that this program speaks. What each adds stands in `docs/protocol.md`.
  *
  * @category constants
  * @since 0.1.0
  */
-export const versions = { lowest: 1, highest: 1 }
+export const versions = { lowest: 1, highest: 2 }
 
 const CredentialsKind = Schema.Literals([
   "none",
@@ -199,6 +199,15 @@ export const mismatch = (mine: Hello, theirs: Hello): RefusalReason | undefined 
   if (mine.role === "member" && theirs.role === "member" && theirs.lease !== mine.lease) return "lease"
   return undefined
 }
+
+/**
+ * The version that two ends that fit speak with each other: the highest that both know.
+ *
+ * @category checks
+ * @since 0.1.0
+ */
+export const commonVersion = (mine: Hello, theirs: Hello): number =>
+  Math.min(mine.highestVersion, theirs.highestVersion)
 
 /**
  * The secret under which proofs are made: 32 bytes.

@@ -17,6 +17,7 @@ import * as Ownership from "../core/Ownership.ts"
 import * as Routing from "../core/Routing.ts"
 import { type ControlMessage, maxDelivered } from "../protocol/ControlMessage.ts"
 import * as Frame from "../protocol/Frame.ts"
+import * as Handshake from "../protocol/Handshake.ts"
 import type { DeliveryClass, Raw } from "../protocol/Message.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
@@ -493,7 +494,8 @@ export class CoreNode implements SimulatedNode, Process {
     const present = this.#used.get(end.node.life)
     const isBetter = present === undefined || present.isEnding || this.#isPreferred(end) || !this.#isPreferred(present)
     if (isBetter) this.#use(end)
-    this.#messaging.linkUp(this.now, end.id, { role: "member", node: end.node }, isBetter, end.roundTrip)
+    const peer = { role: "member", node: end.node, version: Handshake.versions.highest } as const
+    this.#messaging.linkUp(this.now, end.id, peer, isBetter, end.roundTrip)
     this.#look()
   }
 
@@ -566,6 +568,7 @@ export class CoreNode implements SimulatedNode, Process {
     const { predecessor, successor } = this.membership
     const limit = this.#surroundings.timeline.now - this.#surroundings.config.idleTimeout
     for (const end of Array.from(this.ends.values())) {
+      if (Routing.isAwaited(this.messages.routing, end.id)) continue
       const isNeighbour = Node.isSameLife(end.node, predecessor.node) || Node.isSameLife(end.node, successor.node)
       if (end.usedAt < limit && !(isNeighbour && this.#used.get(end.node.life) === end)) this.#sayBye(end)
     }

@@ -53,6 +53,8 @@ export interface Peer {
   readonly node: Node.Node
   /** The common name of its certificate; `undefined` without certificates. */
   readonly name: string | undefined
+  /** The version of the protocol that both ends speak. */
+  readonly version: number
 }
 
 /**
@@ -156,10 +158,11 @@ const compare = (
   return mismatch === undefined ? Effect.void : refuse(connection, mismatch)
 }
 
-const peerOf = ({ channel }: Connection, { node, role }: Handshake.Hello): Peer => ({
-  role,
-  node,
-  name: channel?.certificate === undefined ? undefined : Certificates.read(channel.certificate.raw)?.name
+const peerOf = ({ channel }: Connection, mine: Handshake.Hello, theirs: Handshake.Hello): Peer => ({
+  role: theirs.role,
+  node: theirs.node,
+  name: channel?.certificate === undefined ? undefined : Certificates.read(channel.certificate.raw)?.name,
+  version: Handshake.commonVersion(mine, theirs)
 })
 
 /**
@@ -228,7 +231,7 @@ export const open = Effect.fnUntraced(function*(connection: Connection, identity
     const proof = yield* expect(connection, reader, "Proof")
     yield* orRefuse(connection, Security.check(round, "acceptor", meeting, proof.message.bytes, keys))
   }
-  const peer = peerOf(connection, theirs.message)
+  const peer = peerOf(connection, mine, theirs.message)
   if (!Authorization.admits(identity.authorization, endOf(peer))) return yield* refuse(connection, "unauthorized")
   if (security.needsAcceptance) yield* connection.write([Handshake.encode({ _tag: "Accepted" })])
   return make(connection, peer, true, roundTrip, reader.rest())
@@ -253,7 +256,7 @@ export const accept = Effect.fnUntraced(function*(
   yield* compare(connection, security, mine, theirs.message)
   const sent = Handshake.encode(mine)
   const meeting = { connection, dialler: theirs.frame, acceptor: sent, peer: theirs.message }
-  const peer = peerOf(connection, theirs.message)
+  const peer = peerOf(connection, mine, theirs.message)
   const sentAt = yield* Clock.monotonicTimeNanos
   yield* connection.write([sent])
   let roundTrip: number | undefined

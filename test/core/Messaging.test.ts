@@ -26,6 +26,7 @@ const linked = (change: { readonly shortestTimeout: number; readonly roundTrip: 
     transmit: () => {},
     acknowledge: () => {},
     busy: () => {},
+    copy: () => {},
     deliver: () => {},
     dial: () => {},
     suspect: () => {},

@@ -157,7 +157,7 @@ const mutations: ReadonlyArray<Mutation> = [
       }
     }),
     scenario:
-      " loss=0.3 loss-model=frames\nstart 1 6 b\nawait ring within=10m\nsend from=1 count=40 every=100ms\nawait quiet within=60s\nawait leaves within=10m\ncheck",
+      " loss=0.3 loss-model=frames\nstart 1 6 b\nawait ring within=10m\nsend from=1 count=40 every=100ms\nawait quiet within=3m\nawait leaves within=10m\ncheck",
     caughtBy: "custody"
   },
   {

@@ -47,8 +47,8 @@ const make = () => {
     held: () => {},
     gaveUp: () => {}
   })
-  messaging.linkUp(0, fromSender, { role: "member", node: sender }, true, 1)
-  messaging.linkUp(0, toRoot, { role: "member", node: root }, true, 1)
+  messaging.linkUp(0, fromSender, { role: "member", version: 2, node: sender }, true, 1)
+  messaging.linkUp(0, toRoot, { role: "member", version: 2, node: root }, true, 1)
   let acknowledged = 0
   /** The other end takes all that it was sent. */
   const acknowledge = (time: number): void => {
