@@ -19,6 +19,10 @@ export const maxUnresolved = 65_536
 /** Shortest time before a message is sent again, in milliseconds; else four times the usual round trip. */
 const shortestRetry = 2000
 
+/** How often that time doubles for one message, and at most for those that are sent while receipts are late. */
+const maxDoublings = 2
+const maxLateDoublings = 3
+
 /**
  * A message without an outcome.
  *
@@ -32,6 +36,8 @@ export interface Unresolved<A> {
   readonly deadline: number
   retryAt: number
   retries: number
+  /** How often the time before it is sent again had doubled when it was sent. */
+  readonly doublings: number
   /** Still in the custody of the sender's own Node: sending it again would only make a second copy there. */
   inCustody: boolean
   /** Whatever the driver needs to resolve it. */
@@ -50,8 +56,13 @@ export interface Confirmations<A> {
   lowest: number
   /** By counter, in order. */
   readonly unresolved: Map<number, Unresolved<A>>
-  /** Smoothed time between send and receipt, in milliseconds. */
+  /**
+   * Smoothed time between send and receipt, in milliseconds, of messages that were sent once: of others it is not known
+   * which of their copies was answered (Karn's rule; RFC 6298, section 3).
+   */
   roundTrip: number
+  /** How often the time before messages are sent again has doubled since the last measurement (RFC 6298, section 5.5). */
+  doublings: number
   /** Nothing is due before this. */
   dueAt: number
 }
@@ -67,6 +78,7 @@ export const make = <A>(): Confirmations<A> => ({
   lowest: 0,
   unresolved: new Map(),
   roundTrip: 0,
+  doublings: 0,
   dueAt: Number.POSITIVE_INFINITY
 })
 
@@ -108,8 +120,9 @@ export const begin = <A>(
     frame: make(counter, self.unresolved.size === 0 ? counter : floor(self)),
     sentAt: now,
     deadline,
-    retryAt: now + retryAfter(self, 0),
+    retryAt: now + retryAfter(self, deadline - now, self.doublings),
     retries: 0,
+    doublings: self.doublings,
     inCustody: false,
     context
   }
@@ -118,8 +131,9 @@ export const begin = <A>(
   return entry
 }
 
-const retryAfter = <A>(self: Confirmations<A>, retries: number): number =>
-  Math.max(shortestRetry, 4 * self.roundTrip) * 2 ** Math.min(retries, 2)
+/** At most half of the time until the deadline, or a message that waited through an outage would never go again. Rule C2. */
+const retryAfter = <A>(self: Confirmations<A>, whole: number, doublings: number): number =>
+  Math.max(shortestRetry, Math.min(whole / 2, Math.max(shortestRetry, 4 * self.roundTrip) * 2 ** doublings))
 
 /**
  * A receipt came. Returns the message, or `undefined` when it has had its
@@ -137,7 +151,10 @@ export const resolve = <A>(
   const entry = self.unresolved.get(counter)
   if (entry === undefined || Envelope.incarnation(entry.frame) !== incarnation) return undefined
   self.unresolved.delete(counter)
-  self.roundTrip += (now - entry.sentAt - self.roundTrip) / 8
+  if (entry.retries === 0) {
+    self.roundTrip += (now - entry.sentAt - self.roundTrip) / 8
+    self.doublings = 0
+  }
   return entry
 }
 
@@ -163,7 +180,9 @@ export const wake = <A>(
     }
     if (now >= entry.retryAt) {
       entry.retries++
-      entry.retryAt = now + retryAfter(self, entry.retries)
+      self.doublings = Math.min(maxLateDoublings, Math.max(self.doublings, entry.doublings + entry.retries))
+      const doublings = Math.max(entry.doublings, Math.min(maxDoublings, entry.retries))
+      entry.retryAt = now + retryAfter(self, entry.deadline - entry.sentAt, doublings)
       if (!entry.inCustody) again.push(entry)
     }
     self.dueAt = Math.min(self.dueAt, entry.deadline, entry.retryAt)

@@ -208,11 +208,22 @@ export const request = (state: State, now: number, out: Array<Output>): void => 
       : Math.max(now + state.settings.joinRetry, state.detachedAt + 2 * (state.settings.lease + state.settings.margin))
     return
   }
-  state.retryAt = now + state.settings.joinRetry + MembershipState.nextRandom(state) % state.settings.jitter
+  state.retryAt = now + requestTimeout(state) + MembershipState.nextRandom(state) % state.settings.jitter
+  state.unansweredRequests++
   // Whether it lives decides whether this Node may start a ring of its own (L5).
   if (state.detachedAt !== undefined) Liveness.inquire(state, now, via, "sign", out)
   send(out, via, { _tag: "JoinRequest", joiner: state.self, attempt: state.attempt, hops: 0, rows: [] })
 }
+
+/**
+ * How long a request may take: twice as long after each that brought no answer, for the ring may be far away, up to half
+ * of a lease, as long as a grant may be on its way. Rule J9.
+ */
+const requestTimeout = ({ settings: { joinRetry, lease }, unansweredRequests }: State): number =>
+  Math.max(joinRetry, Math.min(lease / 2, joinRetry * 2 ** Math.min(unansweredRequests, maxRequestDoublings)))
+
+/** More than half of a lease it never is, but who knows only dead Nodes must soon come to the next. */
+const maxRequestDoublings = 4
 
 /**
  * A way in was found; or, for a ready Node, one that somebody else may need.
@@ -266,6 +277,7 @@ export const onJoinGrant = (
     }
     return
   }
+  state.unansweredRequests = 0
   state.grant = {
     predecessor: from,
     successor: message.successor,
@@ -282,7 +294,7 @@ export const onJoinGrant = (
 /** Asks both to shrink, or again whoever has not answered: whoever has shrunk answers the same once more. Rule J3. */
 const askNeighbours = (state: State, now: number, grant: MembershipState.Grant, out: Array<Output>): void => {
   const { attempt } = state
-  grant.askAgainAt = now + state.settings.probe
+  grant.askAgainAt = now + MembershipState.probeTimeout(state)
   if (!grant.inserted) send(out, grant.successor, { _tag: "Insert", attempt, predecessor: grant.predecessor.id })
   if (!grant.committed) send(out, grant.predecessor, { _tag: "Commit", attempt })
 }
@@ -430,6 +442,7 @@ export const onJoinRetry = (
   out: Array<Output>
 ): void => {
   if (state.phase !== "joining" || message.attempt !== state.attempt || state.grant !== undefined) return
+  state.unansweredRequests = 0
   if (message.reason === "stale") return raise(state, now, message.incarnation ?? 0, out)
   // Nobody else knows whether the one that has the id still lives.
   if (message.reason === "idInUse" && !NodeId.equals(from.id, state.self.id)) return

@@ -251,8 +251,9 @@ export const onBroken = (state: State, now: number, node: Node.Node, out: Array<
  */
 export const wake = (state: State, now: number, out: Array<Output>): ReadonlyArray<Inquiry> => {
   const silent: Array<Inquiry> = []
+  const probe = MembershipState.probeTimeout(state)
   for (const [hex, inquiry] of state.inquiries) {
-    if (now < inquiry.askedAt + inquiry.unanswered * state.settings.probe) continue
+    if (now < inquiry.askedAt + inquiry.unanswered * probe) continue
     if (inquiry.unanswered > state.settings.probeRetries) {
       state.inquiries.delete(hex)
       silent.push(inquiry)
@@ -272,9 +273,8 @@ export const wake = (state: State, now: number, out: Array<Output>): ReadonlyArr
  */
 export const wakeAt = (state: State): number => {
   let at = Number.POSITIVE_INFINITY
-  for (const inquiry of state.inquiries.values()) {
-    at = Math.min(at, inquiry.askedAt + inquiry.unanswered * state.settings.probe)
-  }
+  const probe = MembershipState.probeTimeout(state)
+  for (const inquiry of state.inquiries.values()) at = Math.min(at, inquiry.askedAt + inquiry.unanswered * probe)
   return at
 }
 
@@ -494,12 +494,28 @@ export const repair = (state: State, now: number, out: Array<Output>): void => {
 }
 
 /**
+ * A Node that counts as failed only did not answer.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const rememberSilence = (state: State, node: Node.Node): void => {
+  const ended = state.failed.get(node.hex)
+  if (ended !== undefined && ended.incarnation === node.incarnation) ended.isSilent = true
+}
+
+/**
  * A Node said something: as good as an answer to a question whether it lives.
  *
  * @category transitions
  * @since 0.1.0
  */
 export const hear = (state: State, now: number, node: Node.Node): void => {
+  const ended = state.failed.get(node.hex)
+  if (ended?.isSilent === true && ended.incarnation === node.incarnation) {
+    ended.isSilent = false
+    MembershipState.answered(state, MembershipState.probeTimeout(state))
+  }
   const contact = state.contacts.get(node.hex)
   if (contact !== undefined && contact.incarnation === node.incarnation) contact.heardAt = now
 }

@@ -190,6 +190,7 @@ const isOfInterest = (state: State, node: Node.Node): boolean =>
 const fail = (state: State, now: number, node: Node.Node, isNews: boolean, out: Array<Output>): void => {
   const wasLeaf = LeafSet.get(state.leafSet, node.id)
   gone(state, now, node, false, "failed", out)
+  Liveness.rememberSilence(state, node)
   if (!isNews || wasLeaf === undefined || !Node.isSame(wasLeaf, node)) return
   for (const leaf of state.leafSet.members) out.push({ _tag: "Send", to: leaf, message: { _tag: "Failed", node } })
 }
@@ -311,6 +312,7 @@ const receive = (
       const isAnswer = inquiry !== undefined && inquiry.sequence === message.sequence
       if (isAnswer) {
         state.inquiries.delete(from.hex)
+        MembershipState.answered(state, now - inquiry.askedAt)
         const there = Liveness.known(state, from.id)
         if (there !== undefined && Node.isSameLife(there, inquiry.node)) state.heirs.delete(from.hex)
       }

@@ -161,6 +161,19 @@ export interface Inquiry {
 }
 
 /**
+ * The end of a life.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Ended {
+  readonly incarnation: number
+  readonly at: number
+  /** It only did not answer: if it says anything after all, this Node asks more patiently. Rule D10. */
+  isSilent?: boolean
+}
+
+/**
  * What is known of the way to a Node in the tables.
  *
  * @category models
@@ -199,6 +212,8 @@ export interface State extends Tables {
   attempt: number
   attemptAt: number
   retryAt: number
+  /** Requests in a row that brought no answer. */
+  unansweredRequests: number
   readonly vias: Array<Node.Node>
   nextVia: number
   grant: Grant | undefined
@@ -209,7 +224,7 @@ export interface State extends Tables {
   /** Questions under way, by id. At most `maxInquiries`. */
   readonly inquiries: Map<string, Inquiry>
   /** Lives that have ended, of Nodes that were met in person, by id, and when: rumours about them, or about earlier ones, are ignored for four leases. At most `maxFailed`. */
-  readonly failed: Map<string, { readonly incarnation: number; readonly at: number }>
+  readonly failed: Map<string, Ended>
   /** Nodes that others named and that were not found there, by id, and when: so named they are not asked again for four leases. At most `maxFailed`. */
   readonly missed: Map<string, { readonly node: Node.Node; readonly at: number }>
   /** Nodes that were in the tables and went without leaving, by id: they are asked in turn whether they are there again. At most `maxFailed`. */
@@ -222,6 +237,8 @@ export interface State extends Tables {
   readonly announced: Map<string, Node.Node>
   /** The way to each of these, by id. */
   readonly contacts: Map<string, Contact>
+  /** How long answers take, where that is more than a quarter of `probe`, else 0; smoothed downwards only. Rule D10. */
+  answerTime: number
   /** When Nodes of the tables failed, the newest last: as many as say something about how often that is. */
   readonly failures: Array<number>
   /** Since when they have been counted. */
@@ -386,6 +403,7 @@ export const make = (self: Node.Node, settings: Settings, seed: number): State =
   attempt: 0,
   attemptAt: 0,
   retryAt: Number.POSITIVE_INFINITY,
+  unansweredRequests: 0,
   vias: [],
   nextVia: 0,
   grant: undefined,
@@ -399,6 +417,7 @@ export const make = (self: Node.Node, settings: Settings, seed: number): State =
   yielded: new Map(),
   announced: new Map(),
   contacts: new Map(),
+  answerTime: 0,
   failures: [],
   readyAt: 0,
   lookAt: Number.POSITIVE_INFINITY,
@@ -438,7 +457,7 @@ export const clone = (state: State): State => ({
   grant: state.grant === undefined ? undefined : { ...state.grant },
   notReady: new Map(state.notReady),
   inquiries: new Map(Array.from(state.inquiries, ([hex, inquiry]) => [hex, { ...inquiry }])),
-  failed: new Map(state.failed),
+  failed: new Map(Array.from(state.failed, ([hex, ended]) => [hex, { ...ended }])),
   missed: new Map(state.missed),
   lost: new Map(state.lost),
   heirs: new Map(state.heirs),
@@ -474,6 +493,27 @@ export const nextRandom = (state: State): number => {
   x ^= x << 5
   state.random = x
   return x >>> 0
+}
+
+/**
+ * How long to wait for an answer before asking again, in milliseconds: `probe`, or twice as long as answers have been
+ * taking, as long as all questions in a row fit between two renewals of a lease. Rule D10.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const probeTimeout = ({ answerTime, settings: { lease, probe, probeRetries, renewal } }: State): number =>
+  Math.max(probe, Math.min(2 * answerTime, (lease - renewal) / (probeRetries + 2)))
+
+/**
+ * An answer took so long. Rule D10.
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const answered = (state: State, time: number): void => {
+  const slow = time > state.answerTime ? time : state.answerTime + (time - state.answerTime) / 8
+  state.answerTime = slow > state.settings.probe / 4 ? slow : 0
 }
 
 /**

@@ -82,7 +82,7 @@ const ask = (state: State, now: number, which: Neighbour, out: Array<Output>): v
     side.askedAt = now
   }
   side.unanswered++
-  side.nextAskAt = now + state.settings.probe
+  side.nextAskAt = now + MembershipState.probeTimeout(state)
   const replaced = side.bound === side.node ? undefined : side.previous
   out.push({
     _tag: "Send",
@@ -121,7 +121,7 @@ export const isNearer = (state: State, which: Neighbour, x: NodeId.NodeId, y: No
 /** Looks for a new neighbour on a side whose neighbour is gone. Rules F3, F4. */
 const seek = (state: State, now: number, which: Neighbour, out: Array<Output>): void => {
   const side = state[which]
-  side.nextAskAt = now + state.settings.probe
+  side.nextAskAt = now + MembershipState.probeTimeout(state)
   const candidate = nearestLeaf(state, which)
   // Who was lost without proof may come back, and one that lost its place may be ready again elsewhere: it is
   // asked as long as nobody has taken its place here.
@@ -399,7 +399,7 @@ export const onRenew = (
     next.sequence = pairing.sequence
     next.askedAt = pairing.askedAt
     next.unanswered = 1
-    next.nextAskAt = now + state.settings.probe
+    next.nextAskAt = now + MembershipState.probeTimeout(state)
   } else {
     ask(state, now, which, out)
   }
@@ -515,7 +515,7 @@ export const onDenied = (
     return undefined
   }
   side.unanswered = 0
-  side.nextAskAt = now + state.settings.probe
+  side.nextAskAt = now + MembershipState.probeTimeout(state)
   if (answer.reason === "joining") return undefined
   if (answer.reason === "notReady") {
     lose(state, now, from, true, out)
@@ -524,7 +524,7 @@ export const onDenied = (
   if (side.bound !== side.node && side.previous !== undefined) {
     // It never took what was granted to it, and has just said so: the search goes on from where it was.
     state[which] = side.previous
-    state[which].nextAskAt = now + state.settings.probe
+    state[which].nextAskAt = now + MembershipState.probeTimeout(state)
     return undefined
   }
   if (answer.reason === "wait" || answer.neighbour === undefined) return undefined

@@ -103,6 +103,36 @@ describe("Confirmations: retries", () => {
     }
   })
 
+  it("receipts that an outage held up leave no trace: what is sent again is not measured", () => {
+    const self = Confirmations.make<string>()
+    const entries = Array.from({ length: 100 }, () => begin(self, 0, 30_000))
+    for (const now of [2_000, 6_000]) assert.lengthOf(Confirmations.wake(self, now).again, 100)
+    for (const { counter } of entries) Confirmations.resolve(self, 12_000, counter, 1)
+    assert.strictEqual(self.roundTrip, 0)
+    // Until a receipt comes in time messages wait longer, but never longer than half of the time that they have.
+    assert.strictEqual(begin(self, 20_000, 50_000).retryAt, 28_000)
+    const entry = begin(self, 20_000, 24_000)
+    assert.strictEqual(entry.retryAt, 22_000)
+    Confirmations.resolve(self, 20_010, entry.counter, 1)
+    assert.strictEqual(begin(self, 20_010, 50_000).retryAt, 22_010)
+  })
+
+  it("where receipts always take twelve seconds, messages are soon sent once", () => {
+    const self = Confirmations.make<string>()
+    const sends: Array<number> = []
+    for (let count = 0; count < 20; count++) {
+      const sentAt = count * 100_000
+      const { counter } = begin(self, sentAt, sentAt + 60_000)
+      sends.push(1)
+      for (let now = sentAt; now < sentAt + 12_000; now += 100) {
+        sends[count]! += Confirmations.wake(self, now).again.length
+      }
+      Confirmations.resolve(self, sentAt + 12_000, counter, 1)
+    }
+    assert.deepStrictEqual(sends.slice(0, 3), [3, 2, 1])
+    assert.deepStrictEqual(new Set(sends.slice(10)), new Set([1]))
+  })
+
   it("what is still in the custody of the sender's own Node is not sent again, but its turn comes round", () => {
     const self = Confirmations.make<string>()
     const entry = begin(self, 0)
@@ -156,6 +186,7 @@ describe("Confirmations: deadlines", () => {
 interface Modelled {
   readonly sentAt: number
   readonly deadline: number
+  readonly doublings: number
   retryAt: number
   retries: number
   inCustody: boolean
@@ -178,7 +209,9 @@ describe("Confirmations: against a model that looks at everything", () => {
     let next = 0
     let now = 0
     let roundTrip = 0
-    const retryAfter = (retries: number) => Math.max(2000, 4 * roundTrip) * (retries === 0 ? 1 : retries === 1 ? 2 : 4)
+    let doublings = 0
+    const retryAfter = (whole: number, times: number) =>
+      Math.max(2000, Math.min(whole / 2, Math.max(2000, 4 * roundTrip) * 2 ** times))
     const end = (counter: number) => {
       outcomes.set(counter, (outcomes.get(counter) ?? 0) + 1)
       model.delete(counter)
@@ -187,7 +220,8 @@ describe("Confirmations: against a model that looks at everything", () => {
       if (kind === 0) {
         const deadline = now + (short === 0 ? time : time * 20)
         const entry = begin(self, now, deadline)
-        model.set(next, { sentAt: now, deadline, retryAt: now + retryAfter(0), retries: 0, inCustody: false })
+        const retryAt = now + retryAfter(deadline - now, doublings)
+        model.set(next, { sentAt: now, deadline, doublings, retryAt, retries: 0, inCustody: false })
         assert.strictEqual(entry.counter, next++)
         assert.strictEqual(Envelope.floor(entry.frame), Math.min(...model.keys()))
       } else if (kind === 1) {
@@ -196,7 +230,10 @@ describe("Confirmations: against a model that looks at everything", () => {
         const resolved = Confirmations.resolve(self, now, counter, 1)
         assert.strictEqual(resolved?.counter, known === undefined ? undefined : counter)
         if (known !== undefined) {
-          roundTrip += (now - known.sentAt - roundTrip) / 8
+          if (known.retries === 0) {
+            roundTrip += (now - known.sentAt - roundTrip) / 8
+            doublings = 0
+          }
           end(counter)
         }
       } else if (kind === 2) {
@@ -214,7 +251,9 @@ describe("Confirmations: against a model that looks at everything", () => {
             end(counter)
           } else if (now >= known.retryAt) {
             known.retries++
-            known.retryAt = now + retryAfter(known.retries)
+            doublings = Math.min(3, Math.max(doublings, known.doublings + known.retries))
+            const times = Math.max(known.doublings, known.retries === 1 ? 1 : 2)
+            known.retryAt = now + retryAfter(known.deadline - known.sentAt, times)
             if (!known.inCustody) due.push(counter)
           }
         }
