@@ -125,6 +125,7 @@ const secure = Effect.fnUntraced(function*({ certificates, passphraseFile }: Fla
     return { credentials: () => Effect.succeed(credentials), transport }
   }
   if (Option.isSome(passphraseFile)) return yield* usage("--passphrase-file and --certificates: leave one of them out")
+  yield* Membership.readEnvironment
   const Authority = yield* Effect.promise(() => import("./keys/Authority.ts"))
   const validity = yield* validFor(1)
   const authority = yield* Effect.promise(() => Authority.make("demo", validity))
