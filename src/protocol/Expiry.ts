@@ -5,6 +5,8 @@
  *
  * @since 0.1.0
  */
+import * as DateTime from "effect/DateTime"
+import * as Option from "effect/Option"
 import { X509Certificate } from "node:crypto"
 import * as Certificates from "./Certificates.ts"
 import type { Certificate } from "./Credentials.ts"
@@ -43,7 +45,7 @@ export const warning = (certificate: Certificate, now: number): string | undefin
   const soon = endingsOf(certificate).filter(({ until }) => until - now <= notice)
   if (soon.length === 0) return undefined
   const said = soon.map(({ until, what }) =>
-    `${what} ${until < now ? "has ended at" : "ends at"} ${new Date(until).toISOString()}`
+    `${what} ${until < now ? "has ended at" : "ends at"} ${DateTime.formatIso(DateTime.makeUnsafe(until))}`
   )
   return `${said.join("; ")}: renew it (wendy keys), or connections are refused from then on`
 }
@@ -86,9 +88,10 @@ const utcTime = 0x17
 const generalizedTime = 0x18
 
 /** The parts that lie behind one another, as far as they can be read. */
-const partsOf = (der: Buffer | undefined): ReadonlyArray<Part> => {
+const partsOf = (der: Buffer = Buffer.alloc(0)): ReadonlyArray<Part> => {
   const parts: Array<Part> = []
-  for (let at = 0; der !== undefined && at + 2 <= der.length;) {
+  let at = 0
+  while (at + 2 <= der.length) {
     const size = der[at + 1]! & 0x80 ? der[at + 1]! & 0x7F : 0
     if (size > 4 || at + 2 + size > der.length) break
     const length = size === 0 ? der[at + 1]! : der.readUIntBE(at + 2, size)
@@ -103,8 +106,6 @@ const partsOf = (der: Buffer | undefined): ReadonlyArray<Part> => {
 const timeOf = ({ content, tag }: Part): number | undefined => {
   const text = content.toString("latin1")
   const full = tag === generalizedTime ? text : `${Number(text.slice(0, 2)) < 50 ? "20" : "19"}${text}`
-  const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(full)
-  if (match === null) return undefined
-  const [year, month, ...rest] = match.slice(1).map(Number) as [number, number, number, number, number, number]
-  return Date.UTC(year, month - 1, ...rest)
+  const iso = full.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, "$1-$2-$3T$4:$5:$6Z")
+  return Option.getOrUndefined(Option.map(DateTime.make(iso), DateTime.toEpochMillis))
 }

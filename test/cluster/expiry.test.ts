@@ -55,8 +55,7 @@ describe("certificates that end", () => {
       assert.lengthOf(errorsOf(events, "CertificateEnds"), 3)
     }).pipe(
       Effect.scoped,
-      Effect.provide(network),
-      Effect.provide(Logger.layer([Logger.make(({ message }) => void logged.push(message))]))
+      Effect.provide(Layer.merge(network, Logger.layer([Logger.make(({ message }) => void logged.push(message))])))
     )
   })
 
@@ -88,7 +87,7 @@ describe("certificates that end", () => {
       yield* TestClock.adjust(2 * day)
       assert.lengthOf(errorsOf(events, "CertificateEnds"), 1)
       assert.strictEqual((yield* cluster.statistics).certificateEnds, 600 * day)
-    }).pipe(Effect.scoped, Effect.provide(network), Effect.provide(Logger.layer([]))))
+    }).pipe(Effect.scoped, Effect.provide(Layer.merge(network, Logger.layer([])))))
 
   it.effect("without certificates nothing is said", () =>
     Effect.gen(function*() {

@@ -35,6 +35,15 @@ describe("SecretText", () => {
     assert.include(problem("a good passphrase\nwith a \uFFFD character\n"), "line 2 of the file is no text")
   })
 
+  it("keys and certificates, too, whatever is made of them", () => {
+    for (const bytes of [[0xFF], [0xC3], [0x00], [0x7F]]) {
+      const result = SecretText.decode(Uint8Array.from([0x61, 0x0A, ...bytes]), "the file")
+      assert.include(Result.isFailure(result) && result.failure, "line 2 of the file is no text")
+    }
+    const pem = "-----BEGIN CERTIFICATE-----\r\nAAAA\r\n-----END CERTIFICATE-----\r\n"
+    assert.strictEqual(Result.getOrThrow(SecretText.decode(Buffer.from(pem), "the file")), pem)
+  })
+
   it("no file of random bytes is a passphrase, wherever a line feed stands", () => {
     for (let at = 0; at < 32; at++) {
       const bytes = randomBytes(32)
