@@ -45,6 +45,7 @@ import * as Certificates from "./protocol/Certificates.ts"
 import { check as checkSettings, type ClusterConfig, defaults } from "./protocol/ClusterConfig.ts"
 import type { ClusterEvent } from "./protocol/ClusterEvent.ts"
 import * as Credentials from "./protocol/Credentials.ts"
+import * as Expiry from "./protocol/Expiry.ts"
 import * as Handshake from "./protocol/Handshake.ts"
 import {
   type Definition,
@@ -602,6 +603,11 @@ export interface Statistics extends Counters {
   readonly unresolved: number
   /** Messages that the application is working on. */
   readonly delivering: number
+  /**
+   * When the first of its certificates, authorities and lists of revoked certificates ends, in milliseconds since 1970;
+   * `undefined` without certificates.
+   */
+  readonly certificateEnds: number | undefined
 }
 
 /**
@@ -609,7 +615,7 @@ export interface Statistics extends Counters {
  *
  * **Details**
  *
- * `option` names it: `join`, `to`, `cluster`, `credentials`, `node` (one of `id`, hosts, port and region),
+ * `option` names it: `join`, `to`, `cluster`, `credentials`, `authorization`, `node` (one of `id`, hosts, port and region),
  * `config.<field>`, or `config` where several settings contradict each other. `message` is for people.
  *
  * **Example** (A seed without a port)
@@ -637,6 +643,9 @@ export class BadOption extends Schema.TaggedError<BadOption>()("BadOption", {
 
 /** Of a cluster, in characters: what the handshake carries. */
 const longestName = 64
+
+/** How often a Node looks whether its certificates end. */
+const expiryPeriod = Duration.days(1)
 
 /** How long a leaving Node waits for its neighbours, and then for what it still holds, in milliseconds. */
 const leavePatience = 800
@@ -774,6 +783,7 @@ export const make: (
   function*(options: Options) {
     const config = yield* checkConfig(options.config)
     const seeds = yield* checkAddresses("join", options.join ?? [])
+    yield* checkAuthorization(options.authorization)
     const localHost = options.localHost ?? "127.0.0.1"
     const bind = options.bind ?? localHost
     const transport = yield* Transport
@@ -782,6 +792,7 @@ export const make: (
     const scope = yield* Scope.fork(outer)
 
     let security = yield* makeSecurity(options)
+    let certificateEnds = endOf(security)
     const holder = yield* checkHolder(security, options)
     const listener = yield* transport.listen({ host: bind, port: options.port ?? 0 }, {
       certificate: () => security.certificate,
@@ -843,6 +854,19 @@ export const make: (
     const mailboxes = Context.get(context, Mailboxes)
     const router = Context.get(context, Router)
     const links = Context.get(context, Links)
+
+    const sayExpiry = Effect.flatMap(expiryOf(() => security), (message) =>
+      Effect.sync(() => {
+        if (message !== undefined) applications.upcalls.event({ _tag: "Error", error: "CertificateEnds", message })
+      }))
+    if (security.certificate !== undefined) {
+      yield* sayExpiry
+      yield* Effect.sleep(expiryPeriod).pipe(
+        Effect.andThen(sayExpiry),
+        Effect.forever,
+        Effect.forkIn(scope)
+      )
+    }
 
     const leaving = Effect.gen(function*() {
       const left = yield* Effect.forkChild(
@@ -918,6 +942,8 @@ export const make: (
       const { id, region } = membership.self
       yield* checkHolder(next, { id, region })
       security = next
+      certificateEnds = endOf(next)
+      yield* sayExpiry
       links.closeAll()
     })
 
@@ -958,7 +984,8 @@ export const make: (
         connections: links.count(),
         custody: routing.custody,
         unresolved: confirmations.unresolved.size,
-        delivering: routing.delivering
+        delivering: routing.delivering,
+        certificateEnds
       })),
       useCredentials: (credentials) => Effect.provideService(useCredentials(credentials), Transport, transport),
       leave,
@@ -1046,6 +1073,27 @@ export const makeSecurity = Effect.fnUntraced(function*(
   })
 })
 
+const endOf = ({ certificate }: Security.Security): number | undefined => certificate && Expiry.firstEnd(certificate)
+
+/** Says in the log what ends soon; the dates of certificates are compared with the clock of the machine. */
+const expiryOf = (security: () => Security.Security): Effect.Effect<string | undefined> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const { certificate } = security()
+    const message = certificate && Expiry.warning(certificate, now)
+    return message === undefined ? Effect.undefined : Effect.as(Effect.logWarning(message), message)
+  })
+
+/** Who names rules and gives none would let everybody do everything. */
+const checkAuthorization = (authorization: Authorization.Authorization | undefined): Effect.Effect<void, BadOption> =>
+  authorization === undefined || authorization.admits !== undefined || authorization.maySend !== undefined
+    ? Effect.void
+    : Effect.fail(
+      new BadOption({
+        option: "authorization",
+        message: "the authorization is empty, and would allow everything: give admits or maySend, or leave it out"
+      })
+    )
+
 /** What the certificate of a Node says of it; nobody would let in a Node that is not the one of its certificate. */
 const checkHolder = Effect.fnUntraced(function*(
   { certificate }: Security.Security,
@@ -1115,6 +1163,7 @@ export const makeClientIdentity = Effect.fnUntraced(
       incarnation: yield* Clock.currentTimeMillis
     })
     const security = yield* makeSecurity(options)
+    yield* expiryOf(() => security)
     return makeIdentity("client", node, () => security, options, seed)
   }
 )

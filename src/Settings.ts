@@ -20,13 +20,13 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import * as Environment from "./Environment.ts"
 import {
   check,
   type ClusterConfig,
   ConfigProblem,
   type FieldName,
   fields,
-  findSimilar,
   isFieldName,
   names,
   type Preset,
@@ -95,9 +95,12 @@ export const config: Config.Config<ClusterConfig> = Config.all(
  * the environment of the process. What is not given, or empty, comes from the preset.
  *
  * A name that is nearly that of a setting is an error: the Node would run with
- * other settings than someone believes. Any other unknown name is only warned
- * of, because not all of them are ours: for a service `wendy`, Kubernetes sets
- * `WENDY_SERVICE_HOST` and `WENDY_PORT`.
+ * other settings than someone believes. So is an unknown name that looks like a
+ * secret. Any other unknown name is only warned of, and of what Kubernetes sets for
+ * a service `wendy` (`WENDY_SERVICE_HOST`, `WENDY_PORT`) nothing is said.
+ *
+ * The program `wendy` also takes options of a Node from the environment, such as
+ * `WENDY_JOIN` and `WENDY_PASSPHRASE`. They are no settings, and nothing reads them here.
  *
  * **Example** (A Node set up by its environment)
  *
@@ -117,7 +120,7 @@ export const config: Config.Config<ClusterConfig> = Config.all(
  * @since 0.1.0
  */
 export const fromEnv: Effect.Effect<ClusterConfig, ConfigProblem> = Effect.suspend(() =>
-  Effect.flatMap(readEnvironment, (source) => resolve([source]))
+  Effect.flatMap(readEnvironment(false), (source) => resolve([source]))
 )
 
 /**
@@ -207,13 +210,18 @@ export interface LoadOptions {
  * @category configuration
  * @since 0.1.0
  */
-export const load = Effect.fnUntraced(function*(options: LoadOptions) {
-  const sources: Array<Source> = []
-  if (options.file !== undefined) sources.push(yield* readFile(options.file))
-  if (options.environment !== false) sources.push(yield* readEnvironment)
-  if (options.set !== undefined) sources.push(readAssignments(options.set))
-  return yield* resolve(sources, options.preset)
-})
+export const load = (
+  options: LoadOptions
+): Effect.Effect<ClusterConfig, ConfigProblem, FileSystem.FileSystem> => loadFrom(options, false)
+
+/**
+ * As `load`, for the program: it reads the options of a Node from the environment, too.
+ *
+ * @internal
+ */
+export const loadForProgram = (
+  options: LoadOptions
+): Effect.Effect<ClusterConfig, ConfigProblem, FileSystem.FileSystem> => loadFrom(options, true)
 
 /**
  * The variable for a setting: `WENDY_MAX_VALUE_SIZE` for `maxValueSize`.
@@ -229,8 +237,7 @@ export const load = Effect.fnUntraced(function*(options: LoadOptions) {
  * @category conversions
  * @since 0.1.0
  */
-export const environmentName = (name: string): string =>
-  prefix + "_" + name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
+export const environmentName: (name: string) => string = Environment.nameOf
 
 /**
  * Reads a length of time in milliseconds: `10s`, `500ms`, `2m`, `1.5h`, `1d`, or as Effect writes it, `10 seconds`.
@@ -262,7 +269,15 @@ export const parseTime = (text: string): Option.Option<number> => {
 // internals
 // -----------------------------------------------------------------------------
 
-const prefix = "WENDY"
+const settingNames = Environment.settingNames
+
+const loadFrom = Effect.fnUntraced(function*(options: LoadOptions, isForProgram: boolean) {
+  const sources: Array<Source> = []
+  if (options.file !== undefined) sources.push(yield* readFile(options.file))
+  if (options.environment !== false) sources.push(yield* readEnvironment(isForProgram))
+  if (options.set !== undefined) sources.push(readAssignments(options.set))
+  return yield* resolve(sources, options.preset)
+})
 
 const timeUnits = { ms: "millis", s: "seconds", m: "minutes", h: "hours", d: "days" } as const
 
@@ -278,8 +293,6 @@ interface Source {
 }
 
 const makeSource = (): Source => ({ values: new Map(), problems: [] })
-
-const settingNames: ReadonlyArray<string> = ["preset", ...names]
 
 const isPreset = (text: string): text is Preset => Object.hasOwn(presets, text)
 
@@ -373,41 +386,12 @@ const readFile = Effect.fnUntraced(function*(path: string) {
 const loadNode = (provider: ConfigProvider.ConfigProvider, path: ConfigProvider.Path) =>
   Effect.mapError(provider.load(path), ({ message }) => problem(`cannot read the settings: ${message}`))
 
-/** The provider cannot list names, but the pieces between underscores: they are put together again. */
-const readEnvironment: Effect.Effect<Source, ConfigProblem> = Effect.gen(function*() {
-  const provider = yield* ConfigProvider.ConfigProvider
-  const source = makeSource()
-  const ignored: Array<string> = []
-  const wanted = new Map(settingNames.map((name) => [environmentName(name), name]))
-
-  const take = (variable: string, text: string) => {
-    const name = wanted.get(variable)
-    if (name !== undefined) return void source.values.set(name, { text, source: variable })
-    const meant = findSimilar(variable.slice(prefix.length + 1), settingNames)
-    if (meant === undefined) return void ignored.push(variable)
-    const message = `there is no setting ${variable}: did you mean ${environmentName(meant)}?`
-    source.problems.push({ field: variable, source: variable, message })
-  }
-  const visit = (path: ReadonlyArray<string>): Effect.Effect<void, ConfigProblem> =>
-    Effect.flatMap(loadNode(provider, path), (node) => {
-      if (node?.value !== undefined) take(path.join("_"), node.value)
-      // WENDY_SOMETHING_0 and the like: no setting is called so, and the numbers may be large
-      if (node?._tag === "Array") ignored.push(`${path.join("_")}_<number>`)
-      return node?._tag === "Record"
-        ? Effect.forEach(node.keys, (key) => visit([...path, key]), { discard: true })
-        : Effect.void
-    })
-
-  const root = yield* loadNode(provider, [prefix])
-  if (root?._tag === "Record") { for (const key of root.keys) yield* visit([prefix, key]) }
-  // a provider that does not cut names at underscores
-  for (const [variable, name] of wanted) {
-    if (source.values.has(name)) continue
-    const node = yield* loadNode(provider, [variable])
-    if (node?.value !== undefined) take(variable, node.value)
-  }
-  if (ignored.length > 0) {
-    yield* Effect.logWarning(`these are no settings, and are ignored: ${ignored.sort().join(", ")}`)
-  }
-  return source
-})
+/** Options of a Node are told of where nobody reads them: a passphrase that does not count must not look like one that does. */
+const readEnvironment = (isForProgram: boolean): Effect.Effect<Source, ConfigProblem> =>
+  Effect.gen(function*() {
+    const { ignored, options, problems, settings } = yield* Environment.read
+    const unread = isForProgram ? [] : Array.from(options.keys(), environmentName)
+    const unused = [...ignored, ...unread].sort()
+    if (unused.length > 0) yield* Effect.logWarning(`these are no settings, and are ignored: ${unused.join(", ")}`)
+    return { values: new Map(settings), problems: [...problems] }
+  })

@@ -410,7 +410,7 @@ describe("ring", () => {
       assert.deepInclude(yield* failing({ to: ["10.0.0.99:1"] }), { _tag: "NobodyAnswered", reason: "Unreachable" })
       assert.deepInclude(yield* failing({ to: [] }), { _tag: "BadOption", option: "to" })
       assert.deepInclude(yield* failing({ to: ["nowhere"] }), { _tag: "BadOption", option: "to" })
-      const credentials = Credentials.passphrase(Redacted.make("a long one"))
+      const credentials = Credentials.passphrase(Redacted.make("a passphrase that is long"))
       const events = yield* collectEvents(harness.members[1]!.cluster)
       for (const options of [{ credentials }, { cluster: "other" }]) {
         const error = yield* failing({ to: ["10.0.0.99:1", there], ...options })

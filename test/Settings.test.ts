@@ -148,16 +148,15 @@ describe("Settings.fromEnv", () => {
     const logger = Logger.layer([Logger.make(({ logLevel, message }) => said.push([logLevel, message]))])
     return Effect.gen(function*() {
       const env = {
-        WENDY_SERVICE_HOST: "10.0.0.1",
-        WENDY_PORT: "tcp://10.0.0.1:7001",
-        WENDY_PORT_X: "",
-        WENDY_PORT_7001_TCP: "x",
+        WENDY_HOME: "/opt/wendy",
+        WENDY_HOME_X: "",
         WENDY_A_4294967294: "x",
+        WENDY_JOIN: "10.0.0.1:7001",
         WENDY_WINDOW: "5"
       }
       assert.deepStrictEqual(yield* fromEnv(env), { ...defaults, window: 5 })
       assert.strictEqual(said.length, 1)
-      assert.include(JSON.stringify(said[0]), "WENDY_A_<number>, WENDY_PORT, WENDY_PORT_7001_TCP, WENDY_SERVICE_HOST")
+      assert.include(JSON.stringify(said[0]), "WENDY_A_<number>, WENDY_HOME, WENDY_JOIN")
       assert.include(JSON.stringify(said[0]), "Warn")
       assert.notInclude(JSON.stringify(said[0]), "WENDY_WINDOW")
       yield* fromEnv({ WENDY_WINDOW: "5", WENDYS: "1" })

@@ -102,7 +102,7 @@ const withPassphrase = (name: Name, outside: Transport["Service"]): Ground => {
 }
 
 const withCertificates = Effect.fnUntraced(function*(outside: Transport["Service"]) {
-  const validity = { from: new Date(Date.now() - day), until: new Date(Date.now() + day) }
+  const validity = { from: new Date(Date.now() - day), until: new Date(Date.now() + 365 * day) }
   const past = { from: new Date(Date.now() - 2 * day), until: new Date(Date.now() - day) }
   const makeAuthority = Effect.promise(() => Authority.make("an authority", validity))
   const [own, foreign] = [yield* makeAuthority, yield* makeAuthority]

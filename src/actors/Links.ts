@@ -278,21 +278,24 @@ const make = Effect.gen(function*() {
     report("Refused", `${error.by === "self" ? "refused" : "was refused by"} ${where}: ${error.message}`)
   }
 
-  const onMalformed = (who: string, message: string): void => {
+  const onMalformed = (message: string): void => {
     state.counters.malformed++
-    report("Malformed", `${who} sent ${message}: the connection was closed`)
+    report("Malformed", message)
   }
+
+  const onBadFrame = (who: string, what: string): void => onMalformed(`${who} sent ${what}: the connection was closed`)
 
   /** A frame that is too large is nonsense; an end inside a frame is not, for a crash does that too. */
   const onConnectionError = (who: string) => (error: ConnectionError) =>
     Effect.sync(() => {
-      if (error.reason === "FrameTooLarge") onMalformed(who, `a frame that is too large (${error.message})`)
+      if (error.reason === "OtherProtocol") onMalformed(error.message)
+      else if (error.reason === "FrameTooLarge") onBadFrame(who, `a frame that is too large (${error.message})`)
     })
 
   /** Carries a link until it ends. */
   const carry = (entry: Entry) =>
     entry.link.run(onFrames(entry)).pipe(
-      Effect.catchTag("Malformed", ({ message }) => Effect.sync(() => onMalformed(entry.node.hex, message))),
+      Effect.catchTag("Malformed", ({ message }) => Effect.sync(() => onBadFrame(entry.node.hex, message))),
       Effect.catchTag("ConnectionError", onConnectionError(entry.node.hex)),
       Effect.ignore,
       Effect.ensuring(Effect.sync(() => close(entry)))

@@ -125,8 +125,9 @@ const secure = Effect.fnUntraced(function*({ certificates, passphraseFile }: Fla
     return { credentials: () => Effect.succeed(credentials), transport }
   }
   if (Option.isSome(passphraseFile)) return yield* usage("--passphrase-file and --certificates: leave one of them out")
+  yield* Membership.readEnvironment
   const Authority = yield* Effect.promise(() => import("./keys/Authority.ts"))
-  const validity = yield* validFor(1)
+  const validity = yield* validFor(365)
   const authority = yield* Effect.promise(() => Authority.make("demo", validity))
   const credentials = (id: NodeId.NodeId) =>
     Effect.promise(() => Authority.issue(authority, { name: "demo", role: "member", id, region: undefined }, validity))

@@ -140,7 +140,7 @@ export const settings = (flags: {
   readonly config: Option.Option<string>
   readonly set: ReadonlyArray<string>
 }): Effect.Effect<ClusterConfig, ProgramError, FileSystem.FileSystem> =>
-  Settings.load({
+  Settings.loadForProgram({
     preset: Option.getOrUndefined(flags.preset),
     file: Option.getOrUndefined(flags.config),
     set: flags.set

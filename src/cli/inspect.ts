@@ -6,7 +6,9 @@
 import * as Flag from "effect/cli/Flag"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { BadOption } from "../Cluster.ts"
+import * as Environment from "../Environment.ts"
 import type * as Inspector from "../Inspector.ts"
 import { addresses, duration, json } from "./flags.ts"
 import * as Membership from "./membership.ts"
@@ -24,8 +26,10 @@ export const flags = {
   to: addresses("to", "A Node of the cluster; give several, so that one may fail"),
   region: Flag.String("region").pipe(
     Flag.withMetavar("NAME"),
-    Flag.withDescription("Reach Nodes of this Region at their local address, all others at their global one"),
-    Flag.withDefault("")
+    Flag.withDescription(
+      "Reach Nodes of this Region at their local address, all others at their global one (WENDY_REGION without it)"
+    ),
+    Flag.optional
   ),
   timeout: duration("timeout", "How long a Node may take to take a connection, and again to answer (2s)").pipe(
     Flag.withDefault(Duration.seconds(2))
@@ -42,7 +46,7 @@ export const flags = {
  */
 export interface Flags extends Membership.Flags {
   readonly to: ReadonlyArray<string>
-  readonly region: string
+  readonly region: Option.Option<string>
   readonly timeout: Duration.Duration
   readonly json: boolean
 }
@@ -54,9 +58,13 @@ export interface Flags extends Membership.Flags {
  * @since 0.1.0
  */
 export const load = Effect.fnUntraced(function*(flags: Flags) {
-  const { cluster, region, timeout, to } = flags
+  const { timeout, to } = flags
   if (to.length === 0) return yield* usage("name a Node of the cluster: --to HOST:PORT")
-  const { credentials, transport } = yield* Membership.load(flags)
+  const { cluster, credentials, environment, transport } = yield* Membership.load(flags)
+  const region = Option.getOrElse(
+    Option.orElse(flags.region, () => Environment.text(environment, "region")),
+    () => ""
+  )
   return { options: { to, region, timeout, cluster, credentials }, transport }
 })
 

@@ -10,15 +10,16 @@ import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import { X509Certificate } from "node:crypto"
 import * as Certificates from "../protocol/Certificates.ts"
 import type * as NodeId from "../ring/NodeId.ts"
+import { read } from "./credentialFiles.ts"
 import { id, int, json, toggle } from "./flags.ts"
 import type * as Authority from "./keys/Authority.ts"
 import * as Folder from "./keys/Folder.ts"
 import { validFor } from "./keys/validity.ts"
+import * as Membership from "./membership.ts"
 import { jsonLine, Output } from "./Output.ts"
 import { usage } from "./ProgramError.ts"
 import * as Style from "./style.ts"
@@ -26,6 +27,7 @@ import * as Style from "./style.ts"
 const folder = Flag.String("dir").pipe(
   Flag.withMetavar("FOLDER"),
   Flag.withDescription("Where the authority and what it issues lie (here)"),
+  Flag.filter((text) => text.trim() !== "", () => "a folder"),
   Flag.withDefault(".")
 )
 
@@ -49,7 +51,7 @@ const initCa = Command.make("init-ca", {
     Flag.withDefault("wendy")
   ),
   days: daysOf(3650, "the authority")
-}, (flags) => runInit(flags)).pipe(
+}, (flags) => Effect.andThen(Membership.checkEnvironment, runInit(flags))).pipe(
   Command.withShortDescription("Make an authority"),
   Command.withDescription(
     "Makes the authority of a cluster: ca.crt, which every end is given, and ca.key, which belongs on no Node."
@@ -69,7 +71,7 @@ const issue = Command.make("issue", {
   ),
   days: daysOf(365, "a certificate"),
   json
-}, (flags) => runIssue(flags)).pipe(
+}, (flags) => Effect.andThen(Membership.checkEnvironment, runIssue(flags))).pipe(
   Command.withShortDescription("Issue certificates"),
   Command.withDescription(
     "Issues a certificate for each name: NAME.crt and NAME.key. Issued again, a name keeps its key, and a Node its id " +
@@ -87,7 +89,7 @@ const inspect = Command.make("inspect", {
     Argument.atLeast(1)
   ),
   json
-}, (flags) => runInspect(flags)).pipe(
+}, (flags) => Effect.andThen(Membership.checkEnvironment, runInspect(flags))).pipe(
   Command.withShortDescription("Show what certificates say"),
   Command.withDescription("Shows for whom certificates are, and how long they are good."),
   Command.withExamples([{ command: "wendy keys inspect ca.crt one.crt", description: "Show two" }])
@@ -97,7 +99,7 @@ const revoke = Command.make("revoke", {
   names,
   folder,
   days: daysOf(3650, "the list")
-}, (flags) => runRevoke(flags)).pipe(
+}, (flags) => Effect.andThen(Membership.checkEnvironment, runRevoke(flags))).pipe(
   Command.withShortDescription("Take certificates back"),
   Command.withDescription(
     "Puts certificates on the list ca.crl. Give it to every end with --crl; Nodes read it again on SIGHUP."
@@ -109,7 +111,7 @@ const rotate = Command.make("rotate", {
   folder,
   finish: toggle("finish", "Forget the authority from before"),
   days: daysOf(3650, "the new authority")
-}, (flags) => runRotate(flags)).pipe(
+}, (flags) => Effect.andThen(Membership.checkEnvironment, runRotate(flags))).pipe(
   Command.withShortDescription("Replace the authority, without a break"),
   Command.withDescription(
     "Makes a new authority; ca.crt holds both. Give it to every end (Nodes read it again on SIGHUP), then issue all " +
@@ -270,11 +272,8 @@ const show = Effect.fnUntraced(function*(files: ReadonlyArray<string>, isJson: b
   const { canColor } = yield* TerminalCapabilities
   const style = Style.make(canColor)
   const now = yield* Clock.currentTimeMillis
-  const { readFileString } = yield* FileSystem.FileSystem
   for (const file of files) {
-    const text = yield* readFileString(file).pipe(
-      Effect.mapError((error) => usage(`cannot read ${file} (${error.reason._tag}): name a file that you may read`))
-    )
+    const text = yield* read("certificate", file)
     const parts = Certificates.split(text)
     if (parts.length === 0 || !parts.every(Certificates.isReadable)) {
       return yield* usage(`${file} is no certificate in PEM`)

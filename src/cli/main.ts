@@ -17,7 +17,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Runtime from "effect/Runtime"
-import * as Fs from "node:fs"
+import { version } from "../version.ts"
 import { demo } from "./demo.ts"
 import { keys } from "./keys.ts"
 import { node } from "./node.ts"
@@ -63,14 +63,9 @@ const wendy = Command.make("wendy").pipe(
   ])
 )
 
-const readVersion = (): string => {
-  const text = Fs.readFileSync(new URL("../../package.json", import.meta.url), "utf8")
-  return (JSON.parse(text) as { readonly version: string }).version
-}
-
 /** Runs the command and says on standard error why it did not end well; yields the exit code. */
 const program = (args: ReadonlyArray<string>): Effect.Effect<number> =>
-  Command.runWith(wendy, { version: readVersion() })(args).pipe(
+  Command.runWith(wendy, { version })(args).pipe(
     Effect.as<number>(ExitCode.good),
     Effect.catch((error) => Effect.suspend(() => report(error, args))),
     Effect.catchDefect((defect) =>

@@ -7,19 +7,21 @@
  * @since 0.1.0
  */
 import * as Flag from "effect/cli/Flag"
-import * as Config from "effect/Config"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
+import type * as FileSystem from "effect/FileSystem"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Stdio from "effect/Stdio"
-import * as Stream from "effect/Stream"
+import type * as Stdio from "effect/Stdio"
+import * as Environment from "../Environment.ts"
+import type { ConfigProblem } from "../protocol/ClusterConfig.ts"
 import * as Credentials from "../protocol/Credentials.ts"
+import * as SecretText from "../protocol/SecretText.ts"
 import * as Tcp from "../transport/Tcp.ts"
 import * as Tls from "../transport/Tls.ts"
 import type { Transport } from "../transport/Transport.ts"
+import { read, readInput, readSecret } from "./credentialFiles.ts"
 import { type ProgramError, usage } from "./ProgramError.ts"
 
 const file = (name: string, description: string): Flag.Flag<string> =>
@@ -39,13 +41,16 @@ const privateKey = file(
 export const flags = {
   cluster: Flag.String("cluster").pipe(
     Flag.withMetavar("NAME"),
-    Flag.withDescription("The name of the cluster: ends with different names refuse each other"),
-    Flag.withDefault("wendy")
+    Flag.withDescription(
+      "The name of the cluster (WENDY_CLUSTER, or wendy): ends with different names refuse each other"
+    ),
+    Flag.optional
   ),
   passphraseFile: file(
     "passphrase-file",
-    "A file with the passphrase of the cluster, or - for standard input (WENDY_PASSPHRASE without it). To replace one " +
-      "write both, each on a line: the first is shown, all are accepted"
+    "A file with the passphrase of the cluster, or - for standard input (without it WENDY_PASSPHRASE_FILE, or the " +
+      "passphrase itself in WENDY_PASSPHRASE). To replace one write both, each on a line: the first is shown, all are " +
+      "accepted"
   ).pipe(Flag.optional),
   cert: file("cert", "The certificate of this end, in PEM").pipe(Flag.optional),
   privateKey: privateKey.pipe(Flag.withAlias("key"), Flag.optional),
@@ -73,7 +78,7 @@ export const flagsBesideKey = { ...flags, privateKey: privateKey.pipe(Flag.optio
  * @since 0.1.0
  */
 export interface Flags {
-  readonly cluster: string
+  readonly cluster: Option.Option<string>
   readonly passphraseFile: Option.Option<string>
   readonly cert: Option.Option<string>
   readonly privateKey: Option.Option<string>
@@ -89,7 +94,7 @@ export interface Flags {
  * @since 0.1.0
  */
 export const unsaid: Flags = {
-  cluster: "wendy",
+  cluster: Option.none(),
   passphraseFile: Option.none(),
   cert: Option.none(),
   privateKey: Option.none(),
@@ -105,12 +110,16 @@ export const unsaid: Flags = {
  * @since 0.1.0
  */
 export interface Membership {
+  readonly cluster: string
   readonly credentials: Credentials.Credentials
   readonly transport: Layer.Layer<Transport>
+  /** What the environment says beyond that. */
+  readonly environment: Environment.Environment
 }
 
 /**
- * Reads what the flags name. With credentials everything is encrypted, unless the flags say otherwise.
+ * Reads what the flags name, and what the environment says where they say nothing. With credentials everything is
+ * encrypted, unless the flags say otherwise.
  *
  * @category conversions
  * @since 0.1.0
@@ -118,36 +127,73 @@ export interface Membership {
 export const load = Effect.fnUntraced(function*(
   flags: Flags
 ): Effect.fn.Return<Membership, ProgramError, FileSystem.FileSystem | Stdio.Stdio> {
+  const environment = yield* readEnvironment
+  const cluster = Option.getOrElse(
+    Option.orElse(flags.cluster, () => Environment.text(environment, "cluster")),
+    () => "wendy"
+  )
+  const common = { cluster, environment }
   if (Option.isSome(flags.cert) || Option.isSome(flags.privateKey) || flags.ca.length > 0 || flags.crl.length > 0) {
     if (Option.isSome(flags.passphraseFile)) {
       return yield* usage("a passphrase and a certificate: leave one of them out")
     }
     if (flags.clear) return yield* usage("certificates need encryption: leave --clear out")
-    return { credentials: yield* loadCertificate(flags), transport: Tls.layer }
+    return { ...common, credentials: yield* loadCertificate(flags), transport: Tls.layer }
   }
-  const [own, ...others] = yield* loadPassphrases(flags)
-  if (own === undefined) return { credentials: Credentials.none, transport: Tcp.layer }
-  if (!flags.clear) return { credentials: Credentials.passphrase([own, ...others]), transport: Tls.layer }
+  const passphrases = yield* loadPassphrases(flags, environment)
+  if (Option.isNone(passphrases)) return { ...common, credentials: Credentials.none, transport: Tcp.layer }
+  if (!flags.clear) return { ...common, credentials: Credentials.passphrase(passphrases.value), transport: Tls.layer }
   yield* Console.error("wendy: warning: nothing is encrypted: whoever is on the way reads everything")
-  return { credentials: Credentials.passphrase([own, ...others], { allowClear: true }), transport: Tcp.layer }
+  return {
+    ...common,
+    credentials: Credentials.passphrase(passphrases.value, { allowClear: true }),
+    transport: Tcp.layer
+  }
 })
 
-/** Each line is one. */
-const loadPassphrases = Effect.fnUntraced(function*({ passphraseFile }: Flags) {
-  if (Option.isNone(passphraseFile)) {
-    const variable = yield* Effect.orDie(Config.option(Config.Redacted("WENDY_PASSPHRASE")))
-    return Option.match(variable, { onNone: () => [], onSome: (text) => linesOf(Redacted.value(text)) })
-  }
-  const name = passphraseFile.value
-  const passphrases = linesOf(name === "-" ? yield* readInput : yield* readSecret("passphrase file", name))
-  if (passphrases.length === 0) {
-    return yield* usage(`the passphrase file ${name} is empty: write a long passphrase into it`)
-  }
-  return passphrases
+/**
+ * The environment, without names that nobody can have meant.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const readEnvironment: Effect.Effect<Environment.Environment, ProgramError> = Effect.mapError(
+  Effect.tap(Environment.read, Environment.check),
+  ({ message }) => usage(message)
+)
+
+/**
+ * Refuses a secret in the environment that is none, where a command needs no secret itself.
+ *
+ * @category checks
+ * @since 0.1.0
+ */
+export const checkEnvironment: Effect.Effect<void, ProgramError> = Effect.flatMap(
+  readEnvironment,
+  (environment) => Effect.asVoid(Effect.mapError(Environment.passphrase(environment), toUsage))
+)
+
+/** Of a flag, or else of the environment: each line is one. */
+const loadPassphrases = Effect.fnUntraced(function*({ passphraseFile }: Flags, environment: Environment.Environment) {
+  if (Option.isSome(passphraseFile)) return Option.some(yield* readPassphrases(passphraseFile.value))
+  const secret = yield* Effect.mapError(Environment.passphrase(environment), toUsage)
+  if (Option.isNone(secret)) return Option.none()
+  return Option.some(
+    secret.value._tag === "File"
+      ? yield* readPassphrases(secret.value.path)
+      : yield* parsePassphrases(Redacted.value(secret.value.text), secret.value.what)
+  )
 })
 
-const linesOf = (text: string): ReadonlyArray<Redacted.Redacted<string>> =>
-  text.split(/\r?\n/).filter((line) => line !== "").map((line) => Redacted.make(line))
+const readPassphrases = Effect.fnUntraced(function*(path: string) {
+  if (path === "-") return yield* parsePassphrases(yield* readInput("the passphrase"), "the passphrase")
+  return yield* parsePassphrases(yield* readSecret("passphrase file", path), `the passphrase file ${path}`)
+})
+
+const parsePassphrases = (text: string, what: string) =>
+  Effect.mapError(Effect.fromResult(SecretText.passphrases(text, what)), usage)
+
+const toUsage = ({ message }: ConfigProblem): ProgramError => usage(message)
 
 const loadCertificate = Effect.fnUntraced(function*({ ca, cert, crl, privateKey }: Flags) {
   if (Option.isNone(cert) || ca.length === 0) {
@@ -160,31 +206,4 @@ const loadCertificate = Effect.fnUntraced(function*({ ca, cert, crl, privateKey 
     authorities: yield* Effect.forEach(ca, (name) => read("authority", name)),
     revocations: yield* Effect.forEach(crl, (name) => read("list of revoked certificates", name))
   })
-})
-
-const read = (what: string, name: string) =>
-  FileSystem.FileSystem.use(({ readFileString }) => readFileString(name)).pipe(
-    Effect.mapError((error) =>
-      usage(`cannot read the ${what} ${name} (${error.reason._tag}): name a file that you may read`)
-    )
-  )
-
-const readInput = Effect.flatMap(Stdio.Stdio, ({ stdin }) =>
-  Stream.mkString(Stream.decodeText(stdin)).pipe(
-    Effect.mapError(() => usage("the passphrase could not be read from standard input"))
-  ))
-
-/** Bits of a file's mode that let others than its owner read or write it. */
-const others = 0o077
-
-/** Reads a file that nobody else may read. Pipes have no owner, nor have files of Windows bits for others. */
-const readSecret = Effect.fnUntraced(function*(what: string, name: string) {
-  const text = yield* read(what, name)
-  if (process.platform === "win32") return text
-  const { stat } = yield* FileSystem.FileSystem
-  const info = yield* Effect.option(stat(name))
-  if (Option.isSome(info) && info.value.type === "File" && (info.value.mode & others) !== 0) {
-    return yield* usage(`others than its owner may read or write the ${what} ${name}: chmod 600 ${name}`)
-  }
-  return text
 })

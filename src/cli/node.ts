@@ -15,8 +15,8 @@ import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import * as Net from "node:net"
 import * as Cluster from "../Cluster.ts"
+import * as Environment from "../Environment.ts"
 import type { Preset } from "../protocol/ClusterConfig.ts"
-import type { Credentials } from "../protocol/Credentials.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import { addresses, duration, id, int, json, settingFlags, settings } from "./flags.ts"
 import * as Membership from "./membership.ts"
@@ -34,10 +34,14 @@ import * as Style from "./style.ts"
 export const node = Command.make(
   "node",
   {
-    port: int("port", "The port to listen on; 0, the default, takes a free one", { minimum: 0, maximum: 65535 }).pipe(
-      Flag.withDefault(0)
+    port: int("port", "The port to listen on (WENDY_PORT); 0, the default, takes a free one", {
+      minimum: 0,
+      maximum: 65535
+    }).pipe(Flag.optional),
+    join: addresses(
+      "join",
+      "A Node of the cluster; give several, they are all tried (WENDY_JOIN, with commas). Without any a ring is started"
     ),
-    join: addresses("join", "A Node of the cluster; give several, they are all tried. Without any a ring is started"),
     id: id("The id of this Node, 32 hexadecimal digits (random without --id and --name)").pipe(Flag.optional),
     name: Flag.String("name").pipe(
       Flag.withMetavar("TEXT"),
@@ -46,22 +50,24 @@ export const node = Command.make(
     ),
     region: Flag.String("region").pipe(
       Flag.withMetavar("NAME"),
-      Flag.withDescription("The Region: Nodes of one Region reach each other at their local addresses"),
-      Flag.withDefault("")
+      Flag.withDescription("The Region (WENDY_REGION): Nodes of one reach each other at their local addresses"),
+      Flag.optional
     ),
     localIp: Flag.String("local-ip").pipe(
       Flag.withMetavar("HOST"),
-      Flag.withDescription("The address that Nodes of the same Region are told"),
-      Flag.withDefault("127.0.0.1")
+      Flag.withDescription("The address that Nodes of the same Region are told (WENDY_LOCAL_HOST, or 127.0.0.1)"),
+      Flag.optional
     ),
     globalIp: Flag.String("global-ip").pipe(
       Flag.withMetavar("HOST"),
-      Flag.withDescription("The address that Nodes of other Regions are told (that of --local-ip if left out)"),
+      Flag.withDescription(
+        "The address that Nodes of other Regions are told (WENDY_GLOBAL_HOST, or that of --local-ip)"
+      ),
       Flag.optional
     ),
     bind: Flag.String("bind").pipe(
       Flag.withMetavar("HOST"),
-      Flag.withDescription("The address to listen on (that of --local-ip if left out)"),
+      Flag.withDescription("The address to listen on (WENDY_BIND, or that of --local-ip)"),
       Flag.optional
     ),
     ...Membership.flags,
@@ -93,13 +99,14 @@ export const node = Command.make(
 // internals
 // -----------------------------------------------------------------------------
 
-interface Flags extends Membership.Flags {
-  readonly port: number
+/** What is said on the command line. */
+interface Given extends Membership.Flags {
+  readonly port: Option.Option<number>
   readonly join: ReadonlyArray<string>
   readonly id: Option.Option<NodeId.NodeId>
   readonly name: Option.Option<string>
-  readonly region: string
-  readonly localIp: string
+  readonly region: Option.Option<string>
+  readonly localIp: Option.Option<string>
   readonly globalIp: Option.Option<string>
   readonly bind: Option.Option<string>
   readonly preset: Option.Option<Preset>
@@ -109,14 +116,37 @@ interface Flags extends Membership.Flags {
   readonly json: boolean
 }
 
-const run = (flags: Flags) =>
-  Effect.flatMap(
-    Membership.load(flags),
-    ({ credentials, transport }) => Effect.provide(runAs(flags, credentials), transport)
-  )
+/** What the environment has completed. */
+interface Flags extends Omit<Given, "port" | "region" | "localIp"> {
+  readonly port: number
+  readonly region: string
+  readonly localIp: string
+}
+
+const run = Effect.fnUntraced(function*(given: Given) {
+  const membership = yield* Membership.load(given)
+  const flags = yield* complete(given, membership.environment)
+  return yield* Effect.provide(runAs(flags, membership), membership.transport)
+})
+
+/** Flags count before the environment. */
+const complete = Effect.fnUntraced(function*(given: Given, environment: Environment.Environment) {
+  const text = (flag: Option.Option<string>, name: Parameters<typeof Environment.text>[1]) =>
+    Option.orElse(flag, () => Environment.text(environment, name))
+  const port = Option.isSome(given.port) ? given.port : yield* Environment.port(environment)
+  return {
+    ...given,
+    port: Option.getOrElse(port, () => 0),
+    join: given.join.length > 0 ? given.join : yield* Environment.join(environment),
+    region: Option.getOrElse(text(given.region, "region"), () => ""),
+    localIp: Option.getOrElse(text(given.localIp, "localHost"), () => "127.0.0.1"),
+    globalIp: text(given.globalIp, "globalHost"),
+    bind: text(given.bind, "bind")
+  } satisfies Flags
+}, Effect.mapError(({ message }) => usage(message)))
 
 const runAs = Effect.fnUntraced(
-  function*(flags: Flags, secret: Credentials) {
+  function*(flags: Flags, { cluster: name, credentials: secret }: Membership.Membership) {
     if (Option.isSome(flags.id) && Option.isSome(flags.name)) {
       return yield* usage("--id and --name both give the id: leave one of them out")
     }
@@ -132,6 +162,8 @@ const runAs = Effect.fnUntraced(
     }
 
     const readyIsSaid = yield* Latch.make()
+    // From now on, for a hang-up that nobody listens for ends the process without leaving.
+    const hangUps = yield* listenForHangUps
     const cluster = yield* Cluster.make({
       localHost: flags.localIp,
       globalHost: Option.getOrElse(flags.globalIp, () => flags.localIp),
@@ -139,7 +171,7 @@ const runAs = Effect.fnUntraced(
       port: flags.port,
       region: flags.region,
       join: flags.join,
-      cluster: flags.cluster,
+      cluster: name,
       credentials: secret,
       config: yield* settings(flags),
       application: {
@@ -170,18 +202,20 @@ const runAs = Effect.fnUntraced(
       })
 
     yield* cluster.events.pipe(Stream.runForEach(onEvent), Effect.forkScoped)
-    if (secret._tag !== "None") {
-      yield* hangUps.pipe(
-        Stream.runForEach(() =>
-          Membership.load(flags).pipe(
-            Effect.flatMap(({ credentials }) => cluster.useCredentials(credentials)),
-            Effect.andThen(Console.error("wendy: the credentials have been read again, and are used from now on")),
-            Effect.catch(({ message }) => Console.error(`wendy: the credentials stay as they are: ${message}`))
-          )
-        ),
-        Effect.forkScoped
-      )
-    }
+    const reload = Membership.load(flags).pipe(
+      Effect.flatMap(({ credentials }) => cluster.useCredentials(credentials)),
+      Effect.andThen(Console.error("wendy: the credentials have been read again, and are used from now on")),
+      Effect.catch(({ message }) => Console.error(`wendy: the credentials stay as they are: ${message}`))
+    )
+    yield* Queue.take(hangUps).pipe(
+      Effect.andThen(
+        secret._tag === "None"
+          ? Console.error("wendy: SIGHUP is ignored: this Node has no credentials that could be read again")
+          : reload
+      ),
+      Effect.forever,
+      Effect.forkScoped
+    )
     yield* cluster.ready.pipe(
       Effect.mapError(fromCluster),
       Effect.andThen(sayReady),
@@ -195,17 +229,16 @@ const runAs = Effect.fnUntraced(
   Effect.scoped
 )
 
-/** One for each SIGHUP. */
-const hangUps = Stream.callback<void>((queue) =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const listener = () => Queue.offerUnsafe(queue, undefined)
-      process.on("SIGHUP", listener)
-      return listener
-    }),
-    (listener) => Effect.sync(() => process.off("SIGHUP", listener))
+/** One for each SIGHUP; those that come while one is worked on count as one. */
+const listenForHangUps = Effect.gen(function*() {
+  const queue = yield* Queue.sliding<void>(1)
+  const listener = () => Queue.offerUnsafe(queue, undefined)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => process.on("SIGHUP", listener)),
+    () => Effect.sync(() => process.off("SIGHUP", listener))
   )
-)
+  return queue
+})
 
 /** Whoever waits for long need not read the same each second. */
 const sameAgainAfter = 10_000_000_000n

@@ -50,7 +50,7 @@ const run = Effect.fnUntraced(function*(flags: Inspect.Flags) {
   const { options, transport } = yield* Inspect.load(flags)
   const output = yield* Output
   const { canColor } = yield* TerminalCapabilities
-  const lines = flags.json ? json(flags.region) : human(flags.region, Style.make(canColor))
+  const lines = flags.json ? json(options.region) : human(options.region, Style.make(canColor))
   // until all is known, to be stopped is not to be done
   process.exitCode = ExitCode.notDone
   const ring = yield* Inspector.ring(options).pipe(

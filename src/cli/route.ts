@@ -65,7 +65,7 @@ const run = Effect.fnUntraced(function*(flags: Flags) {
   const { options, transport } = yield* Inspect.load(flags)
   const output = yield* Output
   const { canColor } = yield* TerminalCapabilities
-  const lines = flags.json ? json(flags.region) : human(flags.region, Style.make(canColor))
+  const lines = flags.json ? json(options.region) : human(options.region, Style.make(canColor))
   const key = NodeId.parse(flags.key)
   // until the root has answered, to be stopped is not to be done
   process.exitCode = ExitCode.notDone

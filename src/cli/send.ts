@@ -133,10 +133,10 @@ const run = Effect.fnUntraced(function*(flags: Flags) {
   const inputs = flags.stdin ? fromStdin(flags) : Stream.succeed(yield* fromArguments(flags))
   const config = yield* settings(flags)
   const deadline = Option.getOrElse(flags.deadline, () => Duration.millis(config.confirmDeadline))
-  const { credentials, transport } = yield* Membership.load(flags)
+  const { cluster, credentials, transport } = yield* Membership.load(flags)
   const client = Client.layer({
     to: flags.to,
-    cluster: flags.cluster,
+    cluster,
     credentials,
     config
   }).pipe(Layer.provide(transport))

@@ -18,6 +18,7 @@ import * as Settings from "../Settings.ts"
 import * as Churn from "../simulation/Churn.ts"
 import * as HtmlReport from "../simulation/htmlReport.ts"
 import { isGood, type Report } from "../simulation/Report.ts"
+import { version } from "../version.ts"
 import * as DemoProgress from "./demo/Progress.ts"
 import { int, json, settingFlags, toggle } from "./flags.ts"
 import * as Outputs from "./Output.ts"
@@ -457,7 +458,7 @@ const writePage = Effect.fnUntraced(function*(path: string, reports: ReadonlyArr
   const page = HtmlReport.render(reports, {
     options: Plan.describe(request),
     versions: [
-      ["effect-wendy", readVersion()],
+      ["effect-wendy", version],
       ["Node.js", process.versions.node],
       ["V8", process.versions.v8],
       ["platform", `${process.platform} ${process.arch}`]
@@ -480,11 +481,6 @@ const writePage = Effect.fnUntraced(function*(path: string, reports: ReadonlyArr
     Effect.mapError(({ reason }) => notDone(`cannot write the report ${Style.printable(path)}: ${reason._tag}`))
   )
 })
-
-const readVersion = (): string => {
-  const text = Fs.readFileSync(new URL("../../package.json", import.meta.url), "utf8")
-  return (JSON.parse(text) as { readonly version: string }).version
-}
 
 /** Shows on a terminal how far a simulation is; elsewhere nothing. */
 const watch = <A, E, R>(

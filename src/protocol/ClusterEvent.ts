@@ -16,6 +16,8 @@ import type * as Node from "../ring/Node.ts"
  * - `BadValue`: a message arrived whose value does not fit its definition here; it was not delivered.
  * - `CallbackFailed`, `CallbackLate`: an application's callback failed, or did not return in time and was interrupted.
  * - `EventsMissed`: an application is so slow that its oldest events were dropped.
+ * - `CertificateEnds`: a certificate of this Node, an authority that it believes, or a list of revoked certificates ends
+ *   within 30 days, or has ended. Looked at when the Node starts, with new credentials, and once a day.
  * - `Slept`: this machine slept, or its clock was set forward: the Node's leases may have run out meanwhile.
  * - `Defect`: an actor failed as it never should. This one the Node does not survive: it ends.
  *
@@ -34,6 +36,7 @@ export interface ClusterError {
     | "CallbackFailed"
     | "CallbackLate"
     | "EventsMissed"
+    | "CertificateEnds"
     | "Slept"
     | "Defect"
   /** What happened, for people. */

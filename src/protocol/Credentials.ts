@@ -101,6 +101,22 @@ export interface Custom {
 export const maxBytes = 4096
 
 /**
+ * The fewest characters of a passphrase: 12.
+ *
+ * **Details**
+ *
+ * Twelve random letters and digits are 36^12, or 5 * 10^18 passphrases. Who has overheard a proof over a connection in
+ * clear, or has got one by answering in the place of a Node, tries four of them a second with each core and 16 MiB of
+ * memory: a million cores need more than 37,000 years for all. Of eight characters they need a week.
+ *
+ * The bound is against accidents, such as a file that was cut short. It makes no word of a dictionary a secret.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const shortestPassphrase = 12
+
+/**
  * Whoever can connect belongs to the cluster. Only for loopback and closed networks.
  *
  * **Example** (On one machine)
@@ -139,7 +155,8 @@ export const none: Credentials = { _tag: "None" }
  * Over a transport that does not encrypt they are refused, unless `allowClear` says that this is understood: whoever
  * listens then reads all traffic, and can try passphrases against what was recorded.
  *
- * Throws a `RangeError` for an empty passphrase: it would let everybody in.
+ * A Node, client or inspector does not start with a passphrase that is blank, shorter than {@link shortestPassphrase}, or
+ * was made of bytes that are no text: it fails with `BadOption`.
  *
  * **Gotchas**
  *
@@ -173,13 +190,11 @@ export const passphrase = (
     /** That all traffic goes in clear, where the transport does not encrypt, is understood. Default false. */
     readonly allowClear?: boolean | undefined
   }
-): Passphrase => {
-  const passphrases = Redacted.isRedacted(secret) ? [secret] as const : secret
-  if (passphrases.some((one) => Redacted.value(one).length === 0)) {
-    throw new RangeError("a passphrase must not be empty: it would let everybody in")
-  }
-  return { _tag: "Passphrase", passphrases, allowClear: options?.allowClear === true }
-}
+): Passphrase => ({
+  _tag: "Passphrase",
+  passphrases: Redacted.isRedacted(secret) ? [secret] : secret,
+  allowClear: options?.allowClear === true
+})
 
 /**
  * Each end has a certificate of its own, issued by an authority that all believe.
@@ -315,3 +330,65 @@ export const make = (options: {
   within: options.within,
   allowClear: options.allowClear === true
 })
+
+/**
+ * Why a text is no passphrase, without the text; `undefined` when it is one.
+ *
+ * @internal
+ */
+export const passphraseProblem = (secret: Redacted.Redacted<string>): string | undefined => {
+  const text = Redacted.value(secret)
+  // All bytes that are no UTF-8 become this one character, and so different secrets the same passphrase.
+  if (!text.isWellFormed() || text.includes("\uFFFD")) {
+    return "is no text: it was made of bytes that are no UTF-8. Use letters and digits"
+  }
+  const length = Array.from(text.normalize("NFC").trim()).length
+  if (length === 0) return "is blank: it would let everybody in. Use a long secret, or no credentials at all"
+  if (length >= shortestPassphrase) return undefined
+  return `has ${length} character${length === 1 ? "" : "s"}, and can be guessed: use at least ${shortestPassphrase}`
+}
+
+/**
+ * What is missing in credentials, or cannot be a secret; `undefined` when nothing is.
+ *
+ * @internal
+ */
+export const problemOf = (credentials: Credentials): string | undefined => {
+  switch (credentials._tag) {
+    case "None":
+      return undefined
+    case "Passphrase": {
+      const { length } = credentials.passphrases
+      if (length === 0) return "there is no passphrase: give one, or use no credentials at all"
+      return firstProblem(credentials.passphrases, (passphrase, index) => {
+        const problem = passphraseProblem(passphrase)
+        return problem && `${length === 1 ? "the passphrase" : `passphrase ${index + 1} of ${length}`} ${problem}`
+      })
+    }
+    case "Certified": {
+      const { authorities, chain, key, revocations } = credentials.certificate
+      const texts: ReadonlyArray<readonly [what: string, text: string]> = [
+        ["private key", Redacted.value(key)],
+        ["certificate", chain],
+        ...authorities.map((text) => ["certificate of an authority", text] as const),
+        ...revocations.map((text) => ["list of revoked certificates", text] as const)
+      ]
+      return firstProblem(
+        texts,
+        ([what, text]) => text.trim() === "" ? `the ${what} is empty: give it in PEM` : undefined
+      )
+    }
+    case "Custom":
+      return credentials.within === undefined ? undefined : problemOf(credentials.within)
+  }
+}
+
+const firstProblem = <A>(
+  parts: ReadonlyArray<A>,
+  problemOf: (part: A, index: number) => string | undefined
+): string | undefined => {
+  for (const [index, part] of parts.entries()) {
+    const problem = problemOf(part, index)
+    if (problem !== undefined) return problem
+  }
+}

@@ -284,7 +284,8 @@ export const explain = (reason: RefusalReason): string => {
     case "version":
       return "the two ends speak no common protocol version: update the older program"
     case "cluster":
-      return "the other end belongs to a cluster of another name: check --cluster and the seeds"
+      return "the other end belongs to a cluster of another name: check its name (cluster, in the program --cluster) and " +
+        "the seeds"
     case "credentials":
       return "the credentials do not match: give both ends the same passphrase, or others that each accepts"
     case "lease":
@@ -304,7 +305,8 @@ export const explain = (reason: RefusalReason): string => {
       return "the other end does not let this one in, although it knows who it is: ask whoever runs the cluster"
     case "address":
       return "this end connects from another address than the one at which it says that it listens: start it with the " +
-        "address that others see (--listen, --announce), or set nodesPerBlock to 0 at the other end"
+        "address that others see (localHost and globalHost, in the program --local-ip and --global-ip), or set " +
+        "nodesPerBlock to 0 at the other end"
     case "identity":
       return "this is somebody else's name: give each Node the id, and the Region, that its certificate names"
   }

@@ -85,6 +85,7 @@ export class FrameDecoder {
   private partial: Uint8Array | undefined
   private filled = 0
   private oversized: number | undefined
+  private isFirst = true
 
   constructor(maxFrameSize: number) {
     this.maxFrameSize = maxFrameSize
@@ -96,6 +97,11 @@ export class FrameDecoder {
    */
   get refused(): number | undefined {
     return this.oversized
+  }
+
+  /** What the other end speaks, when what it began with is no length of a frame but the start of something well known. */
+  get foreign(): string | undefined {
+    return this.isFirst && this.oversized !== undefined ? protocolOf(this.oversized) : undefined
   }
 
   /** Whether a frame has begun and not ended: the end of the stream would cut it. */
@@ -153,9 +159,32 @@ export class FrameDecoder {
   }
 
   private reset(): void {
+    this.isFirst = false
     this.headerRead = 0
     this.length = 0
     this.partial = undefined
     this.filled = 0
   }
 }
+
+const words = {
+  HTTP: ["GET ", "POST", "PUT ", "HEAD", "DELE", "OPTI", "PATC", "CONN", "TRAC", "PRI ", "HTTP"],
+  SSH: ["SSH-"],
+  "the PROXY protocol of load balancers": ["PROX", "\r\n\r\n"]
+}
+
+/** What begins so; as a length each of these is larger than any frame. */
+const beginnings: ReadonlyMap<number, string> = new Map(
+  Object.entries(words).flatMap(([protocol, all]) =>
+    all.map((word) => [Buffer.from(word, "latin1").readUInt32BE(), protocol] as const)
+  )
+)
+
+/** A record of TLS has a type, 20 to 23, and a version, 3.0 to 3.4 (RFC 8446, section 5.1). */
+const isTlsRecord = (length: number): boolean => {
+  const type = length >>> 24
+  const version = (length >>> 8) & 0xFFFF
+  return type >= 20 && type <= 23 && version >= 0x0300 && version <= 0x0304
+}
+
+const protocolOf = (length: number): string | undefined => isTlsRecord(length) ? "TLS" : beginnings.get(length)

@@ -139,6 +139,8 @@ type Protection = Transport["Service"]["protection"]
  * @since 0.1.0
  */
 export const problemOver = (credentials: Credentials.Credentials, protection: Protection): string | undefined => {
+  const problem = Credentials.problemOf(credentials)
+  if (problem !== undefined) return problem
   switch (credentials._tag) {
     case "None":
       return undefined

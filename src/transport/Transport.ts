@@ -84,12 +84,13 @@ export class ListenError extends Schema.TaggedError<ListenError>()("ListenError"
  * - `Closed`: the peer ended it cleanly between two frames.
  * - `Reset`: it broke (the peer's process died, the network cut it, or it was closed here).
  * - `FrameTooLarge`, `Truncated`: the peer broke the framing rules; the connection is closed.
+ * - `OtherProtocol`: the peer began with what is no frame, but HTTP, TLS or the like; the connection is closed.
  *
  * @category errors
  * @since 0.1.0
  */
 export class ConnectionError extends Schema.TaggedError<ConnectionError>()("ConnectionError", {
-  reason: Schema.Literals(["Closed", "Reset", "FrameTooLarge", "Truncated"]),
+  reason: Schema.Literals(["Closed", "Reset", "FrameTooLarge", "Truncated", "OtherProtocol"]),
   message: Schema.String
 }) {}
 

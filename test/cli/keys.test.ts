@@ -50,7 +50,7 @@ describe("wendy keys", () => {
       assert.deepStrictEqual([one, two].map(({ lines }) => lines()[0]!["id"]), said.map(({ id }) => id))
       const sent = yield* Program.run(["send", "--to", two.address, "--key", "a", "hello", ...as(folder, "operator")])
       assert.strictEqual(sent.code, 0, sent.stderr)
-      const attempts = [[], ["--passphrase-file", yield* secretFile("x")]]
+      const attempts = [[], ["--passphrase-file", yield* secretFile("a passphrase of ours")]]
       for (const credentials of attempts) {
         for (const command of [["node", "--join"], ["send", "--key", "a", "--to"], ["ring", "--to"]]) {
           const { code, stderr } = yield* Program.run([...command, one.address, ...credentials])
@@ -59,7 +59,7 @@ describe("wendy keys", () => {
         }
       }
       // The other way round: who has a certificate is told that this is another kind of cluster.
-      const other = yield* Program.startNode("--passphrase-file", yield* secretFile("x"))
+      const other = yield* Program.startNode("--passphrase-file", yield* secretFile("a passphrase of ours"))
       const { code, stderr } = yield* Program.run(["ring", "--to", other.address, ...as(folder, "operator")])
       assert.strictEqual(code, 3, stderr)
       assert.include(stderr, "credentials of another kind")
@@ -116,7 +116,7 @@ describe("wendy keys", () => {
       yield* keys(folder, "init-ca")
       yield* keys(folder, "issue", "one")
       Fs.chmodSync(Path.join(folder, "one.key"), 0o640)
-      const secret = yield* secretFile("long enough")
+      const secret = yield* secretFile("long enough, really")
       const cases: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
         [as(folder, "one"), "chmod 600"],
         [["--cert", Path.join(folder, "one.crt")], "needs --cert, its private key, and --ca"],

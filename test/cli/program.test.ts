@@ -315,7 +315,7 @@ describe("wendy demo", () => {
 
   it.live("with a passphrase, and with certificates: nothing is lost either", () =>
     Effect.gen(function*() {
-      for (const flags of [["--passphrase-file", yield* secretFile("long enough\n")], ["--certificates"]]) {
+      for (const flags of [["--passphrase-file", yield* secretFile("long enough, really\n")], ["--certificates"]]) {
         const { code, stdout } = yield* Program.run(
           ["demo", "--nodes", "3", "--messages", "200", "--kill", "1", "--json", ...flags]
         )

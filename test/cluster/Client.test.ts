@@ -143,7 +143,7 @@ describe("Client", () => {
     ["of another cluster", { cluster: "other" }, /cluster of another name/],
     [
       "with credentials",
-      { credentials: Credentials.passphrase(Redacted.make("x"), { allowClear: true }) },
+      { credentials: Credentials.passphrase(Redacted.make("a passphrase of ours"), { allowClear: true }) },
       /credentials do not match/
     ]
   ]

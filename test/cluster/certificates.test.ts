@@ -114,7 +114,7 @@ describe("certificates", () => {
     },
     {
       what: "a passphrase instead",
-      make: () => Effect.succeed(Credentials.passphrase(Redacted.make("x"))),
+      make: () => Effect.succeed(Credentials.passphrase(Redacted.make("a passphrase of ours"))),
       here: /credentials do not match/,
       there: /credentials do not match/
     }

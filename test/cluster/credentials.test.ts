@@ -159,7 +159,7 @@ describe("custom credentials", () => {
     Effect.gen(function*() {
       const kinds = [
         undefined,
-        Credentials.passphrase(Redacted.make("good")),
+        Credentials.passphrase(Redacted.make("a good passphrase")),
         word("good", "good", { valid: () => true })
       ]
       for (const ours of kinds) {
@@ -280,7 +280,7 @@ describe("custom credentials in clear", () => {
           yield* harness.during(client.connected)
           assert.lengthOf(warnings(), 3)
           yield* harness.start()
-          yield* harness.start({ credentials: Credentials.passphrase(Redacted.make("good")) })
+          yield* harness.start({ credentials: Credentials.passphrase(Redacted.make("a good passphrase")) })
           assert.lengthOf(warnings(), 3)
         }).pipe(Effect.provide(keepLogs(lines)))
       })

@@ -76,7 +76,7 @@ describe("a Node that does not belong", () => {
     {
       what: "a passphrase where none is asked for",
       ours: {},
-      theirs: { credentials: secret("some") },
+      theirs: { credentials: secret("some passphrase") },
       message: /the credentials do not match/
     },
     {
@@ -341,7 +341,7 @@ describe("the right passphrase", () => {
         const client = yield* Client.make({ to: [harness.addressOf(harness.members[0]!)], credentials })
         yield* harness.during(client.connected)
         yield* harness.during(client.sendConfirmed(outgoing("key", "from a client")))
-        const stranger = yield* harness.join({ credentials: secret("another one") })
+        const stranger = yield* harness.join({ credentials: secret("another passphrase") })
         assert.strictEqual((yield* outcome(harness, stranger.cluster.ready))._tag, "Failure")
         yield* harness.kill(stranger)
       }).pipe(Effect.provide(network))

@@ -58,7 +58,7 @@ describe("credentials are replaced while messages go", () => {
     "a passphrase: no message is lost or comes twice, and the old one lets nobody in",
     (harness) =>
       Effect.gen(function*() {
-        const [old, young] = [Redacted.make("the passphrase from before"), Redacted.make("another one")]
+        const [old, young] = [Redacted.make("the passphrase from before"), Redacted.make("another passphrase")]
         const { checkPeace } = yield* startRing(harness, 4, () => Credentials.passphrase(old))
         const load = yield* startLoad(harness)
         yield* load.goOn(100)
@@ -149,7 +149,7 @@ describe("credentials are replaced while messages go", () => {
   it.effect("to another kind, or to what a Node could not start with: a BadOption, and all stays as it was", () =>
     Effect.gen(function*() {
       const harness = yield* makeHarness(passing)
-      const secret = Redacted.make("secret")
+      const secret = Redacted.make("a long secret")
       yield* startRing(harness, 2, () => Credentials.passphrase(secret))
       const [one] = harness.members
       for (

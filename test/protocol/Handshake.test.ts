@@ -312,9 +312,13 @@ describe("Handshake: proofs", () => {
 
 describe("Handshake: the secret", () => {
   it("Go Wendy defect 44: an empty passphrase is refused", () => {
-    assert.throws(() => Credentials.passphrase(Redacted.make("")), RangeError)
-    assert.throws(() => Credentials.passphrase([Redacted.make("one"), Redacted.make("")]), RangeError)
-    assert.strictEqual(Credentials.passphrase(Redacted.make(" "))._tag, "Passphrase")
+    const long = Redacted.make("a passphrase that is long")
+    assert.isUndefined(Credentials.problemOf(Credentials.passphrase(long)))
+    for (const text of ["", " ", " ".repeat(20), "\n"]) {
+      const empty = Redacted.make(text)
+      assert.include(Credentials.problemOf(Credentials.passphrase(empty)), "the passphrase is blank")
+      assert.include(Credentials.problemOf(Credentials.passphrase([long, empty])), "passphrase 2 of 2 is blank")
+    }
   })
 
   it("no frame contains the passphrase or its key", () => {

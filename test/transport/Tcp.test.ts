@@ -77,8 +77,20 @@ describe("Tcp", () => {
     Effect.gen(function*() {
       const { address, drained } = yield* drainOne
       const raw = yield* connectRaw(address)
-      raw.write("GET / HTTP/1.1\r\n")
+      raw.write("garbage")
       assert.deepStrictEqual(yield* drained, { frames: [], reason: "FrameTooLarge" })
+    }).pipe(Effect.provide(Tcp.layer)))
+
+  it.live("tells another protocol for what it is", () =>
+    Effect.gen(function*() {
+      for (
+        const bytes of ["GET / HTTP/1.1\r\n", "HTTP/1.1 400 Bad Request\r\n", "\x16\x03\x01\x02\x00", "SSH-2.0-x\r\n"]
+      ) {
+        const { address, drained } = yield* drainOne
+        const raw = yield* connectRaw(address)
+        raw.write(bytes, "latin1")
+        assert.deepStrictEqual(yield* drained, { frames: [], reason: "OtherProtocol" })
+      }
     }).pipe(Effect.provide(Tcp.layer)))
 
   it.live("reports a reset", () =>

@@ -68,6 +68,7 @@ export const makeConnection = Effect.fnUntraced(function*(
 
   const onData = (chunk: Uint8Array<ArrayBuffer>): void => {
     if (!decoder.push(chunk, frames)) free(chunk)
+    if (decoder.foreign !== undefined) return breakOff("OtherProtocol", describeForeign(at, decoder.foreign))
     if (decoder.refused !== undefined) {
       return breakOff(
         "FrameTooLarge",
@@ -180,6 +181,12 @@ export const makeConnection = Effect.fnUntraced(function*(
 const free = ({ buffer, byteLength }: Uint8Array<ArrayBuffer>): void => {
   if (byteLength === buffer.byteLength) buffer.transfer(0)
 }
+
+const describeForeign = (at: string, protocol: string): string =>
+  `${at} speaks ${protocol}, and not the protocol of this cluster` + (protocol === "TLS"
+    ? " in clear. Give both ends of a cluster the same kind of credentials, and with them TlsTransport, or neither; " +
+      "nothing else may connect to this port."
+    : ". Correct its address, for nothing but Nodes and clients may connect to this port.")
 
 const again = (what: string): string => `${what}. Dial again if it is still needed.`
 
