@@ -53,8 +53,10 @@ export interface Report {
   /** Nodes that joined and ended in the measured time. */
   readonly joins: number
   readonly endings: number
-  /** Nodes that were given up and replaced, because all whom they knew ended before they had joined. */
+  /** Nodes that were given up and replaced, because all whom they knew, or all of the ring, ended before they had joined. */
   readonly orphans: number
+  /** Rings that were started because nobody of the one before was left. */
+  readonly newRings: number
   /** How long a Node took from its start until it was ready. */
   readonly joinTimes: Summary
   readonly lookups: number

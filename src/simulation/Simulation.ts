@@ -107,6 +107,7 @@ export function* run(options: Options): Generator<Progress, Report> {
   const starting = new Map<SimulatedNode, { readonly at: number; readonly seeds: ReadonlyArray<Host> }>()
   let joins = 0
   let orphans = 0
+  let newRings = 0
   let endings = 0
   let isMeasuring = false
   let delivered = 0
@@ -152,6 +153,7 @@ export function* run(options: Options): Generator<Progress, Report> {
   const addNode = (chance: Chance): SimulatedNode => {
     const host = world.addHost()
     const seeds = seedsFor(world, host, chance, options.seeds)
+    if (isMeasuring && seeds.length === 0) newRings++
     const node = world.start({ host, seeds })
     if (!node.isReady) starting.set(node, { at: world.now, seeds })
     return node
@@ -191,14 +193,23 @@ export function* run(options: Options): Generator<Progress, Report> {
       world.end(node, options.ending)
     })
   }
-  /** Who knows only Nodes that have ended will never join: whoever started it starts another that knows living ones. */
+  /**
+   * Who knows only Nodes that have ended will never join: whoever started it starts another that knows living ones.
+   * Where nobody is left that has ever been ready, all wait for each other: they are all started again, the first
+   * without seeds, as a new ring. The old ones end before that, so that none of them joins what is left of the old ring.
+   */
   const replaceOrphans = (): void => {
-    for (const [node, { seeds }] of starting) {
-      if (!node.isEnded && (node.isReady || seeds.some(({ number }) => world.nodes.has(number)))) continue
+    for (const node of starting.keys()) if (node.isEnded || node.isReady) starting.delete(node)
+    const isRingLost = starting.size === world.nodes.size
+    const lost = Array.from(starting).filter(([, { seeds }]) =>
+      seeds.length > 0 && (isRingLost || !seeds.some(({ number }) => world.nodes.has(number)))
+    )
+    for (const [node] of lost) {
       starting.delete(node)
-      if (node.isEnded) continue
       orphans++
       world.end(node, "crash")
+    }
+    for (let count = 0; count < lost.length; count++) {
       const another = addNode(churn)
       if (sessions !== undefined && isChurning) endLater(another, sessions.draw(churn))
     }
@@ -374,6 +385,7 @@ export function* run(options: Options): Generator<Progress, Report> {
     latency: Latency.print(options.latency),
     joins,
     orphans,
+    newRings,
     endings,
     joinTimes: Statistics.summarize(joinTimes),
     lookups: world.lookups.length,

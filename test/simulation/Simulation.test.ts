@@ -87,6 +87,45 @@ describe("Simulation: promises hold, and the same seed does the same", () => {
   }
 })
 
+describe("Simulation: the last ready Node ends while others wait to join", () => {
+  /** A Node stays for ten seconds, and a joiner takes more than two: the ring often dies before it is joined. */
+  const fleeting: Partial<Simulation.Options> = {
+    nodes: 3,
+    lookups: 100,
+    duration: 60_000,
+    config: presets.mspastry,
+    sessions: Churn.exponential("ten seconds", 10_000),
+    latency: { _tag: "constant", delay: 100 },
+    delivery: "acknowledged"
+  }
+
+  for (const engine of ["core", "actors"] as const) {
+    for (const ending of ["vanish", "crash", "leave"] as const) {
+      it(`a new ring is started, and Nodes join it: ${engine}, ${ending}`, () => {
+        let newRings = 0
+        let joins = 0
+        for (const seed of ["1", "2", "3", "4", "5", "6", "7", "8"]) {
+          let starts = 0
+          const report = run({
+            ...fleeting,
+            engine,
+            ending,
+            seed,
+            write: ({ what }) => {
+              if (what === "start" && ++starts > 200) throw new Error(`seed ${seed} starts Nodes without end`)
+            }
+          })
+          sound(report)
+          newRings += report.newRings
+          joins += report.joins
+        }
+        assert.isAbove(newRings, 0)
+        assert.isAbove(joins, newRings)
+      })
+    }
+  }
+})
+
 describe("Simulation", () => {
   it("other seeds do otherwise", () => {
     const hashes = ["1", "2", "3", "x"].map((seed) => run({ seed, lookups: 20, duration: 5000 }).traceHash)

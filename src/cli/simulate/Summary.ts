@@ -189,6 +189,9 @@ const histogramRows = (counts: ReadonlyArray<number>, style: Style): ReadonlyArr
 
 const disturbanceRows = (report: Report): ReadonlyArray<Row> => {
   const rows: Array<Row> = []
+  if (report.newRings > 0) {
+    rows.push(["new rings", `${thousands(report.newRings)}, after all Nodes of the ring had ended`])
+  }
   if (report.splitFor > 0) {
     rows.push(
       ["network split", clock(report.splitFor / 1000)],
