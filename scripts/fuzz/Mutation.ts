@@ -136,7 +136,7 @@ const writeNodes = (nodes: ReadonlyArray<Plain>): Uint8Array =>
     return [id as Uint8Array, fixed, ...names]
   }))
 
-const withLists = (message: Record<string, Plain>): object =>
+const withLists = (message: Record<string, Plain>): Record<string, Plain> =>
   Object.fromEntries(
     Object.entries(message).map(([name, value]) => [
       name,
@@ -144,9 +144,25 @@ const withLists = (message: Record<string, Plain>): object =>
     ])
   )
 
-/** Encodes without any bounds what a frame of this kind could have been made from. */
+/**
+ * The longest frame that is made of a changed value, in bytes: twice what a link takes. Longer ones would fill memory
+ * with something that no decoder sees: Effect's encoder goes on writing into the buffer that the longest of them needed.
+ */
+export const longestFrame = 2 * 1024 * 1024
+
+/** How long a value is as bytes, at least. */
+const sizeOf = (value: Plain): number => {
+  if (typeof value === "string") return value.length
+  if (typeof value !== "object") return 1
+  if (value instanceof Uint8Array) return value.length
+  return Object.values(value).reduce((size: number, part) => size + sizeOf(part), 0)
+}
+
+/** Encodes what a frame of this kind could have been made from, without any bounds but `longestFrame`. */
 export const encodeUnbounded = (kind: number, message: object): Uint8Array => {
-  const body = encoders.get(kind)!(withLists(plainOf(message) as Record<string, Plain>))
+  const plain = withLists(plainOf(message) as Record<string, Plain>)
+  if (sizeOf(plain) > longestFrame) throw new RangeError("longer than the longest frame")
+  const body = encoders.get(kind)!(plain)
   const frame = new Uint8Array(1 + body.length)
   frame[0] = kind
   frame.set(body, 1)
@@ -250,7 +266,7 @@ const changeValue = (
   try {
     return encodeUnbounded(frame[0]!, changed as object)
   } catch {
-    // No layout holds this value.
+    // No layout holds this value, or no frame.
     return undefined
   }
 }

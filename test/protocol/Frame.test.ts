@@ -90,6 +90,35 @@ describe("Frame: round trips", () => {
     assert.deepStrictEqual(frame, before)
   })
 
+  it("the longest control frame leaves no more than 1 MiB in the encoder, and holds no bytes but its own", () => {
+    const name = "\u{20AC}".repeat(255)
+    const nodes = Array.from({ length: 256 }, (_, index) =>
+      new Node.Node({
+        id: NodeId.parse(index.toString(16).padStart(32, "0")),
+        localHost: name,
+        globalHost: name,
+        port: 7_001,
+        region: name.slice(0, 64),
+        incarnation: index
+      }))
+    const counter = Number.MAX_SAFE_INTEGER
+    const origin = nodes[0]!.id
+    const longest = [
+      Frame.control({ _tag: "JoinGrant", attempt: counter, successor: nodes[0]!, leaves: nodes, rows: nodes }),
+      Frame.control({
+        _tag: "CommitAck",
+        attempt: counter,
+        delivered: Array.from({ length: 4_096 }, () => ({ key: origin, origin, incarnation: counter, counter })),
+        floors: Array.from({ length: 1_024 }, () => ({ origin, incarnation: counter, floor: counter }))
+      })
+    ]
+    for (const frame of longest) {
+      assert.isBelow(frame.length, 2 ** 20)
+      assert.strictEqual(frame.buffer.byteLength, frame.length)
+    }
+    assert.isAbove(longest[0]!.length, 2 ** 19)
+  })
+
   it.prop("routed: the frame itself, not a copy", [Samples.header, Samples.bytes(20)], ([header, value]) => {
     const frame = Envelope.make(header, value)
     const decoded = Frame.decode(frame)

@@ -49,6 +49,14 @@ describe("mutations", () => {
     assert.strictEqual(seen.size, 33)
   })
 
+  it("a value that fits no frame is not encoded, for the encoder would keep a buffer of its size", () => {
+    const leaves = Array.from({ length: 300 }, () => ({ ...nodes[0]!, id: nodes[0]!.id, region: "r".repeat(10_000) }))
+    assert.throws(() => Mutation.encodeUnbounded(1, { _tag: "ProbeAck", ready: true, leaves }), /longest frame/)
+    const bytes = new Uint8Array(Mutation.longestFrame + 1)
+    assert.throws(() => Mutation.encodeUnbounded(Handshake.kind, { _tag: "Proof", bytes }), /longest frame/)
+    assert.isAbove(Mutation.encodeUnbounded(Handshake.kind, { _tag: "Proof", bytes: bytes.subarray(10) }).length, 2e6)
+  })
+
   it("the same seed gives the same bytes", () => {
     const draw = () => {
       const chance = Chance.make("again")
