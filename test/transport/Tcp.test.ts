@@ -2,8 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as ChildProcess from "node:child_process"
 import * as Net from "node:net"
 import * as Os from "node:os"
+import * as Path from "node:path"
 import type { Address } from "../../src/protocol/Address.ts"
 import { encodeFrames } from "../../src/transport/Framing.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
@@ -55,6 +57,30 @@ describe("Tcp", () => {
     yield* serve(listener, (connection) => Deferred.complete(drained, drain(connection)))
     return { address: listener.address, drained: Deferred.await(drained) }
   })
+
+  it.live(
+    "workers of node:cluster share no port: each has a free one, and one that is taken is refused",
+    () =>
+      Effect.gen(function*() {
+        const script = Path.join(import.meta.dirname, "fixtures", "workers.ts")
+        const output = yield* Effect.callback<string>((resume) => {
+          ChildProcess.execFile(
+            process.execPath,
+            [script],
+            { timeout: 20_000 },
+            (_error, stdout, stderr) => resume(Effect.succeed(stdout + stderr))
+          )
+        })
+        const { port, ports, same } = JSON.parse(output) as {
+          readonly port: string
+          readonly ports: ReadonlyArray<string>
+          readonly same: ReadonlyArray<string>
+        }
+        assert.strictEqual(new Set(ports).size, 3, ports.join())
+        assert.deepStrictEqual(same, [port, "InUse"])
+      }),
+    30_000
+  )
 
   it.live("reports a frame that the end cut off", () =>
     Effect.gen(function*() {

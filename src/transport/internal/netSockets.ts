@@ -71,7 +71,9 @@ const bind = (address: Address.Address, accept: (socket: Net.Socket) => void): E
     const server = Net.createServer({ ...socketOptions, pauseOnConnect: true }, accept)
     // Stays for the life of the server: one that cannot accept a connection for a while says so as well.
     server.on("error", (cause) => resume(Effect.fail(toListenError(address, cause))))
-    server.listen({ host: address.host, port: address.port }, () => resume(Effect.succeed(server)))
+    // Exclusive: workers of node:cluster would share one port, and each get some of the others' connections.
+    const where = { host: address.host, port: address.port, exclusive: true }
+    server.listen(where, () => resume(Effect.succeed(server)))
     return Effect.sync(() => server.close())
   })
 
