@@ -447,8 +447,8 @@ export const onJoinRetry = (
   // Nobody else knows whether the one that has the id still lives.
   if (message.reason === "idInUse" && !NodeId.equals(from.id, state.self.id)) return
   if (message.reason === "idInUse") out.push({ _tag: "Emit", event: { _tag: "JoinRefused", reason: "idInUse" } })
-  if (message.reason === "notReady") state.notReady.set(from.hex, from)
-  else if (message.reason === "newcomer") state.notReady.set(from.hex, undefined)
+  if (message.reason === "notReady") noteNotReady(state, from, from)
+  else if (message.reason === "newcomer") noteNotReady(state, from, undefined)
   else state.notReady.clear()
   state.retryAt = now + 1 + MembershipState.nextRandom(state) % state.settings.jitter
 }
@@ -507,7 +507,26 @@ export const onGone = (state: State, now: number, node: Node.Node, out: Array<Ou
 export const onDetached = (state: State, from: Node.Node): void => {
   if (state.phase !== "joining") return
   addVia(state, from)
-  state.notReady.set(from.hex, from)
+  noteNotReady(state, from, from)
+}
+
+/**
+ * Remembers who is not ready, and whether it has ever been. Of more than so many the oldest is forgotten, but never the
+ * one of smallest id that has been ready: it starts a ring before this Node may (L5).
+ */
+const noteNotReady = ({ notReady }: State, { hex }: Node.Node, node: Node.Node | undefined): void => {
+  notReady.delete(hex)
+  notReady.set(hex, node)
+  if (notReady.size <= MembershipState.maxNotReady) return
+  let first: Node.Node | undefined
+  for (const other of notReady.values()) {
+    if (other !== undefined && (first === undefined || NodeId.compare(other.id, first.id) < 0)) first = other
+  }
+  for (const oldest of notReady.keys()) {
+    if (oldest === first?.hex) continue
+    notReady.delete(oldest)
+    return
+  }
 }
 
 /**

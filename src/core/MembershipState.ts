@@ -219,7 +219,7 @@ export interface State extends Tables {
   grant: Grant | undefined
   /** When a ready Node last lost both leases; `undefined` in a first join. Rule L5. */
   detachedAt: number | undefined
-  /** Nodes that said, since then, that they are not ready either, by id; `undefined` for those that never were. */
+  /** Nodes that said, since then, that they are not ready either, by id; `undefined` for those that never were. At most `maxNotReady`. */
   readonly notReady: Map<string, Node.Node | undefined>
   /** Questions under way, by id. At most `maxInquiries`. */
   readonly inquiries: Map<string, Inquiry>
@@ -341,6 +341,14 @@ export const maxInquiries = 256
  * @since 0.1.0
  */
 export const maxFailed = 1024
+
+/**
+ * Nodes that are not ready either, and that are remembered. The oldest is forgotten first, but for the smallest id.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxNotReady = 1024
 
 /**
  * Nodes to ask for a way in that are remembered.

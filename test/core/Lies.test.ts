@@ -229,6 +229,27 @@ describe("a Node that joins", () => {
   })
 })
 
+describe("L5: who says that it is not ready", () => {
+  const detached = { _tag: "Leaving", reason: "detached", attempt: 1, delivered: [], floors: [] } as const
+
+  it("is remembered up to a bound, and the smallest id always", () => {
+    const ring = makeRing("80")
+    ring.vanish("80")
+    ring.add("40")
+    ring.join("40", "80")
+    const state = ring.state("40")
+    assert.strictEqual(state.phase, "joining")
+    const tell = (digits: string) => ring.step("40", { _tag: "Received", from: makeNode(digits), message: detached })
+    tell("10")
+    for (let count = 0; count < 3_000; count++) tell(`9${count.toString(16).padStart(4, "0")}`)
+    assert.strictEqual(state.notReady.size, MembershipState.maxNotReady)
+    assert.isTrue(state.notReady.has(id("10").hex))
+    // The newest.
+    assert.isTrue(state.notReady.has(id("90bb7").hex))
+    assert.isFalse(state.notReady.has(id("90000").hex))
+  })
+})
+
 describe("L7: on the word of one", () => {
   it("a Node gives its place up once in four leases, and keeps its other half then", () => {
     const { ring, say } = setUp()

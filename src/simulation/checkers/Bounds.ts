@@ -26,6 +26,7 @@ const sizes = (
     ["ended lives", membership.failed.size, MembershipState.maxFailed],
     ["Nodes not found", membership.missed.size, MembershipState.maxFailed],
     ["Nodes yielded to", membership.yielded.size, MembershipState.maxVias],
+    ["Nodes that are not ready", membership.notReady.size, MembershipState.maxNotReady],
     ["lost Nodes", membership.lost.size, MembershipState.maxFailed],
     ["waiting joiners", membership.waiting.length, MembershipState.maxWaiting],
     ["ways in", membership.vias.length, MembershipState.maxVias],
