@@ -849,7 +849,7 @@ export const make: (
       }),
       scope
     )
-    const { counters, membership, messages, now } = Context.get(context, NodeState)
+    const { counters, leaseTime, membership, messages } = Context.get(context, NodeState)
     const { confirmations, routing } = messages
     const mailboxes = Context.get(context, Mailboxes)
     const router = Context.get(context, Router)
@@ -892,7 +892,7 @@ export const make: (
     })
     yield* Scope.addFinalizer(outer, leave)
 
-    const covers = (key: NodeId.NodeId) => !isEnded && Membership.covers(membership, key, now())
+    const covers = (key: NodeId.NodeId) => !isEnded && Membership.covers(membership, key, leaseTime())
 
     /** The bytes of messages that may all be sent; else none is. */
     const encodeAll = (messages: ReadonlyArray<Outgoing>): Effect.Effect<ReadonlyArray<Raw>, MessageRejected> => {
@@ -952,7 +952,7 @@ export const make: (
         return membership.self
       },
       ready: Context.get(context, Join).ready,
-      isReady: Effect.sync(() => !isEnded && Membership.isReady(membership, now())),
+      isReady: Effect.sync(() => !isEnded && Membership.isReady(membership, leaseTime())),
       covers: (key) => Effect.sync(() => covers(key)),
       route: (key) =>
         Effect.sync(() =>
@@ -1013,20 +1013,8 @@ const makeActors = (options: {
     Join.layer({ seeds: options.seeds, foundAfter: options.foundAfter, timeout: options.joinTimeout })
   ).pipe(
     Layer.provideMerge(Links.layer),
-    Layer.provideMerge(Layer.mergeAll(
-      Mailboxes.layer,
-      NodeState.layer({
-        ...options,
-        onSlept: (milliseconds) =>
-          options.upcalls.event({
-            _tag: "Error",
-            error: "Slept",
-            message: `this machine slept for ${Math.round(milliseconds)} ms, or its clock was set forward: ` +
-              "what this Node answered for may be another's by now"
-          })
-      }),
-      Layer.succeed(Upcalls, options.upcalls)
-    )),
+    Layer.provideMerge(NodeState.layer(options)),
+    Layer.provideMerge(Layer.mergeAll(Mailboxes.layer, Layer.succeed(Upcalls, options.upcalls))),
     // Every Node of a process has actors of its own.
     Layer.fresh
   )

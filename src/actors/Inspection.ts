@@ -1,8 +1,8 @@
 /**
  * Inspection: what a Node answers to somebody who looks at it.
  *
- * A pure read of the Node's state, between two turns of the event loop: asking
- * changes nothing, and an answer is what the Node would do at this moment.
+ * It reads the Node's state between two turns of the event loop: asking changes
+ * nothing, and an answer is what the Node would do at this moment.
  *
  * @since 0.1.0
  */
@@ -16,12 +16,12 @@ import * as NodeId from "../ring/NodeId.ts"
 import type { NodeState } from "./NodeState.ts"
 
 /**
- * What is looked at: the membership, and the time.
+ * What is looked at: the membership, and the time at which leases are read.
  *
  * @category models
  * @since 0.1.0
  */
-export type Inspected = Pick<NodeState["Service"], "membership" | "now" | "self">
+export type Inspected = Pick<NodeState["Service"], "leaseTime" | "membership" | "self">
 
 /**
  * Answers a question.
@@ -38,8 +38,8 @@ export const answer = (state: Inspected, query: Query.Query): Query.Answer => {
   }
 }
 
-const route = ({ membership, now, self }: Inspected, sequence: number, key: NodeId.NodeId): Query.Answer => {
-  const time = now()
+const route = ({ leaseTime, membership, self }: Inspected, sequence: number, key: NodeId.NodeId): Query.Answer => {
+  const time = leaseTime()
   const covers = Membership.covers(membership, key, time)
   const next = covers ? undefined : NextHop.nextHop(membership, key)
   const row = NodeId.commonPrefix(self.id, key)
@@ -55,7 +55,7 @@ const route = ({ membership, now, self }: Inspected, sequence: number, key: Node
   }
 }
 
-const view = ({ membership, now, self }: Inspected, sequence: number): Query.Answer => {
+const view = ({ leaseTime, membership, self }: Inspected, sequence: number): Query.Answer => {
   const { leafSet, lost, predecessor, successor } = membership
   /** What a Node that is joining or leaving holds on its sides means nothing. */
   const neighbour = (side: typeof predecessor): Node.Node | undefined =>
@@ -64,7 +64,7 @@ const view = ({ membership, now, self }: Inspected, sequence: number): Query.Ans
     _tag: "ViewAnswer",
     sequence,
     node: self,
-    ready: Membership.isReady(membership, now()),
+    ready: Membership.isReady(membership, leaseTime()),
     predecessor: neighbour(predecessor),
     successor: neighbour(successor),
     side: Math.min(leafSet.side, Query.maxSide),

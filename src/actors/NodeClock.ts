@@ -23,8 +23,11 @@ export interface NodeClock {
   readonly clock: Clock.Clock
   /** How far wall time may run ahead between two looks, in milliseconds. */
   readonly margin: number
+  /** When it was last looked at. */
   wallAt: number
   monotonicAt: number
+  /** Milliseconds that the machine has slept by then, and that nobody has taken out yet. */
+  slept: number
 }
 
 const monotonic = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
@@ -40,7 +43,8 @@ export const make = (margin: number): Effect.Effect<NodeClock> =>
     clock,
     margin,
     wallAt: clock.currentTimeMillisUnsafe(),
-    monotonicAt: monotonic(clock)
+    monotonicAt: monotonic(clock),
+    slept: 0
   }))
 
 /**
@@ -52,30 +56,44 @@ export const make = (margin: number): Effect.Effect<NodeClock> =>
 export const now = (self: NodeClock): number => monotonic(self.clock)
 
 /**
- * For how many milliseconds the machine has slept since the last look, 0 if it has not.
+ * Milliseconds that the machine has slept and that nobody has taken out yet. Reads the time, and changes nothing.
  *
  * @category getters
  * @since 0.1.0
  */
-export const sleptUnnoticed = (self: NodeClock): number =>
-  sleptUntil(self, self.clock.currentTimeMillisUnsafe(), monotonic(self.clock))
+export const slept = (self: NodeClock): number =>
+  self.slept + sleptSince(self, self.clock.currentTimeMillisUnsafe(), monotonic(self.clock))
 
-const sleptUntil = (self: NodeClock, wall: number, now: number): number => {
+const sleptSince = (self: NodeClock, wall: number, now: number): number => {
   const ahead = (wall - self.wallAt) - (now - self.monotonicAt)
   return ahead <= self.margin ? 0 : ahead
 }
 
 /**
- * Looks whether the machine has slept since the last look. Returns for how many milliseconds, 0 if it has not.
+ * Looks whether the machine has slept since the last look, and adds that up. Returns whether it has.
  *
- * @category transitions
+ * @category mutations
  * @since 0.1.0
  */
-export const noticeSleep = (self: NodeClock): number => {
+export const look = (self: NodeClock): boolean => {
   const wall = self.clock.currentTimeMillisUnsafe()
   const now = monotonic(self.clock)
-  const slept = sleptUntil(self, wall, now)
+  const ahead = sleptSince(self, wall, now)
   self.wallAt = wall
   self.monotonicAt = now
+  self.slept += ahead
+  return ahead > 0
+}
+
+/**
+ * Takes out how many milliseconds the machine has slept: whoever does makes the promises to this Node so much shorter.
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const takeSlept = (self: NodeClock): number => {
+  look(self)
+  const { slept } = self
+  self.slept = 0
   return slept
 }

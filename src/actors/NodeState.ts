@@ -3,7 +3,9 @@
  *
  * Each part has one writer, an actor; the others read it between two turns of the
  * event loop, so that a routing decision costs no message. `membership` is written
- * by StateTables, everything else by the Router.
+ * by StateTables, everything else by the Router. Whoever finds that the machine has
+ * slept leaves it to StateTables to make the leases shorter; until that is done,
+ * leases are read at a time that is so much later (rule L6).
  *
  * @since 0.1.0
  */
@@ -12,10 +14,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as MembershipState from "../core/MembershipState.ts"
 import * as Messaging from "../core/Messaging.ts"
-import * as Ownership from "../core/Ownership.ts"
 import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Identity } from "../transport/Link.ts"
+import { Mailboxes } from "./Mailboxes.ts"
 import * as NodeClock from "./NodeClock.ts"
 import { Observer } from "./Observer.ts"
 import type { Waiting } from "./Waiting.ts"
@@ -46,10 +48,16 @@ export class NodeState extends Context.Service<NodeState, {
   readonly self: Node.Node
   readonly config: ClusterConfig
   readonly identity: Identity
-  /** Milliseconds of this Node's clock; see `NodeClock`. */
+  /** Milliseconds of this Node's clock. Where the machine has slept since the last look, StateTables is told. */
   readonly now: () => number
-  /** For how many milliseconds this machine has slept unnoticed: `now` would notice. */
+  /** Milliseconds that the machine had slept when `now` was last asked, and of which the leases do not know yet. */
+  readonly slept: () => number
+  /** The same at this moment. Changes nothing. */
   readonly sleptUnnoticed: () => number
+  /** When to read leases at, at this moment. Changes nothing. */
+  readonly leaseTime: () => number
+  /** The same as `sleptUnnoticed`, taken out: StateTables alone does this, and lets the leases know. */
+  readonly takeSlept: () => number
   readonly membership: MembershipState.State
   readonly messages: Messaging.State<Waiting>
   readonly counters: Counters
@@ -59,9 +67,7 @@ export class NodeState extends Context.Service<NodeState, {
     readonly config: ClusterConfig
     readonly identity: Identity
     readonly seed: number
-    /** This machine slept for so many milliseconds. */
-    readonly onSlept: (milliseconds: number) => void
-  }): Layer.Layer<NodeState> =>
+  }): Layer.Layer<NodeState, never, Mailboxes> =>
     Layer.effect(
       NodeState,
       Effect.gen(function*() {
@@ -69,7 +75,7 @@ export class NodeState extends Context.Service<NodeState, {
         const membership = MembershipState.make(options.self, { ...config, jitter: config.joinJitter }, seed)
         const messages = Messaging.makeState<Waiting>(membership, config)
         const clock = yield* NodeClock.make(config.margin)
-        const { onSlept } = options
+        const { stateTables } = yield* Mailboxes
         const observer = yield* Observer
         const state = NodeState.of({
           get self() {
@@ -86,14 +92,13 @@ export class NodeState extends Context.Service<NodeState, {
             }
           },
           now: () => {
-            const slept = NodeClock.noticeSleep(clock)
-            if (slept > 0) {
-              Ownership.age(membership, slept)
-              onSlept(slept)
-            }
+            if (NodeClock.look(clock)) stateTables.offer({ _tag: "Woken" })
             return clock.monotonicAt
           },
-          sleptUnnoticed: () => NodeClock.sleptUnnoticed(clock),
+          slept: () => clock.slept,
+          sleptUnnoticed: () => NodeClock.slept(clock),
+          leaseTime: () => NodeClock.now(clock) + NodeClock.slept(clock),
+          takeSlept: () => NodeClock.takeSlept(clock),
           membership,
           messages,
           counters: Object.assign(messages.counters, { malformed: 0, refused: 0, undialled: 0 })

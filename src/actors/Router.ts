@@ -56,7 +56,7 @@ const chunk = 256
 const make = Effect.gen(function*() {
   const links = yield* Links
   const mailboxes = yield* Mailboxes
-  const { config, identity, messages, now } = yield* NodeState
+  const { config, identity, messages, now, slept } = yield* NodeState
   const upcalls = yield* Upcalls
   const observer = yield* Observer
 
@@ -74,6 +74,7 @@ const make = Effect.gen(function*() {
   const gate = new Gate(() => isEnded || (own < config.maxOwn && ownBytes < config.maxCustodyBytes))
 
   const messaging = Messaging.make(messages, {
+    slept,
     transmit: links.transmit,
     linkTo: links.linkTo,
     // Where all may send anything, nobody need be asked for every message.

@@ -13,6 +13,7 @@ import * as Queue from "effect/Queue"
 import * as Handover from "../core/Handover.ts"
 import * as Membership from "../core/Membership.ts"
 import type { Event, Output } from "../core/MembershipState.ts"
+import * as Ownership from "../core/Ownership.ts"
 import * as LeafSet from "../ring/LeafSet.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
@@ -80,10 +81,25 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
       }
     }
 
+    /** Before each step: what others have promised to this Node ends earlier by as long as the machine has slept. Rule L6. */
+    const age = (): void => {
+      const slept = state.takeSlept()
+      if (slept === 0) return
+      Ownership.age(membership, slept)
+      upcalls.event({
+        _tag: "Error",
+        error: "Slept",
+        message: `this machine slept for ${Math.round(slept)} ms, or its clock was set forward: ` +
+          "what this Node answered for may be another's by now"
+      })
+    }
+
     const out: Array<Output> = []
     yield* mailboxes.stateTables.serve((inputs) => {
       for (const input of inputs) {
-        Membership.step(membership, state.now(), input, out)
+        const time = state.now()
+        age()
+        Membership.step(membership, time, input, out)
         for (const output of out.splice(0)) {
           if (output._tag === "Send") send(output)
           else {

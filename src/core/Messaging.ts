@@ -76,6 +76,8 @@ export interface Context {
  * @since 0.1.0
  */
 export interface Ports<A> {
+  /** Milliseconds that the machine has slept and of which the leases do not know yet: they end so much earlier (L6). None where it is left out. */
+  readonly slept?: () => number
   readonly transmit: (link: number, frame: Uint8Array) => void
   /** The link to use for a member, if one is open. */
   readonly linkTo: (id: NodeId.NodeId) => number | undefined
@@ -196,7 +198,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
   let time = 0
 
   const view: Routing.View = {
-    covers: (key) => Membership.covers(membership, key, time),
+    covers: (key) => Membership.covers(membership, key, time + (ports.slept?.() ?? 0)),
     nextHop: (key, isExcluded) => nextHop(membership, key, isExcluded),
     roundTrip: (node) => Liveness.roundTripTo(membership, node)
   }

@@ -14,9 +14,9 @@ const setUp = Effect.fnUntraced(function*(margin = 500) {
   const pass = (monotonic: number, wall = monotonic) => {
     time.monotonic += monotonic
     time.wall += wall
-    return NodeClock.noticeSleep(self)
+    return NodeClock.takeSlept(self)
   }
-  return { self, pass }
+  return { self, pass, time }
 })
 
 describe("NodeClock", () => {
@@ -48,6 +48,20 @@ describe("NodeClock", () => {
       assert.strictEqual(pass(10), 0)
       assert.strictEqual(pass(0, 501), 501)
       assert.strictEqual(NodeClock.now(self) - start, 20)
+    }))
+
+  it.effect("sleeps add up until they are taken out; to ask changes nothing", () =>
+    Effect.gen(function*() {
+      const { self, time } = yield* setUp()
+      time.wall += 1_000
+      assert.strictEqual(NodeClock.slept(self), 1_000)
+      assert.strictEqual(NodeClock.slept(self), 1_000)
+      assert.isTrue(NodeClock.look(self))
+      assert.isFalse(NodeClock.look(self))
+      time.wall += 2_000
+      assert.strictEqual(NodeClock.slept(self), 3_000)
+      assert.strictEqual(NodeClock.takeSlept(self), 3_000)
+      assert.strictEqual(NodeClock.slept(self), 0)
     }))
 
   it.effect("never goes back", () =>
