@@ -98,6 +98,8 @@ export const make = Effect.fnUntraced(function*(options: {
   const forwardCallbacks = yield* Callbacks.make(config.forwardTimeout)
   const eventCallbacks = yield* Callbacks.make(config.callbackTimeout)
   const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const log = (line: Effect.Effect<void>) =>
+    void fork(Effect.annotateLogs(line, { module: "effect-wendy/Application" }))
   const definitions = new Map<number, Message.Definition<any>>()
   /** Replaced, never changed: a callback may register while it is being gone through. */
   let registered: ReadonlyArray<Registered> = []
@@ -136,7 +138,7 @@ export const make = Effect.fnUntraced(function*(options: {
       : ["CallbackFailed", Exit.isFailure(exit) ? `failed: ${Cause.pretty(exit.cause)}` : "failed"] as const
     const message = `${callback} of ${entry.name} ${text}`
     if (callback !== "onError") report(error, message)
-    fork((exit !== undefined && Exit.hasDies(exit) ? Effect.logWarning : Effect.logDebug)(message))
+    log((exit !== undefined && Exit.hasDies(exit) ? Effect.logWarning : Effect.logDebug)(message))
   }
 
   const callOn = (entry: Registered, event: ClusterEvent): Effect.Effect<void> => {
@@ -377,12 +379,26 @@ export const make = Effect.fnUntraced(function*(options: {
     })
 
   const upcalls = Upcalls.of({
-    event,
+    event: (happened) => {
+      event(happened)
+      if (happened._tag === "NotReady") {
+        fork(
+          Effect.logWarning(
+            "this Node has lost its place in the ring: it answers for nothing until it has joined again"
+          )
+        )
+      }
+    },
     deliver,
     deliverGathered,
     forward,
     defect: (actor, cause) => {
       report("Defect", `${actor} failed, so this Node ends: ${Cause.pretty(cause)}`)
+      fork(
+        Effect.annotateLogs(Effect.logError(`${actor} failed, so this Node ends`, cause), {
+          module: `effect-wendy/actors/${actor}`
+        })
+      )
       options.end()
     }
   })

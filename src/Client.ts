@@ -82,7 +82,7 @@ export class Client extends Context.Service<Client, {
    *
    * It fails with `MessageRejected` when the message cannot be sent as it is, and with `NotConfirmed` when it has no
    * receipt: `Deadline` and `Closed` leave open whether it was delivered; `DeliveryFailed`, `BadValue` and `Dropped`
-   * come from its way.
+   * come from its way, and `Forbidden` says that clients may not send messages of this purpose.
    *
    * **Gotchas**
    *

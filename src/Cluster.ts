@@ -270,7 +270,8 @@ export class Cluster extends Context.Service<Cluster, {
    *
    * It is sent again when its receipt is late (rule C2), and delivered once (C1). Fails with `MessageRejected` when the
    * message cannot be sent as it is, and with `NotConfirmed` when it has no receipt: `Deadline` and `Closed` leave open
-   * whether it was delivered; `DeliveryFailed`, `BadValue` and `Dropped` come from its way.
+   * whether it was delivered; `DeliveryFailed`, `BadValue` and `Dropped` come from its way. `Forbidden` is for clients
+   * alone, and `Unreachable` for `sendDirect`.
    *
    * **Gotchas**
    *
@@ -809,12 +810,13 @@ export const make: (
       region: options.region ?? holder?.region ?? "",
       incarnation: yield* Clock.currentTimeMillis
     })
+    const annotated = Effect.annotateLogs({ ...logAnnotations, node: initial.hex })
     const identity = makeIdentity("member", initial, () => security, options)
     const others = seeds.filter((seed) => !isOwn(seed, initial, bind))
     const isFirst = seeds.length > 0 && isOwn(seeds[0]!, initial, bind)
 
     let isEnded = false
-    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const fork = Effect.runForkWith(yield* annotated(Effect.context<never>()))
     const ended = yield* Deferred.make<void>()
     // In a fiber of its own, for whoever asks for the end may be a callback, whose fiber it ends.
     const closeScope = Effect.suspend(() => {
@@ -826,6 +828,7 @@ export const make: (
       return closeScope
     })
     const applications = yield* Applications.make({ config, end: () => fork(end) }).pipe(
+      annotated,
       Effect.provideService(Scope.Scope, scope)
     )
     if (options.application !== undefined) {
@@ -848,7 +851,7 @@ export const make: (
         joinTimeout: options.joinTimeout === undefined ? undefined : Duration.toMillis(options.joinTimeout)
       }),
       scope
-    )
+    ).pipe(annotated)
     const { counters, leaseTime, membership, messages } = Context.get(context, NodeState)
     const { confirmations, routing } = messages
     const mailboxes = Context.get(context, Mailboxes)
@@ -858,7 +861,7 @@ export const make: (
     const sayExpiry = Effect.flatMap(expiryOf(() => security), (message) =>
       Effect.sync(() => {
         if (message !== undefined) applications.upcalls.event({ _tag: "Error", error: "CertificateEnds", message })
-      }))
+      })).pipe(annotated)
     if (security.certificate !== undefined) {
       yield* sayExpiry
       yield* Effect.sleep(expiryPeriod).pipe(
@@ -1052,7 +1055,7 @@ export const makeSecurity = Effect.fnUntraced(function*(
   const problem = Security.problemOver(credentials, protection)
   if (problem !== undefined) return yield* new BadOption({ option: "credentials", message: problem })
   const warning = Security.warningOver(credentials, protection)
-  if (warning !== undefined) yield* Effect.logWarning(warning)
+  if (warning !== undefined) yield* Effect.annotateLogs(Effect.logWarning(warning), logAnnotations)
   return Security.make(credentials, {
     cluster,
     needsChannel: protection === "tls",
@@ -1061,6 +1064,9 @@ export const makeSecurity = Effect.fnUntraced(function*(
   })
 })
 
+/** What every line of the log says besides; those of a Node also say which. */
+const logAnnotations = { package: "effect-wendy", module: "effect-wendy/Cluster" }
+
 const endOf = ({ certificate }: Security.Security): number | undefined => certificate && Expiry.firstEnd(certificate)
 
 /** Says in the log what ends soon; the dates of certificates are compared with the clock of the machine. */
@@ -1068,7 +1074,9 @@ const expiryOf = (security: () => Security.Security): Effect.Effect<string | und
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     const { certificate } = security()
     const message = certificate && Expiry.warning(certificate, now)
-    return message === undefined ? Effect.undefined : Effect.as(Effect.logWarning(message), message)
+    return message === undefined
+      ? Effect.undefined
+      : Effect.as(Effect.annotateLogs(Effect.logWarning(message), logAnnotations), message)
   })
 
 /** Who names rules and gives none would let everybody do everything. */

@@ -392,6 +392,10 @@ const readEnvironment = (isForProgram: boolean): Effect.Effect<Source, ConfigPro
     const { ignored, options, problems, settings } = yield* Environment.read
     const unread = isForProgram ? [] : Array.from(options.keys(), environmentName)
     const unused = [...ignored, ...unread].sort()
-    if (unused.length > 0) yield* Effect.logWarning(`these are no settings, and are ignored: ${unused.join(", ")}`)
+    if (unused.length > 0) {
+      yield* Effect.logWarning(`these are no settings, and are ignored: ${unused.join(", ")}`).pipe(
+        Effect.annotateLogs({ package: "effect-wendy", module: "effect-wendy/Settings" })
+      )
+    }
     return { values: new Map(settings), problems: [...problems] }
   })

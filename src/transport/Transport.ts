@@ -7,8 +7,10 @@
  * Layers: `TcpTransport` (real sockets) and `MemoryTransport` (a network inside the process).
  *
  * Applications choose one of these and never use the service themselves. Who
- * writes another, for sockets with encryption or another platform, has to keep
- * what is said here; `test/transport/contract.ts` checks it.
+ * writes another, for another platform or protocol, has to keep what is said
+ * here. The project's own transports pass the tests of `test/transport/contract.ts`,
+ * which is in the repository but not in the package: copy it from there, it needs
+ * `@effect/vitest` and this module alone.
  *
  * @since 0.1.0
  */
