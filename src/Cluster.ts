@@ -530,7 +530,10 @@ export class Cluster extends Context.Service<Cluster, {
 export interface Options {
   /** Its place on the ring. Default: random. Two living Nodes must not have the same one. */
   readonly id?: NodeId.NodeId | undefined
-  /** Where Nodes of the same Region reach this one: an address or a name, at most 255 characters. Default 127.0.0.1. */
+  /**
+   * Where Nodes of the same Region reach this one: an address or a name, at most 255 characters. Default 127.0.0.1.
+   * It stays for the life of the Node: where the address of a machine changes, make the Node anew, under the same id.
+   */
   readonly localHost?: string | undefined
   /** Where all others reach it. Default: `localHost`. */
   readonly globalHost?: string | undefined

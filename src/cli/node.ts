@@ -55,7 +55,10 @@ export const node = Command.make(
     ),
     localIp: Flag.String("local-ip").pipe(
       Flag.withMetavar("HOST"),
-      Flag.withDescription("The address that Nodes of the same Region are told (WENDY_LOCAL_HOST, or 127.0.0.1)"),
+      Flag.withDescription(
+        "The address that Nodes of the same Region are told (WENDY_LOCAL_HOST, or 127.0.0.1), for as long as this one " +
+          "runs: restart it where its address changes"
+      ),
       Flag.optional
     ),
     globalIp: Flag.String("global-ip").pipe(
