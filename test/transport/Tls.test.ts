@@ -188,6 +188,31 @@ describe("Tls", () => {
   )
 
   overTls(
+    "a method of the runtime that throws where a handshake is done costs the connection, and not the process",
+    Effect.gen(function*() {
+      const { dial, listen } = yield* Transport
+      const listener = yield* listen(here, listenOptions)
+      yield* serve(listener, echo)
+      const { prototype } = NodeTls.TLSSocket
+      const original = prototype.exportKeyingMaterial
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          prototype.exportKeyingMaterial = () => {
+            throw new Error("exportKeyingMaterial is not a function")
+          }
+        }),
+        () => Effect.sync(() => void (prototype.exportKeyingMaterial = original))
+      )
+      const error = yield* Effect.flip(Effect.scoped(dial(listener.address, dialOptions)))
+      assert.strictEqual(error.reason, "Broken")
+      prototype.exportKeyingMaterial = original
+      const connection = yield* dial(listener.address, dialOptions)
+      yield* connection.write([bytes("after all")])
+      assert.deepStrictEqual((yield* readFrames(connection, 1)).map(text), ["after all"])
+    })
+  )
+
+  overTls(
     "who knows no pre-shared keys, as Bun, gets a channel with a binding as well, and no certificate to look at",
     Effect.gen(function*() {
       const { listen } = yield* Transport

@@ -34,4 +34,4 @@ export const describe = (
 })
 
 /** The one that runs this. */
-export const current: Runtime = describe(process.versions, Tls.TLSSocket.prototype)
+export const current: Runtime = (() => describe(process.versions, Tls.TLSSocket.prototype))()
