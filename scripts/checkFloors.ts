@@ -45,6 +45,9 @@ const ringMayImport = new RegExp(
 
 const coreMustNotImport = /^(node:.*|effect\/(Effect|Clock|Random|Queue|Fiber|Layer|Scope))$/
 
+/** Optional peers: only the program needs them. */
+const peers = /^(@effect\/|@peculiar\/|reflect-metadata$)/
+
 /** The unit a file belongs to: a folder, the face (other files right in src), `index.ts` or `bin.ts`. */
 const unitOf = (file: string): string => {
   const [, first, ...rest] = file.split("/") as [string, string, ...Array<string>]
@@ -98,6 +101,9 @@ function* judge(file: string, { specifier, target }: Import): Generator<readonly
   if (isBarrel(specifier)) yield ["barrel", `${specifier} is a barrel: import the module itself`]
   if (/^effect-wendy(\/|$)/.test(specifier)) yield ["self", `${specifier} is this package: use a relative path`]
   if (target === undefined) {
+    if (peers.test(specifier) && from !== "cli") {
+      yield ["peer", `${specifier} is a peer that only the program needs: nothing but src/cli imports it`]
+    }
     if (from === "ring" && specifier !== "" && !ringMayImport.test(specifier)) {
       yield ["pure", `ring must not import ${specifier}: it is pure, without the Effect runtime`]
     }

@@ -12,7 +12,6 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -27,7 +26,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Heartbeat from "./actors/Heartbeat.ts"
-import { Join, type JoinFailed } from "./actors/Join.ts"
+import { Join } from "./actors/Join.ts"
 import { Links } from "./actors/Links.ts"
 import * as Listener from "./actors/Listener.ts"
 import { Mailboxes } from "./actors/Mailboxes.ts"
@@ -39,14 +38,16 @@ import type * as Application from "./Application.ts"
 import * as Applications from "./Applications.ts"
 import * as Liveness from "./core/Liveness.ts"
 import * as Membership from "./core/Membership.ts"
-import * as Address from "./protocol/Address.ts"
+import type * as Address from "./protocol/Address.ts"
 import type * as Authorization from "./protocol/Authorization.ts"
+import { BadOption, checkAddresses, checkConfig } from "./protocol/BadOption.ts"
 import * as Certificates from "./protocol/Certificates.ts"
-import { check as checkSettings, type ClusterConfig, defaults } from "./protocol/ClusterConfig.ts"
+import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
 import type { ClusterEvent } from "./protocol/ClusterEvent.ts"
-import * as Credentials from "./protocol/Credentials.ts"
+import type * as Credentials from "./protocol/Credentials.ts"
 import * as Expiry from "./protocol/Expiry.ts"
 import * as Handshake from "./protocol/Handshake.ts"
+import type { JoinFailed } from "./protocol/JoinFailed.ts"
 import {
   type Definition,
   type DeliveryClass,
@@ -63,13 +64,15 @@ import * as LeafSet from "./ring/LeafSet.ts"
 import { nextHop } from "./ring/NextHop.ts"
 import * as Node from "./ring/Node.ts"
 import * as NodeId from "./ring/NodeId.ts"
+import { expiryOf, makeIdentity, makeSecurity, randomId } from "./transport/Identity.ts"
 import type { Identity } from "./transport/Link.ts"
-import * as Security from "./transport/Security.ts"
+import type * as Security from "./transport/Security.ts"
 import { type ListenError, Transport } from "./transport/Transport.ts"
 
-export { JoinFailed } from "./actors/Join.ts"
 export type { Counters } from "./actors/NodeState.ts"
+export { BadOption } from "./protocol/BadOption.ts"
 export type { ClusterError, ClusterEvent, ExitReason } from "./protocol/ClusterEvent.ts"
+export { JoinFailed } from "./protocol/JoinFailed.ts"
 
 /**
  * One Node of a cluster.
@@ -614,40 +617,6 @@ export interface Statistics extends Counters {
   readonly certificateEnds: number | undefined
 }
 
-/**
- * An option that cannot be.
- *
- * **Details**
- *
- * `option` names it: `join`, `to`, `cluster`, `credentials`, `authorization`, `node` (one of `id`, hosts, port and region),
- * `config.<field>`, or `config` where several settings contradict each other. `message` is for people.
- *
- * **Example** (A seed without a port)
- *
- * ```ts
- * import { Effect } from "effect"
- * import { Cluster, MemoryTransport } from "effect-wendy"
- *
- * const { option } = await Effect.runPromise(Cluster.make({ join: ["10.0.0.7"] }).pipe(
- *   Effect.scoped,
- *   Effect.catchTag("ListenError", Effect.die),
- *   Effect.flip,
- *   Effect.provide(MemoryTransport.layerAlone)
- * ))
- * option // => "join"
- * ```
- *
- * @category errors
- * @since 0.1.0
- */
-export class BadOption extends Schema.TaggedError<BadOption>()("BadOption", {
-  option: Schema.String,
-  message: Schema.String
-}) {}
-
-/** Of a cluster, in characters: what the handshake carries. */
-const longestName = 64
-
 /** How often a Node looks whether its certificates end. */
 const expiryPeriod = Duration.days(1)
 
@@ -1025,62 +994,10 @@ const makeActors = (options: {
     Layer.fresh
   )
 
-/**
- * @internal
- */
-export const randomId = Effect.serviceOption(SecureRandom.SecureRandom).pipe(
-  Effect.flatMap((service) =>
-    Option.isSome(service)
-      ? service.value.randomBytes(16)
-      : Effect.sync(() => SecureRandom.randomBytesUnsafe(16))
-  ),
-  Effect.map((bytes) => NodeId.readUnsafe(bytes, 0))
-)
-
-/**
- * How an end proves itself, as its credentials and its transport have it: the one place that asks whether these go
- * together.
- *
- * @internal
- */
-export const makeSecurity = Effect.fnUntraced(function*(
-  options: Pick<Options, "cluster" | "credentials" | "config">
-): Effect.fn.Return<Security.Security, BadOption, Transport> {
-  const { protection } = yield* Transport
-  const cluster = options.cluster ?? "wendy"
-  if (cluster.length > longestName) {
-    return yield* new BadOption({
-      option: "cluster",
-      message: `the name of the cluster has ${cluster.length} characters; at most ${longestName} are allowed`
-    })
-  }
-  const credentials = options.credentials ?? Credentials.none
-  const problem = Security.problemOver(credentials, protection)
-  if (problem !== undefined) return yield* new BadOption({ option: "credentials", message: problem })
-  const warning = Security.warningOver(credentials, protection)
-  if (warning !== undefined) yield* Effect.annotateLogs(Effect.logWarning(warning), logAnnotations)
-  return Security.make(credentials, {
-    cluster,
-    needsChannel: protection === "tls",
-    // Half of the handshake, so that there is time left to tell the other end.
-    patience: (options.config?.handshakeTimeout ?? defaults.handshakeTimeout) / 2
-  })
-})
-
 /** What every line of the log says besides; those of a Node also say which. */
 const logAnnotations = { package: "effect-wendy", module: "effect-wendy/Cluster" }
 
 const endOf = ({ certificate }: Security.Security): number | undefined => certificate && Expiry.firstEnd(certificate)
-
-/** Says in the log what ends soon; the dates of certificates are compared with the clock of the machine. */
-const expiryOf = (security: () => Security.Security): Effect.Effect<string | undefined> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const { certificate } = security()
-    const message = certificate && Expiry.warning(certificate, now)
-    return message === undefined
-      ? Effect.undefined
-      : Effect.as(Effect.annotateLogs(Effect.logWarning(message), logAnnotations), message)
-  })
 
 /** Who names rules and gives none would let everybody do everything. */
 const checkAuthorization = (authorization: Authorization.Authorization | undefined): Effect.Effect<void, BadOption> =>
@@ -1121,52 +1038,6 @@ const checkHolder = Effect.fnUntraced(function*(
   return holder
 })
 
-/**
- * What one end says of itself in every handshake.
- *
- * @internal
- */
-export const makeIdentity = (
-  role: "member" | "client",
-  node: Node.Node,
-  security: () => Security.Security,
-  options: Pick<Options, "authorization" | "cluster" | "config">,
-  seed = NodeId.zero
-): Identity => ({
-  role,
-  node,
-  seed,
-  get security() {
-    return security()
-  },
-  authorization: options.authorization ?? {},
-  cluster: options.cluster ?? "wendy",
-  lease: options.config?.lease ?? defaults.lease,
-  nonce: randomId
-})
-
-/**
- * Who a client is: one life, under an id that follows from what it draws, at an address that nobody dials, for it enters no table.
- *
- * @internal
- */
-export const makeClientIdentity = Effect.fnUntraced(
-  function*(options: Pick<Options, "cluster" | "config" | "credentials">) {
-    const seed = yield* randomId
-    const node = new Node.Node({
-      id: Handshake.clientId(seed),
-      localHost: "client",
-      globalHost: "client",
-      port: 1,
-      region: "",
-      incarnation: yield* Clock.currentTimeMillis
-    })
-    const security = yield* makeSecurity(options)
-    yield* expiryOf(() => security)
-    return makeIdentity("client", node, () => security, options, seed)
-  }
-)
-
 const makeNode = (fields: ConstructorParameters<typeof Node.Node>[0]): Effect.Effect<Node.Node, BadOption> =>
   Effect.try({
     try: () => new Node.Node(fields),
@@ -1177,38 +1048,6 @@ const makeNode = (fields: ConstructorParameters<typeof Node.Node>[0]): Effect.Ef
       return new BadOption({ option: "node", message: message.replaceAll("\n", "") })
     }
   })
-
-/**
- * @internal
- */
-export const checkConfig = (config: Partial<ClusterConfig> | undefined): Effect.Effect<ClusterConfig, BadOption> => {
-  const result = checkSettings(config ?? {})
-  if (Result.isSuccess(result)) return Effect.succeed(result.success)
-  const { message, problems } = result.failure
-  const field = problems.length === 1 ? problems[0].field : undefined
-  return Effect.fail(new BadOption({ option: field === undefined ? "config" : `config.${field}`, message }))
-}
-
-const checkAddresses = (
-  option: "join" | "to",
-  texts: ReadonlyArray<string>
-): Effect.Effect<Array<Address.Address>, BadOption> =>
-  Effect.forEach(texts, (text) =>
-    Option.match(Address.parse(text), {
-      onNone: () =>
-        Effect.fail(new BadOption({ option, message: `"${text}" is no address: write HOST:PORT, or [IPV6]:PORT` })),
-      onSome: Effect.succeed
-    }))
-
-/**
- * The addresses of those whom somebody outside asks, at least one.
- *
- * @internal
- */
-export const checkTargets = (texts: ReadonlyArray<string>): Effect.Effect<Array<Address.Address>, BadOption> =>
-  texts.length > 0
-    ? checkAddresses("to", texts)
-    : Effect.fail(new BadOption({ option: "to", message: "name a Node of the cluster as HOST:PORT" }))
 
 const isOwn = (address: Address.Address, self: Node.Node, bind: string): boolean =>
   address.port === self.port && [self.localHost, self.globalHost, bind].includes(address.host)

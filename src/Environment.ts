@@ -64,7 +64,7 @@ export const nameOf = (name: string): string =>
  * @category constants
  * @since 0.1.0
  */
-export const settingNames: ReadonlyArray<string> = ["preset", ...names]
+export const settingNames: ReadonlyArray<string> = (["preset"] as ReadonlyArray<string>).concat(names)
 
 /**
  * The variables for options of a Node.
@@ -212,10 +212,15 @@ export const passphrase = ({ options }: Environment): Effect.Effect<Option.Optio
 /** To set one of these to nothing is no way to leave it out. */
 const secrets: ReadonlySet<string> = new Set<OptionName>(["passphrase", "passphraseFile"])
 
-const wanted = new Map<string, { readonly name: string; readonly isOption: boolean }>([
-  ...settingNames.map((name) => [nameOf(name), { name, isOption: false }] as const),
-  ...optionNames.map((name) => [nameOf(name), { name, isOption: true }] as const)
-])
+interface Wanted {
+  readonly name: string
+  readonly isOption: boolean
+}
+
+const wantedOf = (names: ReadonlyArray<string>, isOption: boolean): ReadonlyArray<readonly [string, Wanted]> =>
+  names.map((name) => [nameOf(name), { name, isOption }])
+
+const wanted = new Map<string, Wanted>(wantedOf(settingNames, false).concat(wantedOf(optionNames, true)))
 
 /** Names from habit that could mean more than one of ours. */
 const habits: ReadonlyMap<string, string> = new Map([

@@ -14,32 +14,14 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
-import * as Schema from "effect/Schema"
 import * as Address from "../protocol/Address.ts"
+import { JoinFailed } from "../protocol/JoinFailed.ts"
 import type * as Node from "../ring/Node.ts"
 import * as Link from "../transport/Link.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
 import { supervise, Upcalls } from "./Upcalls.ts"
-
-/**
- * This Node cannot become ready.
- *
- * **Details**
- *
- * - `Timeout`: the join time-out passed.
- * - `Refused`: every seed that answered speaks another version, belongs to another cluster or rejects the credentials.
- * - `IdInUse`: a living Node has this id.
- * - `Closed`: it was closed first.
- *
- * @category errors
- * @since 0.1.0
- */
-export class JoinFailed extends Schema.TaggedError<JoinFailed>()("JoinFailed", {
-  reason: Schema.Literals(["Timeout", "Refused", "IdInUse", "Closed"]),
-  message: Schema.String
-}) {}
 
 /**
  * Knows when this Node is ready.

@@ -20,8 +20,9 @@ import type * as Authority from "./keys/Authority.ts"
 import * as Folder from "./keys/Folder.ts"
 import { validFor } from "./keys/validity.ts"
 import * as Membership from "./membership.ts"
+import { missingPackage } from "./missingPackage.ts"
 import { jsonLine, Output } from "./Output.ts"
-import { usage } from "./ProgramError.ts"
+import { notDone, usage } from "./ProgramError.ts"
 import * as Style from "./style.ts"
 
 const folder = Flag.String("dir").pipe(
@@ -149,8 +150,20 @@ export const keys = Command.make("keys").pipe(
 // internals
 // -----------------------------------------------------------------------------
 
-/** What makes certificates takes long to load: only who makes some waits for it. */
-const authority = Effect.promise(() => import("./keys/Authority.ts"))
+/**
+ * What makes certificates takes long to load, and stands on packages that nobody else needs: only who makes some waits
+ * for it, and has to have them.
+ */
+const authority = Effect.tryPromise(() => import("./keys/Authority.ts")).pipe(
+  Effect.catch(({ cause }) =>
+    missingPackage(cause, ["@peculiar/x509", "reflect-metadata"]) === undefined
+      ? Effect.die(cause)
+      : Effect.fail(notDone(
+        "wendy keys needs two packages that are not installed with effect-wendy: npm install @peculiar/x509@^2.2.0 " +
+          "reflect-metadata@^0.2.2"
+      ))
+  )
+)
 
 const runInit = Effect.fnUntraced(
   function*(flags: { readonly folder: string; readonly name: string; readonly days: number }) {

@@ -14,6 +14,7 @@ import * as Option from "effect/Option"
 import * as Certificates from "../protocol/Certificates.ts"
 import * as Credentials from "../protocol/Credentials.ts"
 import * as Handshake from "../protocol/Handshake.ts"
+import type { Runtime } from "./internal/runtime.ts"
 import * as Tls from "./Tls.ts"
 import type { Connection, Transport } from "./Transport.ts"
 
@@ -138,22 +139,27 @@ type Protection = Transport["Service"]["protection"]
  * @category checks
  * @since 0.1.0
  */
-export const problemOver = (credentials: Credentials.Credentials, protection: Protection): string | undefined => {
+export const problemOver = (
+  credentials: Credentials.Credentials,
+  protection: Protection,
+  runtime?: Runtime
+): string | undefined => {
   const problem = Credentials.problemOf(credentials)
   if (problem !== undefined) return problem
   switch (credentials._tag) {
     case "None":
       return undefined
     case "Passphrase":
+      if (protection === "tls") return Tls.problemOfBinding(runtime)
       return protection !== "none" || credentials.allowClear ?
         undefined :
         "all traffic would go in clear: use TlsTransport, or allow it on a network that you trust with allowClear: true"
     case "Certified":
       return protection === "tls"
-        ? Tls.problemOf(credentials.certificate)
+        ? Tls.problemOf(credentials.certificate, runtime)
         : "certificates need a transport with TLS: use TlsTransport"
     case "Custom":
-      if (credentials.within !== undefined) return problemOver(credentials.within, protection)
+      if (credentials.within !== undefined) return problemOver(credentials.within, protection, runtime)
       return credentials.allowClear ?
         undefined :
         "these credentials would be shown to whoever answers, who could show them again: put them within a passphrase " +
@@ -209,7 +215,7 @@ export const show = (
     case "Certificate":
       return Effect.succeed(nothing)
     case "Passphrase":
-      return Effect.succeed(proofOf(keys[0]!, role, meeting))
+      return isUnbound(meeting) ? refuse("credentials", unbound) : Effect.succeed(proofOf(keys[0]!, role, meeting))
     case "Custom":
       return Effect.flatMap(ask(round.custom.marshal, round.patience), (answer) => {
         const bytes = Option.getOrUndefined(answer)
@@ -248,6 +254,7 @@ export const check = (
     case "Nothing":
       return given.length === 0 ? Effect.succeed(keys) : refuse("credentials")
     case "Passphrase": {
+      if (isUnbound(meeting)) return refuse("credentials", unbound)
       // All of them, whichever it is: how long it takes says nothing.
       const known = keys.filter((key) => Handshake.isSameProof(proofOf(key, role, meeting), given))
       return known.length === 0 ? refuse("credentials") : Effect.succeed(known)
@@ -270,6 +277,12 @@ export const check = (
 
 const proofOf = (key: Handshake.ProofKey, role: "dialler" | "acceptor", meeting: Meeting): Uint8Array =>
   Handshake.prove(key, role, meeting.dialler, meeting.acceptor, meeting.connection.channel?.binding ?? nothing)
+
+/** A proof that is bound to no channel could be passed on from one channel to another. */
+const isUnbound = ({ connection: { channel } }: Meeting): boolean =>
+  channel !== undefined && channel.binding === undefined
+
+const unbound = "the transport does not say what binds a proof to its channel: a passphrase cannot be proved over it"
 
 const checkCertificate = ({ connection, peer }: Meeting): Effect.Effect<void, Refusal> => {
   const certificate = connection.channel?.certificate

@@ -7,7 +7,8 @@
  * With certificates both ends show theirs, and what OpenSSL thinks of them is passed on: an end that is not
  * believed is told so in words, and not by a connection that just closes, as TLS 1.3 would have it. Without
  * certificates the two ends agree on keys as strangers do: under a pre-shared key that everybody knows, with
- * ephemeral Diffie-Hellman (RFC 8446, section 2.2), which says nothing about who they are.
+ * ephemeral Diffie-Hellman (RFC 8446, section 2.2), which says nothing about who they are. A runtime without pre-shared
+ * keys (Bun) does the same under a certificate that the other end has signed itself, and that says as little.
  *
  * @since 0.1.0
  */
@@ -22,9 +23,12 @@ import type { Address } from "../protocol/Address.ts"
 import * as Certificates from "../protocol/Certificates.ts"
 import type { Certificate } from "../protocol/Credentials.ts"
 import { Doorstep } from "./Doorstep.ts"
+import { asError, guard } from "./internal/guard.ts"
 import type { Ready } from "./internal/netConnection.ts"
 import { dial, listen, makeDialError } from "./internal/netSockets.ts"
-import { type Channel, type DialError, Transport } from "./Transport.ts"
+import * as Runtime from "./internal/runtime.ts"
+import { selfSigned } from "./internal/selfSigned.ts"
+import { type Channel, DialError, Transport } from "./Transport.ts"
 
 /**
  * Provides the `Transport` over TLS.
@@ -40,6 +44,9 @@ import { type Channel, type DialError, Transport } from "./Transport.ts"
  *
  * A connection in clear is accepted so far that it can be refused in words (`Refused`, reason `clear`). A handshake
  * of TLS that takes longer than ten seconds ends, and no more than 256 are under way at a time.
+ *
+ * It runs on Node.js and Bun. Deno has no exporter for channels and takes no notice of lists of revoked certificates:
+ * there certificates can be used without such lists, and a passphrase cannot be used.
  *
  * **Example** (Two Nodes with a passphrase)
  *
@@ -111,11 +118,29 @@ const contextOf = (certificate: Certificate): TlsSocket.SecureContext => {
 }
 
 /**
+ * Why no proof can be bound to a channel; `undefined` when it can.
+ *
+ * @internal
+ */
+export const problemOfBinding = ({ canBind, name }: Runtime.Runtime = Runtime.current): string | undefined =>
+  canBind ?
+    undefined :
+    `${name} cannot bind a passphrase to a connection over TLS (it has no exportKeyingMaterial): use certificates, or ` +
+    "run this on Node.js or Bun"
+
+/**
  * Why a certificate cannot be shown; `undefined` when it can.
  *
  * @internal
  */
-export const problemOf = (certificate: Certificate): string | undefined => {
+export const problemOf = (
+  certificate: Certificate,
+  { canRevoke, name }: Runtime.Runtime = Runtime.current
+): string | undefined => {
+  if (!canRevoke && certificate.revocations.length > 0) {
+    return `${name} takes no notice of lists of revoked certificates, so that it would let in whom they name: leave the ` +
+      "lists out, or run this on Node.js or Bun"
+  }
   if (Certificates.read(certificate.chain) === undefined) {
     return "the certificate cannot be read: give it in PEM, the end's own first"
   }
@@ -133,9 +158,9 @@ export const problemOf = (certificate: Certificate): string | undefined => {
   }
 }
 
-/** The exporter of RFC 9266, section 4.2, and what the other end has shown. */
-const channelOf = (socket: TlsSocket.TLSSocket): Channel => {
-  const shown = socket.getPeerX509Certificate()
+/** The exporter of RFC 9266, section 4.2, and what the other end has shown, where this end asks who it is. */
+const channelOf = (socket: TlsSocket.TLSSocket, own: Certificate | undefined): Channel => {
+  const shown = own === undefined ? undefined : socket.getPeerX509Certificate()
   // What was found out about a certificate in an earlier session says nothing of it now.
   const problem = socket.isSessionReused()
     ? "SESSION_REUSED"
@@ -143,7 +168,9 @@ const channelOf = (socket: TlsSocket.TLSSocket): Channel => {
     ? undefined
     : String(socket.authorizationError)
   return {
-    binding: new Uint8Array(socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0))),
+    binding: Runtime.current.canBind
+      ? new Uint8Array(socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0)))
+      : undefined,
     certificate: shown === undefined ? undefined : { raw: new Uint8Array(shown.raw), problem }
   }
 }
@@ -164,6 +191,8 @@ const makeServer = (certificateOf: (() => Certificate | undefined) | undefined) 
       ...suites,
       ...(certificate === undefined
         ? {
+          // For who knows no pre-shared keys.
+          ...selfSigned(),
           pskCallback: (_socket: TlsSocket.TLSSocket, identity: string) =>
             identity === strangers.identity ? strangers.psk : null
         }
@@ -171,13 +200,14 @@ const makeServer = (certificateOf: (() => Certificate | undefined) | undefined) 
       handshakeTimeout,
       secureOptions: constants.SSL_OP_NO_TICKET
     })
-    server.on("secureConnection", (socket) => {
-      const from = nameOf(socket)
-      const done = pending.get(from)
-      if (done === undefined) return void socket.destroy()
-      socket.allowHalfOpen = true
-      done({ socket, channel: channelOf(socket) })
-    })
+    server.on("secureConnection", (socket) =>
+      guard(socket, () => {
+        const from = nameOf(socket)
+        const done = pending.get(from)
+        if (done === undefined) return void socket.destroy()
+        socket.allowHalfOpen = true
+        done({ socket, channel: channelOf(socket, certificate) })
+      })())
     server.on("tlsClientError", (_, socket) => socket.destroy())
     current = { certificate, server }
     return server
@@ -198,18 +228,21 @@ const makeServer = (certificateOf: (() => Certificate | undefined) | undefined) 
     })
     raw.on("error", () => raw.destroy())
     raw.setTimeout(handshakeTimeout, () => raw.destroy())
-    raw.once("readable", () => {
-      const first: Buffer | null = raw.read(1)
-      if (first === null) return void raw.destroy()
-      raw.unshift(first)
-      raw.setTimeout(0)
-      if (first[0] === handshakeRecord) {
-        // Who ends his side within the handshake will not go on with it.
-        raw.allowHalfOpen = false
-        return void serverOf(certificateOf?.()).emit("connection", raw)
-      }
-      finish({ socket: raw, channel: undefined })
-    })
+    raw.once(
+      "readable",
+      guard(raw, () => {
+        const first: Buffer | null = raw.read(1)
+        if (first === null) return void raw.destroy()
+        raw.unshift(first)
+        raw.setTimeout(0)
+        if (first[0] === handshakeRecord) {
+          // Who ends his side within the handshake will not go on with it.
+          raw.allowHalfOpen = false
+          return void serverOf(certificateOf?.()).emit("connection", raw)
+        }
+        finish({ socket: raw, channel: undefined })
+      })
+    )
   }
 }
 
@@ -221,24 +254,42 @@ const secure = (
   certificate: Certificate | undefined
 ): Effect.Effect<Ready, DialError> =>
   Effect.callback((resume) => {
-    const socket = TlsSocket.connect({
-      ...suites,
-      ...(certificate === undefined
-        ? { pskCallback: () => strangers }
-        : { secureContext: contextOf(certificate) }),
-      socket: raw,
-      // Whose certificate it is `Link` looks at, and then it says what it thinks of it.
-      rejectUnauthorized: false,
-      checkServerIdentity: () => undefined
-    })
-    socket.once("secureConnect", () => resume(Effect.succeed({ socket, channel: channelOf(socket) })))
+    const fail = (cause: Error) => resume(Effect.fail(toHandshakeError(address, cause, certificate)))
+    let socket: TlsSocket.TLSSocket
+    try {
+      socket = TlsSocket.connect({
+        ...suites,
+        ...(certificate === undefined
+          ? { pskCallback: () => strangers }
+          : { secureContext: contextOf(certificate) }),
+        socket: raw,
+        // Whose certificate it is `Link` looks at, and then it says what it thinks of it.
+        rejectUnauthorized: false,
+        checkServerIdentity: () => undefined
+      })
+    } catch (cause) {
+      return fail(asError(cause))
+    }
+    socket.once(
+      "secureConnect",
+      guard(socket, () => resume(Effect.succeed({ socket, channel: channelOf(socket, certificate) })))
+    )
     // Both stay for the life of the socket: an "error" without a listener ends the process.
-    socket.on("error", (cause) => resume(Effect.fail(toHandshakeError(address, cause))))
+    socket.on("error", fail)
     socket.once("close", () => resume(Effect.fail(makeDialError(address, "Broken"))))
   })
 
 /** An alert, or what is no TLS at all, is an answer; anything else may come of a process that is just ending. */
-const toHandshakeError = (address: Address, cause: Error): DialError => {
+const toHandshakeError = (address: Address, cause: Error, certificate: Certificate | undefined): DialError => {
   const code = "code" in cause ? String(cause.code) : ""
-  return makeDialError(address, code.startsWith("ERR_SSL_") ? "Insecure" : "Broken", code)
+  if (!code.startsWith("ERR_SSL_")) return makeDialError(address, "Broken", code)
+  const error = makeDialError(address, "Insecure", code)
+  const { canShareKeys, name } = Runtime.current
+  return canShareKeys || certificate !== undefined ? error : new DialError({
+    address: error.address,
+    reason: error.reason,
+    message:
+      `${error.message} Builds of effect-wendy that take none but connections with a pre-shared key, which ${name} ` +
+      "does not have, have to be updated first."
+  })
 }

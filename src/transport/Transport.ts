@@ -105,9 +105,10 @@ export class ConnectionError extends Schema.TaggedError<ConnectionError>()("Conn
 export interface Channel {
   /**
    * 32 bytes that the two ends of this channel have in common, and nobody else (RFC 9266). Who stands between two
-   * ends has a channel with each, with other bytes: a proof over them cannot be passed on.
+   * ends has a channel with each, with other bytes: a proof over them cannot be passed on. `undefined` where the runtime
+   * does not give them: then no passphrase is proved over the channel.
    */
-  readonly binding: Uint8Array
+  readonly binding: Uint8Array | undefined
   /** What the other end showed, and has proved to have the key of. */
   readonly certificate: PeerCertificate | undefined
 }

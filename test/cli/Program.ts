@@ -21,9 +21,11 @@ export class Waited extends Schema.TaggedError<Waited>()("Waited", { message: Sc
 const waited = (message: string) => Effect.fail(new Waited({ message }))
 
 /** Starts the program; the scope kills it. Standard input stays open until it is ended. */
-export const start = Effect.fnUntraced(function*(...args: ReadonlyArray<string>) {
+export const start = (...args: ReadonlyArray<string>) => startWith([], args)
+
+const startWith = Effect.fnUntraced(function*(flags: ReadonlyArray<string>, args: ReadonlyArray<string>) {
   const child = yield* Effect.acquireRelease(
-    Effect.sync(() => spawn(process.execPath, [bin, ...args], { stdio: "pipe" })),
+    Effect.sync(() => spawn(process.execPath, [...flags, bin, ...args], { stdio: "pipe" })),
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
   let stdout = ""
@@ -81,6 +83,19 @@ export const run = (args: ReadonlyArray<string>, stdin = "") =>
     program.child.stdin.end(stdin)
     return program.ended
   }))
+
+/** Runs the program where a package is not installed. */
+export const runWithout = (name: string, args: ReadonlyArray<string>) => {
+  const hook = `import { registerHooks } from "node:module"
+    registerHooks({
+      resolve: (specifier, context, next) => {
+        if (!specifier.startsWith(${JSON.stringify(name)})) return next(specifier, context)
+        throw Object.assign(new Error("Cannot find package '${name}'"), { code: "ERR_MODULE_NOT_FOUND" })
+      }
+    })`
+  const flags = ["--import", `data:text/javascript,${encodeURIComponent(hook)}`]
+  return Effect.scoped(Effect.flatMap(startWith(flags, args), ({ ended }) => ended))
+}
 
 /** Starts a Node, waits until it is ready, and returns it with its `ready` line. */
 export const startNode = Effect.fnUntraced(function*(...args: ReadonlyArray<string>) {

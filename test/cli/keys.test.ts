@@ -62,7 +62,7 @@ describe("wendy keys", () => {
       const other = yield* Program.startNode("--passphrase-file", yield* secretFile("a passphrase of ours"))
       const { code, stderr } = yield* Program.run(["ring", "--to", other.address, ...as(folder, "operator")])
       assert.strictEqual(code, 3, stderr)
-      assert.include(stderr, "credentials of another kind")
+      assert.include(stderr, "the credentials do not match")
     }), timeout)
 
   it.live(
@@ -109,6 +109,38 @@ describe("wendy keys", () => {
         assert.deepStrictEqual(Fs.readdirSync(folder), [])
       }), timeout)
   }
+
+  for (const name of ["@peculiar/x509", "reflect-metadata"]) {
+    it.live(`without ${name} the program asks for it by name`, () =>
+      Effect.gen(function*() {
+        const folder = yield* makeFolder
+        const { code, stderr } = yield* Program.runWithout(name, ["keys", "init-ca", "--dir", folder])
+        assert.strictEqual(code, 1, stderr)
+        assert.match(
+          stderr,
+          /^wendy: wendy keys needs two packages .*npm install @peculiar\/x509@\^\d\S+ reflect-metadata@\^\d\S+\n$/
+        )
+        assert.deepStrictEqual(Fs.readdirSync(folder), [])
+      }), timeout)
+  }
+
+  it.live(
+    "an entry in a list of revoked certificates has no empty list of extensions, which BoringSSL does not read",
+    () =>
+      Effect.gen(function*() {
+        const folder = yield* makeFolder
+        yield* keys(folder, "init-ca")
+        yield* keys(folder, "issue", "one")
+        yield* keys(folder, "revoke", "one")
+        const list = Fs.readFileSync(Path.join(folder, "ca.crl"), "utf8").replace(/-----[^-]+-----/g, "")
+        const hex = Buffer.from(list, "base64").toString("hex")
+        // "Z", the end of a date, and an empty sequence.
+        assert.notInclude(hex, "5a3000")
+        // An invalidity date (2.5.29.24) in whole seconds.
+        assert.match(hex, /0603551d18041118 ?0f(3\d){14}5a/)
+      }),
+    timeout
+  )
 
   it.live("secrets that others may read, and flags that are no whole, are refused", () =>
     Effect.gen(function*() {

@@ -102,7 +102,17 @@ describe("checkFloors", () => {
       "src/Cluster.ts:1: barrel",
       "src/Cluster.ts:2: barrel",
       "src/Cluster.ts:3: barrel",
-      "src/Cluster.ts:4: self"
+      "src/Cluster.ts:3: peer",
+      "src/Cluster.ts:4: self",
+      "src/Cluster.ts:6: peer"
+    ])
+  })
+
+  it("keeps optional peers to the program", () => {
+    const source = `import * as X509 from "@peculiar/x509"\nimport "reflect-metadata"\n`
+    assert.deepStrictEqual(check({ "src/cli/keys/A.ts": source, "src/protocol/B.ts": source }), [
+      "src/protocol/B.ts:1: peer",
+      "src/protocol/B.ts:2: peer"
     ])
   })
 

@@ -8,6 +8,7 @@ import * as Authority from "../../src/cli/keys/Authority.ts"
 import type { Address } from "../../src/protocol/Address.ts"
 import type { Certificate } from "../../src/protocol/Credentials.ts"
 import * as Credentials from "../../src/protocol/Credentials.ts"
+import { selfSigned } from "../../src/transport/internal/selfSigned.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
 import * as Tls from "../../src/transport/Tls.ts"
 import { type Connection, type DialError, Transport } from "../../src/transport/Transport.ts"
@@ -43,7 +44,9 @@ const issue = (authority: Authority.Pair) =>
 const makeAuthority = Effect.promise(() => Authority.make("one", validity))
 
 /** Both ends of a connection; the accepted one lives as long as the test. */
-const connect = Effect.fnUntraced(function*(dialler?: Certificate, acceptor = dialler) {
+const connect = (dialler?: Certificate, acceptor = dialler) => connectAs(dialler, acceptor)
+
+const connectAs = Effect.fnUntraced(function*(dialler: Certificate | undefined, acceptor: Certificate | undefined) {
   const { dial, listen } = yield* Transport
   const accepted = yield* Deferred.make<Connection>()
   const listener = yield* listen(here, { ...listenOptions, certificate: () => acceptor })
@@ -87,9 +90,9 @@ describe("Tls", () => {
       const seen = new Set<string>()
       for (const shown of [undefined, undefined, certificate, certificate]) {
         const { far, near } = yield* connect(shown)
-        assert.lengthOf(near.channel!.binding, 32)
+        assert.lengthOf(near.channel!.binding!, 32)
         assert.deepStrictEqual(near.channel!.binding, far.channel!.binding)
-        seen.add(Buffer.from(near.channel!.binding).toString("hex"))
+        seen.add(Buffer.from(near.channel!.binding!).toString("hex"))
       }
       assert.strictEqual(seen.size, 4)
     })
@@ -172,18 +175,86 @@ describe("Tls", () => {
   )
 
   overTls(
-    "certificates at one end and none at the other: no connection, or one that shows it",
+    "certificates at one end and none at the other: who has one sees that it is not believed, the other looks at none",
     Effect.gen(function*() {
       const certificate = yield* issue(yield* makeAuthority)
+      const one = yield* connectAs(certificate, undefined)
+      assert.strictEqual(one.near.channel!.certificate?.problem, "DEPTH_ZERO_SELF_SIGNED_CERT")
+      assert.isUndefined(one.far.channel!.certificate)
+      const other = yield* connectAs(undefined, certificate)
+      assert.isUndefined(other.far.channel!.certificate)
+      assert.isUndefined(other.near.channel!.certificate)
+    })
+  )
+
+  overTls(
+    "a method of the runtime that throws where a handshake is done costs the connection, and not the process",
+    Effect.gen(function*() {
       const { dial, listen } = yield* Transport
       const listener = yield* listen(here, listenOptions)
       yield* serve(listener, echo)
-      const error = yield* Effect.flip(dial(listener.address, { ...dialOptions, certificate: () => certificate }))
-      assert.strictEqual(error.reason, "Insecure")
-      assert.match(error.message, /credentials of another kind/)
-      const { far, near } = yield* connect(undefined, certificate)
-      assert.isUndefined(far.channel!.certificate)
-      assert.isDefined(near.channel!.certificate)
+      const { prototype } = NodeTls.TLSSocket
+      const original = prototype.exportKeyingMaterial
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          prototype.exportKeyingMaterial = () => {
+            throw new Error("exportKeyingMaterial is not a function")
+          }
+        }),
+        () => Effect.sync(() => void (prototype.exportKeyingMaterial = original))
+      )
+      const error = yield* Effect.flip(Effect.scoped(dial(listener.address, dialOptions)))
+      assert.strictEqual(error.reason, "Broken")
+      prototype.exportKeyingMaterial = original
+      const connection = yield* dial(listener.address, dialOptions)
+      yield* connection.write([bytes("after all")])
+      assert.deepStrictEqual((yield* readFrames(connection, 1)).map(text), ["after all"])
+    })
+  )
+
+  overTls(
+    "who knows no pre-shared keys, as Bun, gets a channel with a binding as well, and no certificate to look at",
+    Effect.gen(function*() {
+      const { listen } = yield* Transport
+      const accepted = yield* Deferred.make<Connection>()
+      const listener = yield* listen(here, listenOptions)
+      yield* serve(listener, (connection) => Effect.andThen(Deferred.succeed(accepted, connection), Effect.never))
+      const socket = yield* Effect.acquireRelease(
+        Effect.callback<NodeTls.TLSSocket>((resume) => {
+          const { host, port } = listener.address
+          const socket = NodeTls.connect({ host, port, rejectUnauthorized: false, minVersion: "TLSv1.3" })
+          socket.once("secureConnect", () => resume(Effect.succeed(socket)))
+        }),
+        (socket) => Effect.sync(() => socket.destroy())
+      )
+      const { channel } = yield* Deferred.await(accepted)
+      const binding = socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0))
+      assert.deepStrictEqual(channel, { binding: new Uint8Array(binding), certificate: undefined })
+      assert.isFalse(socket.isSessionReused())
+    })
+  )
+
+  overTls(
+    "a server that knows no pre-shared keys is dialled all the same",
+    Effect.gen(function*() {
+      const { dial } = yield* Transport
+      const bound = yield* Deferred.make<Uint8Array>()
+      const server = yield* Effect.acquireRelease(
+        Effect.callback<NodeTls.Server>((resume) => {
+          const server = NodeTls.createServer({ ...selfSigned(), minVersion: "TLSv1.3" }, (socket) => {
+            socket.on("error", () => {})
+            const bytes = socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0))
+            Deferred.doneUnsafe(bound, Effect.succeed(new Uint8Array(bytes)))
+          })
+          server.listen(0, here.host, () => resume(Effect.succeed(server)))
+        }),
+        (server) => Effect.sync(() => server.close())
+      )
+      const { channel } = yield* dial(
+        { host: here.host, port: (server.address() as Net.AddressInfo).port },
+        dialOptions
+      )
+      assert.deepStrictEqual(channel, { binding: yield* Deferred.await(bound), certificate: undefined })
     })
   )
 

@@ -19,6 +19,7 @@ import * as Cluster from "../../../src/Cluster.ts"
 import * as Credentials from "../../../src/protocol/Credentials.ts"
 import * as Envelope from "../../../src/protocol/Envelope.ts"
 import * as NodeId from "../../../src/ring/NodeId.ts"
+import { makeClientIdentity } from "../../../src/transport/Identity.ts"
 import * as Link from "../../../src/transport/Link.ts"
 import * as Tcp from "../../../src/transport/Tcp.ts"
 import * as Tls from "../../../src/transport/Tls.ts"
@@ -154,7 +155,7 @@ const connectLink = Effect.fnUntraced(function*({ to }: Settings) {
   const address = to as Address
   const keyOf = makeKeys(address)
   const transport = yield* Transport
-  const identity = yield* Cluster.makeClientIdentity({})
+  const identity = yield* makeClientIdentity({})
   const connection = yield* transport.dial({ host: "127.0.0.1", port: address.port }, {
     maxFrameSize: 2 * 1024 * 1024,
     timeout: 3000

@@ -1,8 +1,8 @@
 /**
  * Authority: issues certificates for a cluster, and takes them back.
  *
- * X.509 is `@peculiar/x509`'s business, and the cryptography Node.js'. What is loaded for it is large: only this part
- * of the program does so.
+ * X.509 is `@peculiar/x509`'s business, and the cryptography Node.js'. What is loaded for it is large, and an optional
+ * peer: only this part of the program does so.
  *
  * Keys are ECDSA over P-256 (FIPS 186-5), for every TLS 1.3 there is knows it.
  *
@@ -175,7 +175,12 @@ export const revoke = async (
     nextUpdate: until,
     signingAlgorithm: algorithm,
     signingKey: privateKey,
-    entries: Array.from(entries, ([serialNumber, revocationDate]) => ({ serialNumber, revocationDate })),
+    // X509 writes an empty list of extensions for an entry without any: RFC 5280 has none, and BoringSSL reads no such list.
+    entries: Array.from(entries, ([serialNumber, revocationDate]) => ({
+      serialNumber,
+      revocationDate,
+      invalidity: revocationDate
+    })),
     extensions: [await X509.AuthorityKeyIdentifierExtension.create(publicKey)]
   })
   return listToPem(list.rawData)

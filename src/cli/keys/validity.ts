@@ -13,7 +13,8 @@ const leeway = 5 * 60_000
 
 const day = 24 * 60 * 60_000
 
-const dateOf = (millis: number) => DateTime.toDateUtc(DateTime.makeUnsafe(millis))
+/** Whole seconds: certificates have no others (RFC 5280, section 4.1.2.5). */
+const dateOf = (millis: number) => DateTime.toDateUtc(DateTime.makeUnsafe(Math.floor(millis / 1000) * 1000))
 
 /**
  * Good from now on, for so many days.

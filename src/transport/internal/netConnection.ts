@@ -11,6 +11,7 @@ import type * as Net from "node:net"
 import * as Address from "../../protocol/Address.ts"
 import { encodeFrames, encodeParts, FrameDecoder } from "../Framing.ts"
 import { type Channel, type Connection, ConnectionError, type ConnectionOptions } from "../Transport.ts"
+import { guard } from "./guard.ts"
 
 /** A socket that is ready to carry frames, and what protects it. */
 export interface Ready {
@@ -66,7 +67,7 @@ export const makeConnection = Effect.fnUntraced(function*(
     resume(reading)
   }
 
-  const onData = (chunk: Uint8Array<ArrayBuffer>): void => {
+  const onData = guard(socket, (chunk: Uint8Array<ArrayBuffer>): void => {
     if (!decoder.push(chunk, frames)) free(chunk)
     if (decoder.foreign !== undefined) return breakOff("OtherProtocol", describeForeign(at, decoder.foreign))
     if (decoder.refused !== undefined) {
@@ -81,7 +82,7 @@ export const makeConnection = Effect.fnUntraced(function*(
       isPaused = true
       socket.pause()
     }
-  }
+  })
 
   const onEnd = (): void => {
     if (decoder.isMidFrame) breakOff("Truncated", `${at} ended the connection inside a frame. Dial again.`)

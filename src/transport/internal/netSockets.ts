@@ -11,6 +11,7 @@ import * as Address from "../../protocol/Address.ts"
 import { type Connection, type ConnectionOptions, DialError, ListenError } from "../Transport.ts"
 import { makeAcceptor } from "./acceptor.ts"
 import { describeBadAddress } from "./badAddress.ts"
+import { guard } from "./guard.ts"
 import { makeConnection, type Ready } from "./netConnection.ts"
 
 // -----------------------------------------------------------------------------
@@ -68,7 +69,10 @@ export const listen = Effect.fnUntraced(function*(
 const bind = (address: Address.Address, accept: (socket: Net.Socket) => void): Effect.Effect<Net.Server, ListenError> =>
   Effect.callback((resume) => {
     // Paused, so that nothing is lost before somebody reads.
-    const server = Net.createServer({ ...socketOptions, pauseOnConnect: true }, accept)
+    const server = Net.createServer(
+      { ...socketOptions, pauseOnConnect: true },
+      (socket) => guard(socket, () => accept(socket))()
+    )
     // Stays for the life of the server: one that cannot accept a connection for a while says so as well.
     server.on("error", (cause) => resume(Effect.fail(toListenError(address, cause))))
     // Exclusive: workers of node:cluster would share one port, and each get some of the others' connections.
