@@ -25,6 +25,7 @@ import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
 import type { ClusterError, ClusterEvent } from "./protocol/ClusterEvent.ts"
 import type { Outcome } from "./protocol/Frame.ts"
 import * as Message from "./protocol/Message.ts"
+import { NodeEnded } from "./protocol/NodeEnded.ts"
 import type * as Node from "./ring/Node.ts"
 
 /**
@@ -73,7 +74,7 @@ interface Gathered {
  */
 export const make = Effect.fnUntraced(function*(options: {
   readonly config: ClusterConfig
-  readonly end: () => void
+  readonly end: (error: NodeEnded) => void
 }) {
   const { config } = options
   const nodeScope = yield* Effect.scope
@@ -381,6 +382,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const upcalls = Upcalls.of({
     event: (happened) => {
       event(happened)
+      if (happened._tag === "JoinRetrying") fork(Effect.logInfo(`not joined yet: ${happened.message}`))
       if (happened._tag === "NotReady") {
         fork(
           Effect.logWarning(
@@ -399,7 +401,12 @@ export const make = Effect.fnUntraced(function*(options: {
           module: `effect-wendy/actors/${actor}`
         })
       )
-      options.end()
+      options.end(new NodeEnded({ reason: "Defect", message: `${actor} failed: ${Cause.pretty(cause)}` }))
+    },
+    end: (reason, message) => {
+      report(reason, `this Node ends: ${message}`)
+      fork(Effect.annotateLogs(Effect.logError(`this Node ends: ${message}`), { module: "effect-wendy/Cluster" }))
+      options.end(new NodeEnded({ reason, message }))
     }
   })
 

@@ -38,7 +38,7 @@ import type * as Application from "./Application.ts"
 import * as Applications from "./Applications.ts"
 import * as Liveness from "./core/Liveness.ts"
 import * as Membership from "./core/Membership.ts"
-import type * as Address from "./protocol/Address.ts"
+import * as Address from "./protocol/Address.ts"
 import type * as Authorization from "./protocol/Authorization.ts"
 import { BadOption, checkAddresses, checkConfig } from "./protocol/BadOption.ts"
 import * as Certificates from "./protocol/Certificates.ts"
@@ -60,6 +60,7 @@ import {
   type Raw,
   type Receipt
 } from "./protocol/Message.ts"
+import type { NodeEnded } from "./protocol/NodeEnded.ts"
 import * as LeafSet from "./ring/LeafSet.ts"
 import { nextHop } from "./ring/NextHop.ts"
 import * as Node from "./ring/Node.ts"
@@ -73,6 +74,7 @@ export type { Counters } from "./actors/NodeState.ts"
 export { BadOption } from "./protocol/BadOption.ts"
 export type { ClusterError, ClusterEvent, ExitReason } from "./protocol/ClusterEvent.ts"
 export { JoinFailed } from "./protocol/JoinFailed.ts"
+export { NodeEnded } from "./protocol/NodeEnded.ts"
 
 /**
  * One Node of a cluster.
@@ -149,6 +151,10 @@ export class Cluster extends Context.Service<Cluster, {
    * ```
    */
   readonly ready: Effect.Effect<void, JoinFailed>
+  /**
+   * Completes when this Node has ended: after it has left, or with its scope. Fails with `NodeEnded` when it ended by itself.
+   */
+  readonly ended: Effect.Effect<void, NodeEnded>
   /** Whether it is ready now; false once it leaves or has ended. */
   readonly isReady: Effect.Effect<boolean>
   /**
@@ -534,13 +540,13 @@ export interface Options {
   /** Its place on the ring. Default: random. Two living Nodes must not have the same one. */
   readonly id?: NodeId.NodeId | undefined
   /**
-   * Where Nodes of the same Region reach this one: an address or a name, at most 255 characters. Default 127.0.0.1.
-   * It stays for the life of the Node: where the address of a machine changes, make the Node anew, under the same id.
+   * Where Nodes of the same Region reach this one: an address or a name, at most 255 characters. Default: `bind`, or an
+   * address of this machine where that stands for all of them, or 127.0.0.1. Others try it before they let the Node in. It stays for the life of the Node: where the address of a machine changes, make the Node anew, under the same id.
    */
   readonly localHost?: string | undefined
   /** Where all others reach it. Default: `localHost`. */
   readonly globalHost?: string | undefined
-  /** Where it listens. Default: `localHost`. */
+  /** Where it listens: an address of this machine, or `0.0.0.0` or `::` for all of them. Default: `localHost`. */
   readonly bind?: string | undefined
   /** Where it listens and is reached. Default 0: a free one is bound, and others learn which. */
   readonly port?: number | undefined
@@ -757,9 +763,8 @@ export const make: (
     const config = yield* checkConfig(options.config)
     const seeds = yield* checkAddresses("join", options.join ?? [])
     yield* checkAuthorization(options.authorization)
-    const localHost = options.localHost ?? "127.0.0.1"
-    const bind = options.bind ?? localHost
     const transport = yield* Transport
+    const { bind, globalHost, localHost } = yield* chooseHosts(options)
     const outer = yield* Effect.scope
     // A child: whatever fails below, the port is given back with the outer scope.
     const scope = yield* Scope.fork(outer)
@@ -777,16 +782,13 @@ export const make: (
     const initial = yield* makeNode({
       id: options.id ?? holder?.id ?? (yield* randomId),
       localHost,
-      globalHost: options.globalHost ?? localHost,
+      globalHost,
       port: listener.address.port,
       region: options.region ?? holder?.region ?? "",
       incarnation: yield* Clock.currentTimeMillis
     })
     const annotated = Effect.annotateLogs({ ...logAnnotations, node: initial.hex })
     const identity = makeIdentity("member", initial, () => security, options)
-    const others = seeds.filter((seed) => !isOwn(seed, initial, bind))
-    const isFirst = seeds.length > 0 && isOwn(seeds[0]!, initial, bind)
-
     let isEnded = false
     const fork = Effect.runForkWith(yield* annotated(Effect.context<never>()))
     const ended = yield* Deferred.make<void>()
@@ -795,11 +797,13 @@ export const make: (
       fork(Effect.ensuring(Scope.close(scope, Exit.void), Deferred.succeed(ended, undefined)))
       return Deferred.await(ended)
     })
-    const end = Effect.suspend(() => {
+    let failure: NodeEnded | undefined
+    const end = (error: NodeEnded): void => {
       isEnded = true
-      return closeScope
-    })
-    const applications = yield* Applications.make({ config, end: () => fork(end) }).pipe(
+      failure ??= error
+      fork(closeScope)
+    }
+    const applications = yield* Applications.make({ config, end }).pipe(
       annotated,
       Effect.provideService(Scope.Scope, scope)
     )
@@ -818,8 +822,8 @@ export const make: (
         seed: yield* Random.nextInt,
         upcalls: applications.upcalls,
         listener,
-        seeds: others,
-        foundAfter: others.length === 0 ? 0 : isFirst ? config.seedPatience : undefined,
+        seeds,
+        isOwn: (address) => isOwn(address, initial, bind),
         joinTimeout: options.joinTimeout === undefined ? undefined : Duration.toMillis(options.joinTimeout)
       }),
       scope
@@ -927,6 +931,7 @@ export const make: (
         return membership.self
       },
       ready: Context.get(context, Join).ready,
+      ended: Effect.andThen(Deferred.await(ended), Effect.suspend(() => failure === undefined ? Effect.void : failure)),
       isReady: Effect.sync(() => !isEnded && Membership.isReady(membership, leaseTime())),
       covers: (key) => Effect.sync(() => covers(key)),
       route: (key) =>
@@ -964,7 +969,10 @@ export const make: (
       })),
       useCredentials: (credentials) => Effect.provideService(useCredentials(credentials), Transport, transport),
       leave,
-      kill: end
+      kill: Effect.suspend(() => {
+        isEnded = true
+        return closeScope
+      })
     })
   }
 )
@@ -977,7 +985,7 @@ const makeActors = (options: {
   readonly upcalls: Upcalls["Service"]
   readonly listener: Parameters<typeof Listener.layer>[0]
   readonly seeds: ReadonlyArray<Address.Address>
-  readonly foundAfter: number | undefined
+  readonly isOwn: (address: Address.Address) => boolean
   readonly joinTimeout: number | undefined
 }): Layer.Layer<NodeState | Mailboxes | Links | Router | Join, never, Transport> =>
   Layer.mergeAll(
@@ -985,7 +993,7 @@ const makeActors = (options: {
     StateTables.layer,
     Heartbeat.layer,
     Router.layer,
-    Join.layer({ seeds: options.seeds, foundAfter: options.foundAfter, timeout: options.joinTimeout })
+    Join.layer({ seeds: options.seeds, isOwn: options.isOwn, timeout: options.joinTimeout })
   ).pipe(
     Layer.provideMerge(Links.layer),
     Layer.provideMerge(NodeState.layer(options)),
@@ -1048,6 +1056,39 @@ const makeNode = (fields: ConstructorParameters<typeof Node.Node>[0]): Effect.Ef
       return new BadOption({ option: "node", message: message.replaceAll("\n", "") })
     }
   })
+
+/**
+ * Where a Node listens, and at which addresses others are told that it lives: one at which nobody can be reached is refused, and where
+ * it listens on all addresses of the machine the likeliest is chosen.
+ */
+const chooseHosts = Effect.fnUntraced(function*(options: Options) {
+  const { hosts } = yield* Transport
+  for (const option of ["localHost", "globalHost"] as const) {
+    const host = options[option]
+    if (host === undefined || !Address.isUnspecified(host)) continue
+    return yield* new BadOption({
+      option,
+      message:
+        `"${host}" stands for all addresses of a machine, and nobody can be reached there: name the one that other ` +
+        "Nodes are to dial, and give the other to bind"
+    })
+  }
+  const { bind } = options
+  const listensEverywhere = bind !== undefined && Address.isUnspecified(bind)
+  let { localHost } = options
+  if (localHost === undefined && listensEverywhere) {
+    const [likeliest = "127.0.0.1"] = hosts === undefined ? [] : yield* hosts
+    localHost = likeliest
+    yield* Effect.annotateLogs(
+      Effect.logInfo(
+        `this Node listens on all addresses, and tells other Nodes to dial ${likeliest}: localHost names another`
+      ),
+      logAnnotations
+    )
+  }
+  localHost ??= bind ?? "127.0.0.1"
+  return { localHost, globalHost: options.globalHost ?? localHost, bind: bind ?? localHost }
+})
 
 const isOwn = (address: Address.Address, self: Node.Node, bind: string): boolean =>
   address.port === self.port && [self.localHost, self.globalHost, bind].includes(address.host)

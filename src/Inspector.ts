@@ -688,7 +688,7 @@ interface Asked<A> {
   readonly roundTrip: number
 }
 
-type AnswerTo<Q extends Query.Query> = Extract<
+type AnswerTo<Q extends Query.Inspection> = Extract<
   Query.Answer,
   { readonly _tag: Q["_tag"] extends "RouteQuery" ? "RouteAnswer" : "ViewAnswer" }
 >
@@ -710,7 +710,7 @@ const makeAsker = Effect.fnUntraced(function*(options: SeedOptions) {
   const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
   const identity = yield* makeClientIdentity(options)
 
-  const converse = Effect.fnUntraced(function*<Q extends Query.Query>(connection: Connection, query: Q) {
+  const converse = Effect.fnUntraced(function*<Q extends Query.Inspection>(connection: Connection, query: Q) {
     const link = yield* Link.open(connection, identity)
     const asked = yield* Deferred.make<Asked<AnswerTo<Q>>>()
     const askedAt = now()
@@ -727,7 +727,7 @@ const makeAsker = Effect.fnUntraced(function*(options: SeedOptions) {
     )
   })
 
-  const ask = <Q extends Query.Query>(
+  const ask = <Q extends Query.Inspection>(
     address: Address.Address,
     query: Q
   ): Effect.Effect<Asked<AnswerTo<Q>>, Unanswered> =>
@@ -745,7 +745,7 @@ const makeAsker = Effect.fnUntraced(function*(options: SeedOptions) {
     )
 
   /** Asks the seeds in turn until one answers. */
-  const askFirst = Effect.fnUntraced(function*<Q extends Query.Query>(query: Q) {
+  const askFirst = Effect.fnUntraced(function*<Q extends Query.Inspection>(query: Q) {
     const unanswered: Array<Unanswered> = []
     for (const seed of seeds) {
       const result = yield* Effect.result(ask(seed, query))

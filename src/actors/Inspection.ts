@@ -29,7 +29,7 @@ export type Inspected = Pick<NodeState["Service"], "leaseTime" | "membership" | 
  * @category getters
  * @since 0.1.0
  */
-export const answer = (state: Inspected, query: Query.Query): Query.Answer => {
+export const answer = (state: Inspected, query: Query.Inspection): Query.Answer => {
   switch (query._tag) {
     case "RouteQuery":
       return route(state, query.sequence, query.key)

@@ -22,6 +22,7 @@ import * as Authorization from "../protocol/Authorization.ts"
 import { type ControlMessage, type DeliveredId, maxDelivered } from "../protocol/ControlMessage.ts"
 import * as Frame from "../protocol/Frame.ts"
 import type * as Handshake from "../protocol/Handshake.ts"
+import type { ReachAnswer } from "../protocol/Query.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import { Doorstep } from "../transport/Doorstep.ts"
@@ -31,6 +32,7 @@ import * as Inspection from "./Inspection.ts"
 import { Knocks } from "./Knocks.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
+import { addressFor, Reach } from "./Reach.ts"
 import { Throttle } from "./Throttle.ts"
 import { Upcalls } from "./Upcalls.ts"
 
@@ -63,7 +65,13 @@ export class Links extends Context.Service<Links, {
   /** Opens a link to a Node; the outcome goes to the mailboxes. */
   readonly dial: (node: Node.Node) => void
   /** Opens a link to whoever listens at an address. */
-  readonly connect: (address: Address) => Effect.Effect<Link.Peer, ConnectError>
+  readonly connect: (address: Address) => Effect.Effect<Connected, ConnectError>
+  /** Whether a link is open. */
+  readonly isOpen: (link: number) => boolean
+  /** Whether a link to this life is open. */
+  readonly isLinked: (node: Node.Node) => boolean
+  /** Asks the other end of a link whether it can reach this Node where that says that it lives; `None` without an answer. */
+  readonly reach: (link: number) => Effect.Effect<Option.Option<typeof ReachAnswer.Type>>
   /** Carries an accepted connection until it ends. */
   readonly serve: (connection: Connection) => Effect.Effect<void>
   /** Ends the links to a life that has failed. */
@@ -81,6 +89,19 @@ export class Links extends Context.Service<Links, {
     Links,
     Effect.suspend(() => make)
   )
+}
+
+/**
+ * A link that this Node has opened.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Connected {
+  readonly id: number
+  readonly peer: Link.Peer
+  /** The other end as the network shows it. */
+  readonly remote: Address
 }
 
 interface Entry {
@@ -242,12 +263,14 @@ const make = Effect.gen(function*() {
         if (frame._tag === "Bye") {
           entry.saidBye = true
         } else if (frame._tag === "Query") {
-          entry.link.sendControl(Frame.answer(Inspection.answer(state, frame.query)))
+          const { query } = frame
+          if (query._tag === "ReachQuery") fork(reach.answer(entry.link, query.sequence))
+          else entry.link.sendControl(Frame.answer(Inspection.answer(state, query)))
           // An answer costs far more than its question: others have their turn, and an overfull link ends here.
           yield* Effect.yieldNow
         } else if (frame._tag === "Answer") {
-          // Nodes ask no questions of this kind: nobody waits for it.
-          continue
+          // Nodes ask no other questions: nobody waits for their answers.
+          if (frame.answer._tag === "ReachAnswer") reach.answered(entry.link, frame.answer)
         } else if (frame._tag === "Delivered") {
           if (mayBring(entry)) rest.push(frame)
         } else if (frame._tag !== "Control") {
@@ -361,7 +384,7 @@ const make = Effect.gen(function*() {
     )
 
   /** Dials, shakes hands, reports the peer, and carries the link until it ends. */
-  const establish = (address: Address, opened: (exit: Exit.Exit<Link.Peer, ConnectError>) => void) =>
+  const establish = (address: Address, opened: (exit: Exit.Exit<Connected, ConnectError>) => void) =>
     Effect.scoped(
       transport.dial(address, { ...options, timeout: config.dialTimeout }).pipe(
         Effect.flatMap((connection) => handshake(Link.open(connection, identity))),
@@ -374,7 +397,7 @@ const make = Effect.gen(function*() {
           Effect.withFiber<void>((fiber) => {
             const entry = open(link)
             entry.fiber = fiber
-            opened(Exit.succeed(link.peer))
+            opened(Exit.succeed({ id: entry.id, peer: link.peer, remote: link.remote }))
             return carry(entry)
           })
         )
@@ -416,15 +439,14 @@ const make = Effect.gen(function*() {
 
   const attempt = (pending: Pending, isFirst: boolean): void => {
     const { node, queue } = pending
-    const address = { host: Node.hostFor(node, self.region), port: node.port }
     fork(
-      establish(address, (exit) => {
+      establish(addressFor(node, self.region), (exit) => {
         const error = Exit.isFailure(exit) ? Option.getOrUndefined(Exit.findErrorOption(exit)) : undefined
         // A connection that breaks in the handshake is what a process that is just dying shows: the next dial tells.
         if (isFirst && error !== undefined && hasBroken(error)) return attempt(pending, false)
         leaveLine(pending)
         const entry = Exit.isSuccess(exit) ? used.get(node.life) : undefined
-        if (Exit.isSuccess(exit) && Node.isSameLife(exit.value.node, node)) knocks.prove(addressOf(node))
+        if (Exit.isSuccess(exit) && Node.isSameLife(exit.value.peer.node, node)) knocks.prove(addressOf(node))
         if (entry !== undefined) {
           for (const frame of queue) entry.link.sendControl(frame)
           return
@@ -438,9 +460,16 @@ const make = Effect.gen(function*() {
   }
 
   const connect = (address: Address) =>
-    Effect.callback<Link.Peer, ConnectError>((resume) => {
+    Effect.callback<Connected, ConnectError>((resume) => {
       fork(establish(address, (exit) => resume(exit)).pipe(Effect.ignore))
     }).pipe(Effect.tapErrorTag("Refused", () => Effect.sync(() => state.counters.refused++)))
+
+  const reach = new Reach({
+    addressOf: (node) => addressFor(node, self.region),
+    mayDial: ({ host, port }) => knocks.pass(`${host} ${port}`, state.now()),
+    connect: (address) => Effect.map(connect(address), ({ peer }) => peer),
+    patience: config.dialTimeout + 2 * config.handshakeTimeout
+  })
 
   const put = (to: Node.Node, frame: Uint8Array): void => {
     const entry = used.get(to.life)
@@ -496,6 +525,12 @@ const make = Effect.gen(function*() {
     },
     dial,
     connect,
+    isOpen: (id) => entries.get(id)?.isEnding === false,
+    isLinked: (node) => used.get(node.life)?.isEnding === false,
+    reach: (id) => {
+      const entry = entries.get(id)
+      return entry === undefined ? Effect.succeedNone : reach.ask(entry.link)
+    },
     serve,
     abandon: (node) => {
       for (const entry of entries.values()) {

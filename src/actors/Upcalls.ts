@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type { ClusterEvent } from "../protocol/ClusterEvent.ts"
 import type { Outcome } from "../protocol/Frame.ts"
 import type { Message, Raw } from "../protocol/Message.ts"
+import type { NodeEnded } from "../protocol/NodeEnded.ts"
 import type * as Node from "../ring/Node.ts"
 
 /**
@@ -36,6 +37,8 @@ export class Upcalls extends Context.Service<Upcalls, {
   ) => Raw | "forward" | "drop" | undefined
   /** Something happened. Must return at once. */
   readonly event: (event: ClusterEvent) => void
+  /** This Node cannot be a part of the ring any more, so it must end. */
+  readonly end: (reason: NodeEnded["reason"], message: string) => void
   /** An actor failed as it never should. A Node without it would be a hole in the ring: the Node must end. */
   readonly defect: (actor: string, cause: Cause.Cause<unknown>) => void
 }>()("effect-wendy/actors/Upcalls") {}

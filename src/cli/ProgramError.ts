@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import type { BadOption, JoinFailed } from "../Cluster.ts"
+import type { BadOption, JoinFailed, NodeEnded } from "../Cluster.ts"
 import type { ListenError } from "../transport/Transport.ts"
 
 /**
@@ -56,12 +56,13 @@ export const notDone = (message: string): ProgramError => new ProgramError({ exi
  * @category constructors
  * @since 0.1.0
  */
-export const fromCluster = (error: BadOption | JoinFailed | ListenError): ProgramError => {
+export const fromCluster = (error: BadOption | JoinFailed | ListenError | NodeEnded): ProgramError => {
   switch (error._tag) {
     case "BadOption":
       return usage(error.message)
     case "ListenError":
       return notDone(error.message)
+    case "NodeEnded":
     case "JoinFailed": {
       const isRefused = error.reason === "Refused" || error.reason === "IdInUse"
       return new ProgramError({ exitCode: isRefused ? ExitCode.refused : ExitCode.notDone, message: error.message })

@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as References from "effect/References"
 import * as Runtime from "effect/Runtime"
 import { version } from "../version.ts"
 import { demo } from "./demo.ts"
@@ -79,7 +80,9 @@ const program = (args: ReadonlyArray<string>): Effect.Effect<number> =>
       Output.layer,
       CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel] }),
       presenter(args),
-      Layer.succeed(Logger.LogToStderr, true)
+      Layer.succeed(Logger.LogToStderr, true),
+      // The commands say themselves what people want to know; --log-level shows more.
+      Layer.succeed(References.MinimumLogLevel, "Warn")
     ))
   )
 

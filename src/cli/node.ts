@@ -13,9 +13,9 @@ import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
-import * as Net from "node:net"
 import * as Cluster from "../Cluster.ts"
 import * as Environment from "../Environment.ts"
+import * as Address from "../protocol/Address.ts"
 import type { Preset } from "../protocol/ClusterConfig.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import { addresses, duration, id, int, json, settingFlags, settings } from "./flags.ts"
@@ -56,8 +56,8 @@ export const node = Command.make(
     localIp: Flag.String("local-ip").pipe(
       Flag.withMetavar("HOST"),
       Flag.withDescription(
-        "The address that Nodes of the same Region are told (WENDY_LOCAL_HOST, or 127.0.0.1), for as long as this one " +
-          "runs: restart it where its address changes"
+        "The address that Nodes of the same Region are told, and dial (WENDY_LOCAL_HOST, or that of --bind, or 127.0.0.1), for " +
+          "as long as this one runs: restart it where its address changes"
       ),
       Flag.optional
     ),
@@ -70,7 +70,10 @@ export const node = Command.make(
     ),
     bind: Flag.String("bind").pipe(
       Flag.withMetavar("HOST"),
-      Flag.withDescription("The address to listen on (WENDY_BIND, or that of --local-ip)"),
+      Flag.withDescription(
+        "The address to listen on (WENDY_BIND, or that of --local-ip); with 0.0.0.0 or ::, which stand for all, others are " +
+          "told an address of this machine"
+      ),
       Flag.optional
     ),
     ...Membership.flags,
@@ -120,10 +123,9 @@ interface Given extends Membership.Flags {
 }
 
 /** What the environment has completed. */
-interface Flags extends Omit<Given, "port" | "region" | "localIp"> {
+interface Flags extends Omit<Given, "port" | "region"> {
   readonly port: number
   readonly region: string
-  readonly localIp: string
 }
 
 const run = Effect.fnUntraced(function*(given: Given) {
@@ -142,7 +144,7 @@ const complete = Effect.fnUntraced(function*(given: Given, environment: Environm
     port: Option.getOrElse(port, () => 0),
     join: given.join.length > 0 ? given.join : yield* Environment.join(environment),
     region: Option.getOrElse(text(given.region, "region"), () => ""),
-    localIp: Option.getOrElse(text(given.localIp, "localHost"), () => "127.0.0.1"),
+    localIp: text(given.localIp, "localHost"),
     globalIp: text(given.globalIp, "globalHost"),
     bind: text(given.bind, "bind")
   } satisfies Flags
@@ -156,8 +158,8 @@ const runAs = Effect.fnUntraced(
     const { canColor } = yield* TerminalCapabilities
     const lines = flags.json ? Lines.json(flags.region) : Lines.human(flags.region, Style.make(canColor))
     const output = yield* Output
-    const bind = Option.getOrElse(flags.bind, () => flags.localIp)
-    if (secret._tag === "None" && !isLoopback(bind)) {
+    const bind = Option.getOrElse(Option.orElse(flags.bind, () => flags.localIp), () => "127.0.0.1")
+    if (secret._tag === "None" && !Address.isLoopback(bind)) {
       yield* Console.error(
         `wendy: warning: listening on ${bind} without credentials: whoever can connect may join. Use --passphrase-file, or ` +
           "--cert, --key and --ca"
@@ -168,8 +170,8 @@ const runAs = Effect.fnUntraced(
     // From now on, for a hang-up that nobody listens for ends the process without leaving.
     const hangUps = yield* listenForHangUps
     const cluster = yield* Cluster.make({
-      localHost: flags.localIp,
-      globalHost: Option.getOrElse(flags.globalIp, () => flags.localIp),
+      localHost: Option.getOrUndefined(flags.localIp),
+      globalHost: Option.getOrUndefined(flags.globalIp),
       bind,
       port: flags.port,
       region: flags.region,
@@ -184,6 +186,15 @@ const runAs = Effect.fnUntraced(
       ...(Option.isSome(flags.name) ? { id: NodeId.fromString(flags.name.value) } : {}),
       ...(Option.isSome(flags.joinTimeout) ? { joinTimeout: flags.joinTimeout.value } : {})
     }).pipe(Effect.mapError(fromCluster))
+
+    if (Option.isNone(flags.localIp) && Address.isUnspecified(bind)) {
+      const { localHost: host, port } = cluster.node
+      yield* Console.error(
+        `wendy: listening on all addresses; other Nodes are told to dial ${
+          Address.format({ host, port })
+        }: --local-ip names another`
+      )
+    }
 
     // what happens while joining waits until `ready` has been said
     let kept: Array<string> | undefined = []
@@ -223,7 +234,7 @@ const runAs = Effect.fnUntraced(
       Effect.mapError(fromCluster),
       Effect.andThen(sayReady),
       Effect.andThen(readyIsSaid.open),
-      Effect.andThen(Effect.never),
+      Effect.andThen(Effect.mapError(cluster.ended, fromCluster)),
       Effect.raceFirst(output.closed),
       // whoever read the output has had enough: leave as on a signal
       Effect.catchTag("OutputClosed", () => Effect.void)
@@ -261,12 +272,3 @@ const makeSayRetrying = Effect.map(Clock.Clock, (clock) => {
 
 /** A join may take days: of what happens meanwhile only the newest is said. */
 const maxKept = 1024
-
-const loopback = new Net.BlockList()
-loopback.addSubnet("127.0.0.0", 8, "ipv4")
-loopback.addAddress("::1", "ipv6")
-
-const isLoopback = (host: string): boolean => {
-  const version = Net.isIP(host)
-  return version === 0 ? host === "localhost" : loopback.check(host, version === 6 ? "ipv6" : "ipv4")
-}

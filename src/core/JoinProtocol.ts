@@ -60,10 +60,15 @@ export const onJoinRequest = (
 ): void => {
   const { joiner } = request
   if (Node.isSameLife(joiner, state.self)) return
-  if (state.phase !== "ready") return retry(out, request, isNewcomer(state) ? "newcomer" : "notReady")
+  if (state.phase !== "ready") {
+    return isNewcomer(state)
+      ? meetNewcomer(state, request, out)
+      : retry(out, request, "notReady")
+  }
   if (NodeId.equals(joiner.id, state.self.id)) return retry(out, request, "idInUse")
   const ended = state.failed.get(joiner.hex)
-  if (ended !== undefined && ended.incarnation > joiner.incarnation) {
+  const isRemembered = ended !== undefined && now < ended.at + 4 * state.settings.lease
+  if (isRemembered && ended.incarnation > joiner.incarnation) {
     return retry(out, request, "stale", ended.incarnation)
   }
   if (request.hops >= maxHops) return
@@ -83,6 +88,19 @@ export const onJoinRequest = (
 /** Whether this Node has never been ready: it starts no ring by L5, so nobody may wait for it to do so. */
 const isNewcomer = (state: State): boolean =>
   (state.phase === "joining" || state.phase === "idle") && state.detachedAt === undefined
+
+/**
+ * Another Node looks for a ring, as this one does: it may know one, and it must come to know the newcomer of the
+ * smallest id, which starts one (B2). Each passes the request to a smaller one, so it ends there.
+ */
+const meetNewcomer = (state: State, request: Message<"JoinRequest">, out: Array<Output>): void => {
+  retry(out, request, "newcomer")
+  if (state.phase === "joining") addVia(state, request.joiner)
+  let smallest = state.self
+  for (const { node } of state.newcomers.values()) if (NodeId.compare(node.id, smallest.id) < 0) smallest = node
+  if (smallest === state.self || NodeId.equals(smallest.id, request.joiner.id) || request.hops >= maxHops) return
+  send(out, smallest, { ...request, hops: request.hops + 1 })
+}
 
 const addRow = (state: State, request: Message<"JoinRequest">): ReadonlyArray<Node.Node> => {
   const row = RoutingTable.row(state.routingTable, NodeId.commonPrefix(state.self.id, request.joiner.id))
@@ -212,15 +230,20 @@ export const request = (state: State, now: number, out: Array<Output>): void => 
   state.unansweredRequests++
   // Whether it lives decides whether this Node may start a ring of its own (L5).
   if (state.detachedAt !== undefined) Liveness.inquire(state, now, via, "sign", out)
-  send(out, via, { _tag: "JoinRequest", joiner: state.self, attempt: state.attempt, hops: 0, rows: [] })
+  sendRequest(state, via, out)
 }
 
+const sendRequest = (state: State, via: Node.Node, out: Array<Output>): void =>
+  send(out, via, { _tag: "JoinRequest", joiner: state.self, attempt: state.attempt, hops: 0, rows: [] })
+
 /**
- * How long a request may take: twice as long after each that brought no answer, for the ring may be far away, up to half
- * of a lease, as long as a grant may be on its way. Rule J9.
+ * How long a request may take: twice as long after each round through the vias that brought no answer, for the ring may
+ * be far away, up to half of a lease, as long as a grant may be on its way. Rule J9.
  */
-const requestTimeout = ({ settings: { joinRetry, lease }, unansweredRequests }: State): number =>
-  Math.max(joinRetry, Math.min(lease / 2, joinRetry * 2 ** Math.min(unansweredRequests, maxRequestDoublings)))
+const requestTimeout = ({ settings: { joinRetry, lease }, unansweredRequests, vias }: State): number => {
+  const rounds = Math.floor(unansweredRequests / Math.max(1, vias.length))
+  return Math.max(joinRetry, Math.min(lease / 2, joinRetry * 2 ** Math.min(rounds, maxRequestDoublings)))
+}
 
 /** More than half of a lease it never is, but who knows only dead Nodes must soon come to the next. */
 const maxRequestDoublings = 4
@@ -239,7 +262,10 @@ export const onVia = (state: State, now: number, via: Node.Node, out: Array<Outp
   }
   if (state.phase !== "joining") return
   addVia(state, via)
-  if (state.grant === undefined && state.retryAt === Number.POSITIVE_INFINITY) request(state, now, out)
+  if (state.grant !== undefined) return
+  if (state.retryAt === Number.POSITIVE_INFINITY) request(state, now, out)
+  // Who has met none but newcomers asks all at once: one of them may know a ring, and the smallest must be known soon.
+  else if (state.newcomers.size > 0) sendRequest(state, via, out)
 }
 
 /**
@@ -396,6 +422,7 @@ const beReady = (state: State, now: number, out: Array<Output>): void => {
   state.grant = undefined
   state.detachedAt = undefined
   state.notReady.clear()
+  state.newcomers.clear()
   state.pairings = { predecessor: undefined, successor: undefined }
   state.retryAt = Number.POSITIVE_INFINITY
   state.exchangeAt = now + state.settings.exchange
@@ -446,18 +473,28 @@ export const onJoinRetry = (
   if (message.reason === "stale") return raise(state, now, message.incarnation ?? 0, out)
   // Nobody else knows whether the one that has the id still lives.
   if (message.reason === "idInUse" && !NodeId.equals(from.id, state.self.id)) return
-  if (message.reason === "idInUse") out.push({ _tag: "Emit", event: { _tag: "JoinRefused", reason: "idInUse" } })
+  if (message.reason === "idInUse") refuse(out)
+  const met = state.newcomers.get(from.hex)
+  state.newcomers.delete(from.hex)
   if (message.reason === "notReady") noteNotReady(state, from, from)
-  else if (message.reason === "newcomer") noteNotReady(state, from, undefined)
-  else state.notReady.clear()
+  else if (message.reason === "newcomer") {
+    noteNotReady(state, from, undefined)
+    const newcomer = { node: from, since: met?.since ?? now }
+    MembershipState.remember(state.newcomers, from.hex, newcomer, MembershipState.maxVias)
+  } else state.notReady.clear()
   state.retryAt = now + 1 + MembershipState.nextRandom(state) % state.settings.jitter
 }
+
+const refuse = (out: Array<Output>): void =>
+  void out.push({ _tag: "Emit", event: { _tag: "JoinRefused", reason: "idInUse" } })
 
 /**
  * Somebody remembers a later life of this id than this one: the clock that gave this life its number was set
  * back. This is the life after that one, then. Rule J8.
  */
 const raise = (state: State, now: number, incarnation: number, out: Array<Output>): void => {
+  // This life has been in the ring, so its number was good: a later life has taken its place meanwhile.
+  if (state.detachedAt !== undefined) return refuse(out)
   if (incarnation < state.self.incarnation || incarnation - state.firstIncarnation >= longestSetBack) return
   state.self = new Node.Node({ ...state.self, incarnation: incarnation + 1 })
   out.push({ _tag: "Emit", event: { _tag: "IncarnationRaised" } })
@@ -493,6 +530,7 @@ export const onGone = (state: State, now: number, node: Node.Node, out: Array<Ou
   const index = state.vias.findIndex((via) => Node.isSame(via, node))
   if (index >= 0 && (state.vias.length > 1 || state.leafSet.members.length > 0)) state.vias.splice(index, 1)
   state.notReady.delete(node.hex)
+  state.newcomers.delete(node.hex)
   const { grant } = state
   if (grant === undefined) return
   if (Node.isSame(grant.predecessor, node) || Node.isSame(grant.successor, node)) abort(state, now, out)

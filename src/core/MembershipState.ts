@@ -221,6 +221,8 @@ export interface State extends Tables {
   detachedAt: number | undefined
   /** Nodes that said, since then, that they are not ready either, by id; `undefined` for those that never were. At most `maxNotReady`. */
   readonly notReady: Map<string, Node.Node | undefined>
+  /** Nodes that said that they have never been ready, by id, and since when. At most `maxVias`. Rule B2. */
+  readonly newcomers: Map<string, { readonly node: Node.Node; readonly since: number }>
   /** Questions under way, by id. At most `maxInquiries`. */
   readonly inquiries: Map<string, Inquiry>
   /** Lives that have ended, of Nodes that were met in person, by id, and when: rumours about them, or about earlier ones, are ignored for four leases. At most `maxFailed`. */
@@ -417,6 +419,7 @@ export const make = (self: Node.Node, settings: Settings, seed: number): State =
   grant: undefined,
   detachedAt: undefined,
   notReady: new Map(),
+  newcomers: new Map(),
   inquiries: new Map(),
   failed: new Map(),
   missed: new Map(),
@@ -464,6 +467,7 @@ export const clone = (state: State): State => ({
   vias: state.vias.slice(),
   grant: state.grant === undefined ? undefined : { ...state.grant },
   notReady: new Map(state.notReady),
+  newcomers: new Map(state.newcomers),
   inquiries: new Map(Array.from(state.inquiries, ([hex, inquiry]) => [hex, { ...inquiry }])),
   failed: new Map(Array.from(state.failed, ([hex, ended]) => [hex, { ...ended }])),
   missed: new Map(state.missed),
@@ -510,8 +514,10 @@ export const nextRandom = (state: State): number => {
  * @category getters
  * @since 0.1.0
  */
-export const probeTimeout = ({ answerTime, settings: { lease, probe, probeRetries, renewal } }: State): number =>
-  Math.max(probe, Math.min(2 * answerTime, (lease - renewal) / (probeRetries + 2)))
+export const probeTimeout = ({ answerTime, settings }: State): number =>
+  Math.max(settings.probe, Math.min(2 * answerTime, longestProbe(settings)))
+
+const longestProbe = ({ lease, probeRetries, renewal }: Settings): number => (lease - renewal) / (probeRetries + 2)
 
 /**
  * An answer took so long. Rule D10.

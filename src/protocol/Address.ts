@@ -64,6 +64,28 @@ const canonical = (host: string): string => {
 }
 
 /**
+ * Whether a host is an address of the machine itself, that nobody else reaches (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.3).
+ *
+ * @category checks
+ * @since 0.1.0
+ */
+export const isLoopback = (host: string): boolean => {
+  const address = canonical(host)
+  return address === "localhost" || address === "[::1]" || (isIPv4(address) && address.startsWith("127."))
+}
+
+/**
+ * Whether a host names no single address, but all of a machine: one can listen there, and nobody can be reached there.
+ *
+ * @category checks
+ * @since 0.1.0
+ */
+export const isUnspecified = (host: string): boolean => {
+  const address = canonical(host)
+  return address === "0.0.0.0" || address === "[::]"
+}
+
+/**
  * Reads `host:port` or `[ipv6]:port`; the port is 1 to 65535.
  *
  * @category conversions

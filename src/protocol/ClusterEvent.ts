@@ -39,6 +39,7 @@ export interface ClusterError {
     | "CertificateEnds"
     | "Slept"
     | "Defect"
+    | "IdInUse"
   /** What happened, for people. */
   readonly message: string
 }
@@ -66,7 +67,8 @@ export type ExitReason = "left" | "failed" | "forgotten"
  *   before a later one joins. When this Node itself leaves or ends, nobody exits.
  * - `NewLeaves`: the leaf set; each side nearest first.
  * - `Heartbeat`: a neighbour asked this Node for its lease, which it does every `renewal`.
- * - `JoinRetrying`: no seed let this Node in yet; it goes on trying.
+ * - `JoinRetrying`: this Node is not in the ring yet, and goes on trying. `message` says what it waits for: at once when no seed
+ *   answers, and every few seconds as long as nothing changes.
  * - `Error`: something went wrong that this Node survives.
  *
  * @category models

@@ -98,12 +98,54 @@ export const ViewAnswer = Schema.TaggedStruct("ViewAnswer", {
 })
 
 /**
+ * "Can you reach me where I say that I live?" Asked by a joiner over the connection that it has opened; only of a peer
+ * that speaks version 2. Rule B5.
+ *
+ * @category queries
+ * @since 0.1.0
+ */
+export const ReachQuery = Schema.TaggedStruct("ReachQuery", { sequence: Sequence })
+
+/**
+ * Most characters of a `problem`.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxProblem = 500
+
+/**
+ * Answer to `ReachQuery`, after a fresh connection has been tried.
+ *
+ * **Details**
+ *
+ * - `problem`: why that connection did not find the asker; undefined when it did.
+ * - `seenAt`: the host from which the answerer sees the asker's connection come.
+ *
+ * @category answers
+ * @since 0.1.0
+ */
+export const ReachAnswer = Schema.TaggedStruct("ReachAnswer", {
+  sequence: Sequence,
+  problem: Schema.UndefinedOr(Schema.String.check(Schema.isMaxLength(maxProblem))),
+  seenAt: Schema.String.check(Schema.isMaxLength(256))
+})
+
+/**
  * Any question.
  *
  * @category models
  * @since 0.1.0
  */
-export const Query = Schema.Union([RouteQuery, ViewQuery])
+export const Query = Schema.Union([RouteQuery, ViewQuery, ReachQuery])
+
+/**
+ * A question of somebody who looks at a Node, which answers it at once.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Inspection = typeof RouteQuery.Type | typeof ViewQuery.Type
 
 /**
  * Any question.
@@ -119,7 +161,7 @@ export type Query = typeof Query.Type
  * @category models
  * @since 0.1.0
  */
-export const Answer = Schema.Union([RouteAnswer, ViewAnswer])
+export const Answer = Schema.Union([RouteAnswer, ViewAnswer, ReachAnswer])
 
 /**
  * Any answer.

@@ -9,6 +9,7 @@
  *
  * @since 0.1.0
  */
+import * as Bootstrap from "../core/Bootstrap.ts"
 import * as Handover from "../core/Handover.ts"
 import * as Membership from "../core/Membership.ts"
 import * as MembershipState from "../core/MembershipState.ts"
@@ -59,10 +60,6 @@ interface Shared extends Surroundings {
   readonly wire: Wire
 }
 
-/** Shortest and longest pause between two rounds through the seeds, in milliseconds: as `actors/Join`. */
-const shortestPause = 100
-const longestPause = 3_000
-
 /** Control frames that wait for a connection to be opened: as `actors/Links`. */
 const maxQueued = 256
 
@@ -107,7 +104,7 @@ export class CoreNode implements SimulatedNode, Process {
   readonly #tasks: Array<() => void> = []
   #isBusy = false
   readonly #inputs: Array<MembershipState.Input> = []
-  #hasFounded = false
+  readonly #bootstrap: Bootstrap.State
   #isReady = false
   #seedPlan: Plan | undefined
 
@@ -116,8 +113,10 @@ export class CoreNode implements SimulatedNode, Process {
     this.#surroundings = surroundings
     this.#code = code
     this.#rate = start.rate
-    this.#seeds = start.seeds
+    this.#seeds = start.seeds.filter((seed) => seed !== start.host)
     this.host = start.host
+    this.#bootstrap = Bootstrap.make(this.now, { hasSeeds: this.#seeds.length > 0, patience: config.seedPatience })
+    this.#bootstrap.isSeed = this.#seeds.length < start.seeds.length
     this.membership = MembershipState.make(start.self, { ...config, jitter: config.joinJitter }, start.chance.word())
     this.messages = Messaging.makeState<Context>(this.membership, config)
     const { observer } = surroundings
@@ -147,7 +146,7 @@ export class CoreNode implements SimulatedNode, Process {
     })
     surroundings.wire.attach(this)
     this.#after(config.idleTimeout / 2, () => this.#closeIdle())
-    this.#do(() => this.#askSeeds(shortestPause))
+    this.#do(() => this.#askSeeds())
   }
 
   get self(): Node.Node {
@@ -345,7 +344,7 @@ export class CoreNode implements SimulatedNode, Process {
     switch (event._tag) {
       case "Ready": {
         this.#isReady = true
-        this.#hasFounded = true
+        Bootstrap.ready(this.#bootstrap)
         callOff(this.#seedPlan)
         this.#rememberSeeds(0)
         break
@@ -353,7 +352,7 @@ export class CoreNode implements SimulatedNode, Process {
       case "Detached": {
         this.#isReady = false
         callOff(this.#seedPlan)
-        this.#askSeeds(shortestPause)
+        this.#askSeeds()
         break
       }
       case "NodeExited": {
@@ -378,41 +377,49 @@ export class CoreNode implements SimulatedNode, Process {
     this.#surroundings.observer.emitted(this, event)
   }
 
-  #found(): void {
-    this.#hasFounded = true
-    this.#step({ _tag: "Found" })
-  }
-
-  /** Goes through the seeds until this Node is ready. */
-  #askSeeds(pause: number): void {
+  /** One round through the seeds, and the next after a pause, until this Node is ready. */
+  #askSeeds(): void {
     if (this.isEnded || this.#isReady) return
-    if (this.#seeds.length === 0) {
-      if (!this.#hasFounded) this.#found()
-      return
-    }
-    for (const seed of this.#seeds) {
-      if (seed === this.host) continue
-      this.#askSeed(seed)
+    const { again, dial } = Bootstrap.beginRound(
+      this.#bootstrap,
+      this.#seeds.map(({ number }) => `${number}`),
+      ({ life }) => this.#used.get(life)?.isEnding === false
+    )
+    for (const via of again) this.#step({ _tag: "Join", via })
+    for (const address of dial) {
+      this.#askSeed(
+        this.#surroundings.hostAt(Number(address)),
+        (outcome) => Bootstrap.settle(this.#bootstrap, address, outcome)
+      )
     }
     callOff(this.#seedPlan)
-    this.#seedPlan = this.#after(pause, () => this.#askSeeds(Math.min(longestPause, pause * 2)))
+    this.#seedPlan = this.#after(Bootstrap.pause(this.#bootstrap), () => this.#decide())
   }
 
-  #askSeed(seed: Host): void {
+  #decide(): void {
+    if (Bootstrap.decide(this.#bootstrap, this.membership, this.now)._tag === "StartRing") {
+      this.#bootstrap.hasRing = true
+      this.#step({ _tag: "Found" })
+    }
+    this.#askSeeds()
+  }
+
+  #askSeed(seed: Host, settle: (outcome: Bootstrap.Outcome) => void): void {
     this.#connect(seed, () => true, (end) => {
-      if (typeof end === "object") this.#step({ _tag: "Join", via: end.node })
+      if (typeof end !== "object") return settle({ _tag: "Failed", message: end })
+      settle({ _tag: "Member", node: end.node })
+      this.#step({ _tag: "Join", via: end.node })
     })
   }
 
-  /** Asks one seed after another, as long as this Node is ready, for it may have a ring of its own by now. */
-  #rememberSeeds(turn: number): void {
+  /** Asks for the seeds that are not known by now, for one of them may have a ring of its own. Rule S1. */
+  #rememberSeeds(looks: number): void {
     if (this.#seeds.length === 0) return
-    this.#seedPlan = this.#after(this.#surroundings.config.tableExchange, () => {
-      const seed = this.#seeds[turn % this.#seeds.length]!
-      const isKnown = seed === this.host ||
-        Array.from(this.membership.announced.values()).some((node) => this.#hostOf(node) === seed)
-      if (!isKnown) this.#askSeed(seed)
-      this.#rememberSeeds(turn + 1)
+    const pause = Bootstrap.rememberAfter(looks, this.#surroundings.config.tableExchange)
+    this.#seedPlan = this.#after(pause, () => {
+      const known = new Set(Array.from(this.membership.announced.values(), (node) => this.#hostOf(node)))
+      for (const seed of this.#seeds) if (!known.has(seed)) this.#askSeed(seed, () => {})
+      this.#rememberSeeds(looks + 1)
     })
   }
 

@@ -58,11 +58,14 @@ const stateFields: ReadonlySet<string> = new Set([
   "attempt",
   "attemptAt",
   "retryAt",
+  // As `joinRetry` is half of a lease here, no request is waited for longer than the first.
+  "unansweredRequests",
   "vias",
   "nextVia",
   "grant",
   "detachedAt",
   "notReady",
+  "newcomers",
   "inquiries",
   "failed",
   "missed",
@@ -225,6 +228,7 @@ export const state = (
   text += `|${since(it.detachedAt, now, 2 * (lease + margin))}|${
     Array.from(it.notReady, ([hex, node]) => node === undefined ? `new ${hex}` : nameOf(node)).sort().join()
   }|`
+  text += `${Array.from(it.newcomers.values(), ({ node }) => nameOf(node)).sort().join()}|`
   for (const inquiry of it.inquiries.values()) {
     text += `${nameOf(inquiry.node)} ${now - inquiry.askedAt} ${inquiry.unanswered} ${inquiry.saidReady ? "r" : ""}${
       inquiry.use === "sign" ? "" : inquiry.use.slice(0, 1)

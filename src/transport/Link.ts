@@ -11,6 +11,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type { Address } from "../protocol/Address.ts"
 import * as Authorization from "../protocol/Authorization.ts"
 import * as Certificates from "../protocol/Certificates.ts"
 import * as Frame from "../protocol/Frame.ts"
@@ -65,6 +66,8 @@ export interface Peer {
  */
 export interface Link {
   readonly peer: Peer
+  /** The other end as the network shows it. */
+  readonly remote: Address
   /** This end opened it. */
   readonly isDialled: boolean
   /** How long the first answer of the handshake took, in milliseconds. */
@@ -399,6 +402,7 @@ const make = (
 
   return {
     peer,
+    remote: connection.remote,
     isDialled,
     roundTrip,
     sendControl: (frame) => {

@@ -11,6 +11,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { hosts, resolve } from "./internal/machine.ts"
 import { dial, listen } from "./internal/netSockets.ts"
 import { Transport } from "./Transport.ts"
 
@@ -58,6 +59,8 @@ import { Transport } from "./Transport.ts"
  */
 export const layer: Layer.Layer<Transport> = Layer.succeed(Transport, {
   protection: "none",
+  resolve,
+  hosts,
   listen: (address, options) => listen(address, options, (socket, done) => done({ socket, channel: undefined })),
   dial: (address, options) => dial(address, options, (socket) => Effect.succeed({ socket, channel: undefined }))
 })

@@ -24,6 +24,7 @@ import * as Certificates from "../protocol/Certificates.ts"
 import type { Certificate } from "../protocol/Credentials.ts"
 import { Doorstep } from "./Doorstep.ts"
 import { asError, guard } from "./internal/guard.ts"
+import { hosts, resolve } from "./internal/machine.ts"
 import type { Ready } from "./internal/netConnection.ts"
 import { dial, listen, makeDialError } from "./internal/netSockets.ts"
 import * as Runtime from "./internal/runtime.ts"
@@ -71,6 +72,8 @@ import { type Channel, DialError, Transport } from "./Transport.ts"
  */
 export const layer: Layer.Layer<Transport> = Layer.succeed(Transport, {
   protection: "tls",
+  resolve,
+  hosts,
   listen: (address, options) => listen(address, options, makeServer(options.certificate)),
   dial: (address, options) => dial(address, options, (socket) => secure(socket, address, options.certificate?.()))
 })

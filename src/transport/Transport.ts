@@ -240,6 +240,13 @@ export interface Listener {
  */
 export class Transport extends Context.Service<Transport, {
   /**
+   * All addresses of a host; of an address itself. A transport may leave it out: then a name is dialled as it is, and
+   * all behind it count as one seed.
+   */
+  readonly resolve?: ((host: string) => Effect.Effect<ReadonlyArray<string>, DialError>) | undefined
+  /** The addresses at which others may reach this machine, the likeliest first. A transport may leave it out. */
+  readonly hosts?: Effect.Effect<ReadonlyArray<string>> | undefined
+  /**
    * Who can read and change what goes over its connections: whoever is on the way (`none`), only this process
    * (`process`), or only the two ends (`tls`: every connection that it dials has a `channel`, and every one that it
    * accepts but those that speak in clear, so that they can be told).

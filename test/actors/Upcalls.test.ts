@@ -10,6 +10,7 @@ const makeUpcalls = () => {
     deliverGathered: () => {},
     forward: () => undefined,
     event: () => {},
+    end: () => {},
     defect: (actor) => {
       defects.push(actor)
     }

@@ -119,7 +119,7 @@ describe("a Node under attack", () => {
         const zeros = yield* connectRaw(port)
         zeros.socket.write(new Uint8Array(100_000))
         yield* untilEnded(harness, zeros)
-        assert.match(errorsOf(events, "Malformed").join(), /^127\.0\.0\.1 sent a frame that is too large/)
+        assert.match(errorsOf(events, "Malformed").join(), /^127\.0\.0\.1:\d+ speaks HTTP/)
         assert.match(errorsOf(events, "Refused").join(), /does not speak this protocol/)
       })
   )
@@ -193,7 +193,9 @@ describe("a Node under attack", () => {
       Effect.gen(function*() {
         const envelope = routed({ key: keys[0]!, origin: makePeer().id }, "broken", 0)
         const badClass = envelope.slice()
-        badClass[5] = 9
+        badClass[5] = 3
+        const badMarks = envelope.slice()
+        badMarks[5] = 0x40
         const badCount = envelope.slice()
         badCount[56] = 0xFF
         const frames = [
@@ -202,6 +204,7 @@ describe("a Node under attack", () => {
           new Uint8Array(0),
           envelope.subarray(0, 40),
           badClass,
+          badMarks,
           badCount,
           Uint8Array.of(3, 1),
           Uint8Array.of(4, 1),
@@ -219,7 +222,7 @@ describe("a Node under attack", () => {
         assert.match(said[0]!, /a control message that does not match its schema: the connection was closed/)
         assert.match(said[1]!, /a frame of unknown kind 99/)
         assert.match(said[2]!, /an empty frame/)
-        for (const index of [3, 4, 5]) assert.match(said[index]!, /a routed frame with a broken header/)
+        for (const index of [3, 4, 5, 6]) assert.match(said[index]!, /a routed frame with a broken header/)
         for (const message of said) assert.include(message, makePeer().hex)
         assert.isFalse(wasDelivered(harness, "broken"))
       })
