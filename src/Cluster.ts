@@ -553,12 +553,12 @@ export interface Options {
   /** The name of its Region, at most 64 characters: Nodes of one Region use their local hosts. Default "". */
   readonly region?: string | undefined
   /**
-   * Seeds as `HOST:PORT` or `[IPV6]:PORT`. Without any this Node starts a ring of its own; its own address is skipped.
+   * Seeds as `HOST:PORT` or `[IPV6]:PORT`; all addresses of a name are seeds. Without any this Node starts a ring of its
+   * own; its own addresses are skipped.
    *
    * **Details**
    *
-   * All Nodes may have the same list: the one whose own address stands first starts the ring when no other seed has one
-   * (rules B1 to B3).
+   * Lists may differ. When no seed has a ring, those that find each other agree on one that starts it (rules B1 to B5).
    */
   readonly join?: ReadonlyArray<string> | undefined
   /** After this `ready` fails with `Timeout`. Default: it tries for ever. */

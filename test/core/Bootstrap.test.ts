@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Bootstrap from "../../src/core/Bootstrap.ts"
 import * as MembershipState from "../../src/core/MembershipState.ts"
 import { defaults } from "../../src/protocol/ClusterConfig.ts"
-import * as Node from "../../src/ring/Node.ts"
+import type * as Node from "../../src/ring/Node.ts"
 import { makeNode } from "./Ring.ts"
 
 const patience = 3_000
