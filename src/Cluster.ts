@@ -63,7 +63,7 @@ import * as LeafSet from "./ring/LeafSet.ts"
 import { nextHop } from "./ring/NextHop.ts"
 import * as Node from "./ring/Node.ts"
 import * as NodeId from "./ring/NodeId.ts"
-import type { Identity } from "./transport/Link.ts"
+import { type Identity, maxFrameSizeFor } from "./transport/Link.ts"
 import * as Security from "./transport/Security.ts"
 import { type ListenError, Transport } from "./transport/Transport.ts"
 
@@ -796,7 +796,7 @@ export const make: (
     const holder = yield* checkHolder(security, options)
     const listener = yield* transport.listen({ host: bind, port: options.port ?? 0 }, {
       certificate: () => security.certificate,
-      maxFrameSize: config.maxValueSize + 8192,
+      maxFrameSize: maxFrameSizeFor(config.maxValueSize),
       maxConnections: config.maxConnections,
       maxFirstFrameSize: Handshake.maxSize
     }).pipe(Effect.provideService(Scope.Scope, scope))
@@ -1143,6 +1143,7 @@ export const makeIdentity = (
   authorization: options.authorization ?? {},
   cluster: options.cluster ?? "wendy",
   lease: options.config?.lease ?? defaults.lease,
+  maxFrameSize: maxFrameSizeFor(options.config?.maxValueSize ?? defaults.maxValueSize),
   nonce: randomId
 })
 

@@ -208,6 +208,7 @@ export const inquire = (
     sequence: ++state.sequence,
     askedAt: now,
     unanswered: 1,
+    isRepeated: false,
     saidReady: state.phase === "ready",
     use,
     isHearsay
@@ -259,6 +260,7 @@ export const wake = (state: State, now: number, out: Array<Output>): ReadonlyArr
       silent.push(inquiry)
     } else {
       inquiry.unanswered++
+      inquiry.isRepeated = true
       question(inquiry, out)
     }
   }
@@ -518,6 +520,21 @@ export const hear = (state: State, now: number, node: Node.Node): void => {
   }
   const contact = state.contacts.get(node.hex)
   if (contact !== undefined && contact.incarnation === node.incarnation) contact.heardAt = now
+}
+
+/**
+ * Bulk data makes progress between this Node and another: an answer may wait behind it, but the Node lives. A
+ * question that has been repeated counts as asked now for the first time. Rule H11.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onAlive = (state: State, now: number, node: Node.Node): void => {
+  hear(state, now, node)
+  const inquiry = state.inquiries.get(node.hex)
+  if (inquiry === undefined || inquiry.unanswered === 1 || !Node.isSameLife(inquiry.node, node)) return
+  inquiry.askedAt = now
+  inquiry.unanswered = 1
 }
 
 /** Failures over which their rate is measured [M]. */

@@ -85,6 +85,7 @@ describe("what others say of a Node that lives", () => {
         sequence: 7,
         askedAt: ring.now,
         unanswered: 1,
+        isRepeated: false,
         saidReady: true,
         use: "sign",
         isHearsay: false
