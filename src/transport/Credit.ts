@@ -32,8 +32,9 @@ const leastBetweenMarks = 4 * 1024
 const partOfLimit = 4
 
 /**
- * How long the shortest delay is believed, in milliseconds: then the way empties once, so that it is measured without the
- * queue that this end makes. Sooner at the lowest limit, where the way itself has perhaps become longer.
+ * How long the shortest delay is believed, in milliseconds: then the way empties, and one small piece goes alone, so that it
+ * is measured without the queue that this end makes. Sooner at the lowest limit, where the way itself has perhaps become
+ * longer.
  */
 const believed = 30_000
 const believedAtLowest = 5_000
@@ -49,8 +50,8 @@ interface Mark {
   /** Whole frames of routed messages sent before it. */
   readonly frames: number
   readonly at: number
-  /** Nothing was on its way ahead of what it marks. */
-  readonly isFirst: boolean
+  /** What it marks was alone on its way. */
+  readonly isAlone: boolean
   /** At least half of the limit was on its way. */
   readonly isUsed: boolean
 }
@@ -73,10 +74,8 @@ export interface Credit {
   readonly marks: Array<Mark>
   /** Bytes before the newest mark. */
   marked: number
-  /** The next mark is the first on an empty way. */
-  isFirst: boolean
-  /** Nothing is sent until all has arrived. */
-  isDraining: boolean
+  /** Nothing is sent until all has arrived, and then one piece, until that has. */
+  phase: "open" | "draining" | "measuring"
   /** The shortest delay that was measured, and when it was last seen. */
   base: number
   baseAt: number
@@ -88,22 +87,21 @@ export interface Credit {
 }
 
 /**
- * Nothing sent yet.
+ * Nothing sent yet; the handshake took `roundTrip` milliseconds to be answered.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): Credit => ({
+export const make = (roundTrip: number): Credit => ({
   limit: firstLimit,
   sent: 0,
   passed: 0,
   frames: 0,
   marks: [],
   marked: 0,
-  isFirst: true,
-  isDraining: false,
-  base: Number.POSITIVE_INFINITY,
-  baseAt: 0,
+  phase: "open",
+  base: roundTrip,
+  baseAt: Number.NEGATIVE_INFINITY,
   movedAt: 0,
   reminders: 0,
   remindAt: 0
@@ -115,7 +113,16 @@ export const make = (): Credit => ({
  * @category getters
  * @since 0.1.0
  */
-export const hasRoom = ({ isDraining, limit, passed, sent }: Credit): boolean => !isDraining && sent - passed < limit
+export const hasRoom = ({ limit, passed, phase, sent }: Credit): boolean => {
+  switch (phase) {
+    case "open":
+      return sent - passed < limit
+    case "draining":
+      return false
+    case "measuring":
+      return sent === passed
+  }
+}
 
 /**
  * The largest frame that goes in one piece, in bytes.
@@ -123,11 +130,8 @@ export const hasRoom = ({ isDraining, limit, passed, sent }: Credit): boolean =>
  * @category getters
  * @since 0.1.0
  */
-export const pieceSize = ({ base, limit, marks }: Credit): number =>
-  // What is measured first ought to tell how long the way is, and not how long a large frame takes.
-  base === Number.POSITIVE_INFINITY && marks.length === 0
-    ? leastBetweenMarks
-    : Math.max(leastBetweenMarks, limit / partOfLimit)
+export const pieceSize = ({ limit, phase }: Credit): number =>
+  phase === "measuring" ? leastBetweenMarks : Math.max(leastBetweenMarks, limit / partOfLimit)
 
 /**
  * Bytes have been sent; `isMessage` when the frame of a routed message ends with them.
@@ -136,7 +140,6 @@ export const pieceSize = ({ base, limit, marks }: Credit): number =>
  * @since 0.1.0
  */
 export const sent = (self: Credit, bytes: number, isMessage: boolean): void => {
-  if (self.marks.length === 0 && self.sent - self.passed < leastBetweenMarks) self.isFirst = true
   self.sent += bytes
   if (isMessage) self.frames++
 }
@@ -150,7 +153,7 @@ export const sent = (self: Credit, bytes: number, isMessage: boolean): void => {
 export const isMarkDue = (self: Credit, isEmpty: boolean): boolean => {
   const unmarked = self.sent - self.marked
   if (unmarked === 0) return false
-  const between = self.isFirst ? leastBetweenMarks : Math.max(leastBetweenMarks, self.limit / marksPerLimit)
+  const between = Math.max(leastBetweenMarks, self.limit / marksPerLimit)
   return unmarked >= between || !hasRoom(self) ||
     (isEmpty && unmarked >= Math.max(leastBetweenMarks, between / 4))
 }
@@ -168,10 +171,9 @@ export const mark = (self: Credit, now: number): number => {
     passed: self.passed,
     frames: self.frames,
     at: now,
-    isFirst: self.isFirst,
+    isAlone: self.phase === "measuring",
     isUsed: (self.sent - self.passed) * 2 >= self.limit
   })
-  self.isFirst = false
   self.marked = self.sent
   return self.sent
 }
@@ -198,13 +200,15 @@ export const progressed = (self: Credit, now: number, count: number): number | u
   self.passed = mark.count
   move(self, now)
   adapt(self, now, mark, arrived)
-  if (self.isDraining && self.sent === self.passed) self.isDraining = false
+  if (self.phase === "draining" && self.sent === self.passed) self.phase = "measuring"
   return mark.frames
 }
 
 const adapt = (self: Credit, now: number, mark: Mark, arrived: number): void => {
   const delay = now - mark.at
-  if (mark.isFirst || delay <= self.base) {
+  if (self.baseAt === Number.NEGATIVE_INFINITY) self.baseAt = now
+  if (mark.isAlone || delay <= self.base) {
+    if (mark.isAlone) self.phase = "open"
     self.base = delay
     self.baseAt = now
   } else if (delay <= self.base * (1 + sameDelay) + sameMillis) {
@@ -217,7 +221,7 @@ const adapt = (self: Credit, now: number, mark: Mark, arrived: number): void => 
   } else if (queue <= longestQueue / 2 && mark.isUsed) {
     self.limit = Math.min(highestLimit, self.limit + arrived)
   }
-  if (now - self.baseAt > (self.limit === lowestLimit ? believedAtLowest : believed)) self.isDraining = true
+  if (now - self.baseAt > (self.limit === lowestLimit ? believedAtLowest : believed)) self.phase = "draining"
 }
 
 /** How long nothing arrives until this end asks again, in milliseconds; twice as long each time, up to a bound. */

@@ -48,16 +48,17 @@ export interface Lanes {
 }
 
 /**
- * Nothing waits. `isMarked` when the other end understands parts and marks.
+ * Nothing waits. The handshake took `roundTrip` milliseconds to be answered; `undefined` when the other end does not understand
+ * parts and marks.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (isMarked: boolean): Lanes => ({
+export const make = (roundTrip: number | undefined): Lanes => ({
   control: [],
   controlBytes: 0,
   below: below.map((number) => ({ number, frames: [], offset: 0, cuts: 0 })),
-  credit: isMarked ? Credit.make() : undefined
+  credit: roundTrip === undefined ? undefined : Credit.make(roundTrip)
 })
 
 /**

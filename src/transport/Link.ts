@@ -331,7 +331,7 @@ const make = (
   ahead: ReadonlyArray<Uint8Array>
 ): Link => {
   const isMarked = known.peer.version >= markedVersion
-  const lanes = Lanes.make(isMarked)
+  const lanes = Lanes.make(isMarked ? known.roundTrip : undefined)
   /** By lane, as the other end numbers them. */
   const assemblies = new Map<number, Assembly.Assembly>()
   let isClosing = false

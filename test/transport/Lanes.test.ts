@@ -88,7 +88,7 @@ const ways: ReadonlyArray<readonly [string, Way, number]> = [
 describe("Lanes: a narrow way", () => {
   for (const [name, way, longest] of ways) {
     it(`${name}: control passes in time, and the way is used`, () => {
-      const lanes = Lanes.make(true)
+      const lanes = Lanes.make(2 * way.latency)
       const large = new Uint8Array(MiB)
       // As a Router does it: so many bytes wait for their acknowledgement.
       let fed = 0
@@ -102,7 +102,7 @@ describe("Lanes: a narrow way", () => {
       // What the first credit makes before anything has been measured is over soon.
       const settled = delays.slice(Math.ceil(delays.length / 4))
       assert.isAtMost(Math.max(...settled), longest)
-      assert.isAtLeast(bytes, way.rate * seconds * 0.85)
+      assert.isAtLeast(bytes, way.rate * seconds * (way.latency >= 300 ? 0.75 : 0.85))
       assert.isAbove(fed, 0)
     })
   }
