@@ -302,7 +302,9 @@ const make = Effect.gen(function*() {
   const onStalled = ({ node }: Entry, milliseconds: number): void =>
     report(
       "Stalled",
-      `for ${Math.round(milliseconds / 1_000)} s no data has arrived at ${node.hex} (${addressOf(node)}), although it is ` +
+      `for ${Math.round(milliseconds / 1_000)} s no data has arrived at ${node.hex} (${
+        addressOf(node)
+      }), although it is ` +
         "heard: it may be overloaded, or large packets are lost on the way while small ones pass; if so, " +
         "lower the MTU of this host's interface, or let ICMP \"fragmentation needed\" through (path MTU discovery)"
     )
