@@ -99,14 +99,22 @@ export const progress = (count: number): Uint8Array => counted(progressKind, cou
 const malformed = (message: string): LinkFrame => ({ _tag: "Malformed", message })
 
 /**
+ * Whether a frame is one of a link.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
+export const isLinkFrame = (frame: Uint8Array): boolean => frame[0]! >= partKind && frame[0]! <= progressKind
+
+/**
  * Decodes a frame of a link; `undefined` for any other frame. Never throws.
  *
  * @category decoding
  * @since 0.1.0
  */
 export const decode = (frame: Uint8Array): LinkFrame | undefined => {
+  if (!isLinkFrame(frame)) return undefined
   const kind = frame[0]
-  if (kind === undefined || kind < partKind || kind > progressKind) return undefined
   if (kind === partKind) return decodePart(frame)
   if (frame.length !== countSize) return malformed("a count of the wrong length")
   return { _tag: kind === markKind ? "Mark" : "Progress", count: readNumber(frame, 1) }

@@ -6,7 +6,7 @@
  * and control has to stand in it too. So the limit follows the rate at which data arrives, times the shortest
  * delay and a quarter of a second; as long as there is hardly a queue it doubles with each round trip.
  *
- * Pure: the clock is passed in. Call order: `hasRoom`, `sent` for each frame, `isMarkDue` and `mark`, and
+ * Pure: the clock is passed in. Call order: `hasRoom`, `untilMark`, `sent` for what was sent, `isMarkDue` and `mark`, and
  * `progressed` for each answer. Rule H10 of `docs/protocol.md`; the idea is that of LEDBAT (RFC 6817).
  *
  * @since 0.1.0
@@ -134,14 +134,27 @@ export const pieceSize = ({ limit, phase }: Credit): number =>
   phase === "measuring" ? leastBetweenMarks : Math.max(leastBetweenMarks, limit / partOfLimit)
 
 /**
- * Bytes have been sent; `isMessage` when the frame of a routed message ends with them.
+ * How many bytes may be sent before a mark is due; at least one.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const untilMark = (self: Credit): number =>
+  self.phase === "measuring"
+    ? 1
+    : Math.max(1, Math.min(betweenMarks(self) - (self.sent - self.marked), self.limit - (self.sent - self.passed)))
+
+const betweenMarks = ({ limit }: Credit): number => Math.max(leastBetweenMarks, limit / marksPerLimit)
+
+/**
+ * Bytes have been sent, and with them the ends of so many frames of routed messages.
  *
  * @category transitions
  * @since 0.1.0
  */
-export const sent = (self: Credit, bytes: number, isMessage: boolean): void => {
+export const sent = (self: Credit, bytes: number, frames: number): void => {
   self.sent += bytes
-  if (isMessage) self.frames++
+  self.frames += frames
 }
 
 /**
@@ -153,7 +166,7 @@ export const sent = (self: Credit, bytes: number, isMessage: boolean): void => {
 export const isMarkDue = (self: Credit, isEmpty: boolean): boolean => {
   const unmarked = self.sent - self.marked
   if (unmarked === 0) return false
-  const between = Math.max(leastBetweenMarks, self.limit / marksPerLimit)
+  const between = betweenMarks(self)
   return unmarked >= between || !hasRoom(self) ||
     (isEmpty && unmarked >= Math.max(leastBetweenMarks, between / 4))
 }
@@ -216,8 +229,10 @@ const adapt = (self: Credit, now: number, mark: Mark, arrived: number): void => 
   }
   const queue = delay - self.base
   if (queue > longestQueue) {
+    // Little data that was late says nothing of how much the way carries.
+    const lowest = mark.isUsed ? lowestLimit : Math.min(self.limit, firstLimit)
     const rate = (mark.count - mark.passed) / delay
-    self.limit = Math.max(lowestLimit, Math.min(self.limit, rate * (self.base + longestQueue)))
+    self.limit = Math.max(lowest, Math.min(self.limit, rate * (self.base + longestQueue)))
   } else if (queue <= longestQueue / 2 && mark.isUsed) {
     self.limit = Math.min(highestLimit, self.limit + arrived)
   }

@@ -131,16 +131,23 @@ const takeFrom = (self: Lanes, lane: Lane, now: number, batch: Array<Uint8Array>
   const { credit } = self
   const { frames } = lane
   if (credit === undefined) return void batch.push(...frames.splice(0, maxBatch))
+  const most = Math.min(frames.length, maxBatch)
   let taken = 0
-  while (taken < frames.length && taken < maxBatch && Credit.hasRoom(credit)) {
-    if (Credit.isMarkDue(credit, false)) batch.push(LinkFrame.mark(Credit.mark(credit, now)))
-    const frame = frames[taken]!
+  // Runs from mark to mark, for most frames are small and many.
+  while (taken < most && Credit.hasRoom(credit)) {
+    const run = Credit.untilMark(credit)
     const size = Credit.pieceSize(credit)
-    const isWhole = lane.offset === 0 && frame.length <= size
-    const piece = isWhole ? frame : cut(lane, frame, size)
-    batch.push(piece)
-    if (lane.offset === 0) taken++
-    Credit.sent(credit, piece.length + overhead, lane.number === data && lane.offset === 0)
+    const first = taken
+    let bytes = 0
+    while (taken < most && bytes < run) {
+      const frame = frames[taken]!
+      const piece = lane.offset === 0 && frame.length <= size ? frame : cut(lane, frame, size)
+      if (lane.offset === 0) taken++
+      batch.push(piece)
+      bytes += piece.length + overhead
+    }
+    Credit.sent(credit, bytes, lane.number === data ? taken - first : 0)
+    if (Credit.isMarkDue(credit, false)) batch.push(LinkFrame.mark(Credit.mark(credit, now)))
   }
   frames.splice(0, taken)
 }

@@ -501,7 +501,7 @@ const make = (
 
   const decode = (raw: ReadonlyArray<Uint8Array>): ReadonlyArray<Frame.Frame> => {
     isHeard = true
-    if (!isMarked) return raw.map(Frame.decode)
+    if (!isMarked || !raw.some(LinkFrame.isLinkFrame)) return raw.map(Frame.decode)
     const frames: Array<Frame.Frame> = []
     for (const bytes of raw) {
       const own = LinkFrame.decode(bytes)
