@@ -346,6 +346,8 @@ const make = (
   let watch: Watch | undefined
   /** A fiber looks how the data that is on its way arrives. */
   let isWatching = false
+  /** The last mark of what has arrived together. */
+  let toAnswer: number | undefined
   /** Something has arrived since it last looked. */
   let isHeard = false
 
@@ -465,8 +467,7 @@ const make = (
       case "Malformed":
         return frame
       case "Mark": {
-        queueControl(LinkFrame.progress(frame.count))
-        startWriting()
+        toAnswer = frame.count
         watch?.arriving()
         return
       }
@@ -503,11 +504,17 @@ const make = (
     isHeard = true
     if (!isMarked || !raw.some(LinkFrame.isLinkFrame)) return raw.map(Frame.decode)
     const frames: Array<Frame.Frame> = []
+    toAnswer = undefined
     for (const bytes of raw) {
       const own = LinkFrame.decode(bytes)
       const frame = own === undefined ? Frame.decode(bytes) : onLinkFrame(own)
       if (frame !== undefined) frames.push(frame)
       if (frame?._tag === "Malformed") break
+    }
+    // What has come up to the last mark has come up to those before it.
+    if (toAnswer !== undefined) {
+      queueControl(LinkFrame.progress(toAnswer))
+      startWriting()
     }
     return frames
   }

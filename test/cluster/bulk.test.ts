@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as Client from "../../src/Client.ts"
 import * as Cluster from "../../src/Cluster.ts"
 import type { ClusterEvent } from "../../src/protocol/ClusterEvent.ts"
 import * as Simulator from "../../src/simulation/Simulator.ts"
@@ -51,7 +52,50 @@ const story = (count: number) =>
     return { delivered: delivered.sort((one, other) => one - other), exits, seconds }
   }).pipe(Effect.scoped)
 
+/** A client behind a narrow line sends large values. */
+const clientStory = (count: number) =>
+  Effect.gen(function*() {
+    const { start } = yield* Simulator.Simulator
+    const delivered: Array<number> = []
+    const gateway = yield* start(
+      "a",
+      Cluster.make({
+        localHost: "a",
+        port: 7000,
+        application: { onDeliver: ({ value }) => Effect.sync(() => delivered.push(value[0]!)) }
+      })
+    )
+    const { node, ready } = yield* gateway.value
+    yield* ready
+    const client = yield* (yield* start("c", Client.make({ to: ["a:7000"] }))).value
+    yield* client.connected
+    const began = yield* Clock.currentTimeMillis
+    yield* Effect.forEach(
+      Array.from({ length: count }, (_, index) => index),
+      (index) =>
+        client.sendConfirmed(
+          { key: node.id, purpose: 16, value: new Uint8Array(size).fill(index) },
+          { deadline: "10 minutes" }
+        ),
+      { concurrency: "unbounded" }
+    )
+    const seconds = ((yield* Clock.currentTimeMillis) - began) / 1_000
+    const { roundTrip } = yield* client.sendConfirmed({ key: node.id, purpose: 16, value: Uint8Array.of(99) })
+    return { delivered: delivered.sort((one, other) => one - other), seconds, roundTrip }
+  })
+
 describe("Bulk data over narrow lines", () => {
+  it.live("what a client sends goes over its line once", () =>
+    Effect.gen(function*() {
+      const { value: { delivered, roundTrip, seconds } } = yield* Simulator.observe(clientStory(6), {
+        latency: "constant:10",
+        bandwidth: 125_000
+      })
+      assert.deepStrictEqual(delivered, [0, 1, 2, 3, 4, 5, 99])
+      assert.isBelow(seconds, 6 * size / 125_000 * 1.2)
+      assert.isBelow(roundTrip, 1_000, "no copy of what has long arrived is in its way")
+    }), 60_000)
+
   for (
     const [name, bandwidth, count] of [["1 Mbit/s", 125_000, 4], ["10 Mbit/s", 1_250_000, 12]] as const
   ) {
