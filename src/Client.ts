@@ -292,7 +292,7 @@ export const make: (
       Effect.scoped(
         transport.dial(address, {
           certificate: () => identity.security.certificate,
-          maxFrameSize: config.maxValueSize + 8192,
+          maxFrameSize: Link.maxFrameSizeFor(config.maxValueSize),
           timeout: config.dialTimeout
         }).pipe(
           Effect.flatMap((connection) => Link.open(connection, identity)),

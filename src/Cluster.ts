@@ -66,7 +66,7 @@ import { nextHop } from "./ring/NextHop.ts"
 import * as Node from "./ring/Node.ts"
 import * as NodeId from "./ring/NodeId.ts"
 import { expiryOf, makeIdentity, makeSecurity, randomId } from "./transport/Identity.ts"
-import type { Identity } from "./transport/Link.ts"
+import { type Identity, maxFrameSizeFor } from "./transport/Link.ts"
 import type * as Security from "./transport/Security.ts"
 import { type ListenError, Transport } from "./transport/Transport.ts"
 
@@ -774,7 +774,7 @@ export const make: (
     const holder = yield* checkHolder(security, options)
     const listener = yield* transport.listen({ host: bind, port: options.port ?? 0 }, {
       certificate: () => security.certificate,
-      maxFrameSize: config.maxValueSize + 8192,
+      maxFrameSize: maxFrameSizeFor(config.maxValueSize),
       maxConnections: config.maxConnections,
       maxFirstFrameSize: Handshake.maxSize
     }).pipe(Effect.provideService(Scope.Scope, scope))

@@ -20,6 +20,7 @@ import * as Routing from "../core/Routing.ts"
 import { type Address, isSameHost } from "../protocol/Address.ts"
 import * as Authorization from "../protocol/Authorization.ts"
 import { type ControlMessage, type DeliveredId, maxDelivered } from "../protocol/ControlMessage.ts"
+import * as Envelope from "../protocol/Envelope.ts"
 import * as Frame from "../protocol/Frame.ts"
 import type * as Handshake from "../protocol/Handshake.ts"
 import type { ReachAnswer } from "../protocol/Query.ts"
@@ -113,6 +114,9 @@ interface Entry {
   /** When it was last found to have been used, and whether it has been since: to ask the clock for each frame would cost more than the frame. */
   usedAt: number
   isUsed: boolean
+  /** When membership and the Router last heard that bulk data makes progress on it. */
+  heardAt: number
+  progressedAt: number
   /** Its Node has lost the last place that it had in a table. */
   isDisplaced: boolean
   saidBye: boolean
@@ -138,6 +142,15 @@ export const displacedPart = 12
 /** Frames that are not for the Router, or not from everybody. */
 const isApart = ({ _tag }: Frame.Frame): boolean =>
   _tag === "Control" || _tag === "Bye" || _tag === "Query" || _tag === "Answer" || _tag === "Delivered"
+
+/** After which part of the shortest time that depends on it word of progress is passed on again. */
+const toldPart = 1 / 4
+
+/** Answers to data do not wait behind data. */
+const queue = (link: Link.Link, frame: Uint8Array): void => {
+  if (frame[0] === Envelope.kind) link.queueData(frame)
+  else link.queueControl(frame)
+}
 
 /** Refused and malformed connections that are told of in a second. */
 const maxReports = 20
@@ -184,7 +197,10 @@ const make = Effect.gen(function*() {
   const unwritten = new Set<Link.Link>()
   let lastUnwritten: Entry | undefined
   let lastId = 0
-  const options = { certificate: () => identity.security.certificate, maxFrameSize: config.maxValueSize + 8192 }
+  const options = {
+    certificate: () => identity.security.certificate,
+    maxFrameSize: Link.maxFrameSizeFor(config.maxValueSize)
+  }
 
   const isUsed = (entry: Entry) => used.get(entry.node.life) === entry
 
@@ -211,6 +227,8 @@ const make = Effect.gen(function*() {
       isPreferred: NodeId.compare(opener, other) < 0,
       usedAt: state.now(),
       isUsed: false,
+      heardAt: Number.NEGATIVE_INFINITY,
+      progressedAt: Number.NEGATIVE_INFINITY,
       isDisplaced: false,
       saidBye: false,
       isEnding: false,
@@ -288,8 +306,34 @@ const make = Effect.gen(function*() {
       if (rest.length > 0) yield* mailboxes.router.submitFromPeer({ _tag: "Frames", link: entry.id, frames: rest })
     })
 
+  /** Bulk data makes progress, in either direction: whoever is at the other end lives. Told now and then, for data is dense. Rule H11. */
+  const onMoving = (entry: Entry, now: number): void => {
+    entry.isUsed = true
+    if (!entry.isMember || now < entry.heardAt + config.probe * toldPart) return
+    entry.heardAt = now
+    mailboxes.stateTables.offer({ _tag: "Heard", node: entry.node })
+  }
+
+  const onProgressed = (entry: Entry, frames: number): void => {
+    const now = state.now()
+    onMoving(entry, now)
+    if (!entry.isMember || now < entry.progressedAt + config.shortestTimeout * toldPart) return
+    entry.progressedAt = now
+    mailboxes.router.offer({ _tag: "Progressed", link: entry.id, frames })
+  }
+
+  const onStalled = ({ node }: Entry, milliseconds: number): void =>
+    report(
+      "Stalled",
+      `for ${Math.round(milliseconds / 1_000)} s no data has arrived at ${node.hex} (${
+        addressOf(node)
+      }), although it is ` +
+        "heard: it may be overloaded, or large packets are lost on the way while small ones pass; if so, " +
+        "lower the MTU of this host's interface, or let ICMP \"fragmentation needed\" through (path MTU discovery)"
+    )
+
   /** Strangers can make a Node say this as often as they like: it says so much, and counts the rest. */
-  const report = (error: "Refused" | "Malformed", message: string): void => {
+  const report = (error: "Refused" | "Malformed" | "Stalled", message: string): void => {
     const kept = throttle.pass(state.now())
     if (kept === undefined) return
     upcalls.event({ _tag: "Error", error, message: kept === 0 ? message : `${message} (${kept} more before it)` })
@@ -317,7 +361,11 @@ const make = Effect.gen(function*() {
 
   /** Carries a link until it ends. */
   const carry = (entry: Entry) =>
-    entry.link.run(onFrames(entry)).pipe(
+    entry.link.run(onFrames(entry), {
+      arriving: () => onMoving(entry, state.now()),
+      progressed: (frames) => onProgressed(entry, frames),
+      stalled: (milliseconds) => onStalled(entry, milliseconds)
+    }).pipe(
       Effect.catchTag("Malformed", ({ message }) => Effect.sync(() => onBadFrame(entry.node.hex, message))),
       Effect.catchTag("ConnectionError", onConnectionError(entry.node.hex)),
       Effect.ignore,
@@ -499,10 +547,10 @@ const make = Effect.gen(function*() {
     },
     transmit: (id, frame) => {
       // Many frames in a row go over one link.
-      if (lastUnwritten?.id === id) return lastUnwritten.link.queueData(frame)
+      if (lastUnwritten?.id === id) return queue(lastUnwritten.link, frame)
       const entry = entries.get(id)
       if (entry === undefined) return
-      entry.link.queueData(frame)
+      queue(entry.link, frame)
       entry.isUsed = true
       unwritten.add(entry.link)
       lastUnwritten = entry

@@ -40,6 +40,8 @@ export type RouterInput =
     readonly roundTrip: number
   }
   | { readonly _tag: "LinkDown"; readonly link: number }
+  /** So many frames of routed messages have arrived at the other end of a link, modulo 2^32. */
+  | { readonly _tag: "Progressed"; readonly link: number; readonly frames: number }
   | { readonly _tag: "DialFailed"; readonly node: Node.Node }
   | { readonly _tag: "OwnershipChanged" }
   /** Messages of this Node that nobody waits for. */

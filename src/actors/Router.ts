@@ -131,6 +131,8 @@ const make = Effect.gen(function*() {
         return messaging.linkUp(time, input.link, input.peer, input.isPreferred, input.roundTrip)
       case "LinkDown":
         return messaging.linkDown(time, input.link)
+      case "Progressed":
+        return messaging.progressed(time, input.link, input.frames)
       case "DialFailed":
         return messaging.dialFailed(time, input.node)
       case "OwnershipChanged":

@@ -207,7 +207,9 @@ export const inquire = (
     node,
     sequence: ++state.sequence,
     askedAt: now,
+    waitedSince: now,
     unanswered: 1,
+    isRepeated: false,
     saidReady: state.phase === "ready",
     use,
     isHearsay
@@ -253,12 +255,13 @@ export const wake = (state: State, now: number, out: Array<Output>): ReadonlyArr
   const silent: Array<Inquiry> = []
   const probe = MembershipState.probeTimeout(state)
   for (const [hex, inquiry] of state.inquiries) {
-    if (now < inquiry.askedAt + inquiry.unanswered * probe) continue
+    if (now < inquiry.waitedSince + inquiry.unanswered * probe) continue
     if (inquiry.unanswered > state.settings.probeRetries) {
       state.inquiries.delete(hex)
       silent.push(inquiry)
     } else {
       inquiry.unanswered++
+      inquiry.isRepeated = true
       question(inquiry, out)
     }
   }
@@ -274,7 +277,9 @@ export const wake = (state: State, now: number, out: Array<Output>): ReadonlyArr
 export const wakeAt = (state: State): number => {
   let at = Number.POSITIVE_INFINITY
   const probe = MembershipState.probeTimeout(state)
-  for (const inquiry of state.inquiries.values()) at = Math.min(at, inquiry.askedAt + inquiry.unanswered * probe)
+  for (const inquiry of state.inquiries.values()) {
+    at = Math.min(at, inquiry.waitedSince + inquiry.unanswered * probe)
+  }
   return at
 }
 
@@ -518,6 +523,21 @@ export const hear = (state: State, now: number, node: Node.Node): void => {
   }
   const contact = state.contacts.get(node.hex)
   if (contact !== undefined && contact.incarnation === node.incarnation) contact.heardAt = now
+}
+
+/**
+ * Bulk data makes progress between this Node and another: an answer may wait behind it, but the Node lives. A
+ * question that has been repeated counts as asked now for the first time. Rule H11.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onAlive = (state: State, now: number, node: Node.Node): void => {
+  hear(state, now, node)
+  const inquiry = state.inquiries.get(node.hex)
+  if (inquiry === undefined || inquiry.unanswered === 1 || !Node.isSameLife(inquiry.node, node)) return
+  inquiry.waitedSince = now
+  inquiry.unanswered = 1
 }
 
 /** Failures over which their rate is measured [M]. */

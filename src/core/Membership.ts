@@ -42,6 +42,11 @@ export const step = (state: State, now: number, input: Input, out: Array<Output>
       receive(state, now, input.from, input.message, out)
       break
     }
+    case "Heard": {
+      Liveness.onAlive(state, now, input.node)
+      Ownership.onAlive(state, input.node)
+      break
+    }
     case "Refused": {
       gone(state, now, input.node, true, "failed", out)
       break
@@ -326,7 +331,7 @@ const receive = (
         now,
         from,
         message.ready,
-        isAnswer && inquiry.unanswered === 1 ? now - inquiry.askedAt : undefined,
+        isAnswer && !inquiry.isRepeated ? now - inquiry.askedAt : undefined,
         out
       )
       if (isAnswer && message.ready && !inquiry.saidReady && state.phase === "ready") {

@@ -152,7 +152,11 @@ export interface Inquiry {
   readonly node: Node.Node
   sequence: number
   askedAt: number
+  /** When it was asked, or would have to be asked now: `unanswered` counts the times since. */
+  waitedSince: number
   unanswered: number
+  /** It was asked more than once: no answer tells how long one takes. */
+  isRepeated: boolean
   /** What the question said about our own readiness. */
   readonly saidReady: boolean
   readonly use: AnswerUse
@@ -274,6 +278,8 @@ export interface State extends Tables {
 export type Input =
   /** A message from the Node that the connection's handshake named. */
   | { readonly _tag: "Received"; readonly from: Node.Node; readonly message: ControlMessage }
+  /** Bulk data from it, or the word that such data has come to it, arrives: it lives, although its answers may be late. */
+  | { readonly _tag: "Heard"; readonly node: Node.Node }
   /** Proof that this life of a Node has ended: a fresh connect to its address was refused, or another life answered there. */
   | { readonly _tag: "Refused"; readonly node: Node.Node }
   /** An open connection to it ended: proves nothing, but asks for a look. */

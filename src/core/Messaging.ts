@@ -160,6 +160,8 @@ export interface Messaging<A extends Context> {
     roundTrip: number
   ) => void
   readonly linkDown: (now: number, link: number) => void
+  /** So many frames of routed messages have arrived at the other end of a link. */
+  readonly progressed: (now: number, link: number, frames: number) => void
   readonly dialFailed: (now: number, node: Node.Node) => void
   readonly ownershipChanged: (now: number) => void
   /** The frame, with a number of its own, of a message that nobody waits for. */
@@ -447,6 +449,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       if (client !== undefined && clients.get(client.id) === link) clients.delete(client.id)
       Routing.linkDown(routing, view, now, link, sink)
     },
+    progressed: (now, link, frames) => Routing.progressed(routing, now, link, frames),
     dialFailed: (now, node) => {
       time = now
       Routing.dialFailed(routing, view, now, node, sink)

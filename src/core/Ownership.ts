@@ -191,6 +191,24 @@ const closeGap = (side: Side, out: Array<Output>): void => {
 }
 
 /**
+ * Bulk data makes progress between this Node and another: it lives, and its answer may wait behind that. A lease it does
+ * not give: that counts from when it was first asked for, as ever. Rule H11.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const onAlive = (state: State, node: Node.Node): void => {
+  for (const which of ["predecessor", "successor"] as const) {
+    const side = state[which]
+    if (Node.isSameLife(side.node, node)) side.unanswered = Math.min(side.unanswered, 1)
+    const pairing = state.pairings[which]
+    if (pairing !== undefined && Node.isSameLife(pairing.node, node)) {
+      state.pairings[which] = { ...pairing, unanswered: Math.min(pairing.unanswered, 1) }
+    }
+  }
+}
+
+/**
  * Does what is due on both sides: renews leases, and looks for new neighbours.
  * Returns the neighbours that have left the last question unanswered.
  *

@@ -148,6 +148,8 @@ interface Entry {
   isReleased: boolean
   sequence: number
   sentAt: number
+  /** From when its acknowledgement is waited for: since it was sent, or since the link last made progress towards it. */
+  waitedSince: number
   retryAt: number
 }
 
@@ -172,6 +174,8 @@ interface Link {
   /** Sent and not acknowledged, in order of their numbers. */
   readonly outstanding: Fifo<Entry>
   outstandingBytes: number
+  /** The number after the highest of those that are known to have arrived, acknowledged or not. */
+  arrived: number
   /** Beyond the window, in order. */
   readonly waiting: Fifo<Entry>
   /** Frames that were late, by their numbers: at most a window, the newest. */
@@ -328,6 +332,7 @@ const makeEntry = (frame: Uint8Array, own: unknown, target: Node.Node | undefine
     isReleased: false,
     sequence: 0,
     sentAt: 0,
+    waitedSince: 0,
     retryAt: 0
   }
 }
@@ -566,6 +571,7 @@ const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sin
   entry.isShared = true
   entry.sequence = link.nextSequence
   entry.sentAt = now
+  entry.waitedSince = now
   link.nextSequence = next(entry.sequence)
   Envelope.setSequence(frame, entry.sequence)
   sink.transmit(link.id, frame)
@@ -669,6 +675,7 @@ export const linkUp = (
     nextSequence: 0,
     outstanding: new Fifo(),
     outstandingBytes: 0,
+    arrived: 0,
     waiting: new Fifo(),
     late: new Map(),
     marksCopies,
@@ -838,6 +845,22 @@ const acknowledgedLate = (
   }
 }
 
+/**
+ * Data makes progress on a link, and so many of its frames have arrived, modulo 2^32: for those that had not when this was
+ * last heard the time to wait for an acknowledgement begins anew. Rule H11.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const progressed = (state: State, now: number, linkId: number, frames: number): void => {
+  const link = state.links.get(linkId)
+  if (link === undefined) return
+  for (const entry of link.outstanding) {
+    if (!isBefore(entry.sequence, link.arrived)) entry.waitedSince = now
+  }
+  link.arrived = frames
+}
+
 /** Numbers of 32 bits go round; those of a window lie close together. */
 const isBefore = (sequence: number, other: number): boolean => ((sequence - other) | 0) < 0
 
@@ -957,7 +980,7 @@ export const wake = (state: State, view: View, now: number, sink: Sink): void =>
   for (const link of Array.from(state.unacknowledged)) {
     const wait = timeout(state, link)
     // As `wakeAt` adds it up: the same sum the other way round can differ in its last bit, and nothing would be late.
-    const isLate = (entry: Entry) => now >= entry.sentAt + wait
+    const isLate = (entry: Entry) => now >= entry.waitedSince + wait
     if (link.node === undefined || link.outstanding.length === 0 || !isLate(link.outstanding.at(0)!)) continue
     const entries = takeOut(state, link, isLate).filter((entry) => !entry.isReleased)
     link.doublings = Math.min(maxDoublings, link.doublings + 1)
@@ -1000,7 +1023,7 @@ export const wake = (state: State, view: View, now: number, sink: Sink): void =>
 export const wakeAt = (state: State): number => {
   let at = Number.POSITIVE_INFINITY
   for (const link of state.unacknowledged) {
-    at = Math.min(at, link.outstanding.at(0)!.sentAt + timeout(state, link))
+    at = Math.min(at, link.outstanding.at(0)!.waitedSince + timeout(state, link))
   }
   for (const { patientUntil, queue } of state.dialling.values()) {
     if (queue.some(isRouted)) at = Math.min(at, patientUntil)

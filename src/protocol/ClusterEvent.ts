@@ -12,6 +12,7 @@ import type * as Node from "../ring/Node.ts"
  *
  * - `Refused`: a connection was refused, by this end or the other.
  * - `Malformed`: a peer sent what no well-behaved program sends; its connection was closed.
+ * - `Stalled`: for some seconds no bulk data has arrived at a Node that is heard all the same.
  * - `HeldTooLong`, `TooManyHops`: a message was given up, after `hold` (120 s) or 64 hops.
  * - `BadValue`: a message arrived whose value does not fit its definition here; it was not delivered.
  * - `CallbackFailed`, `CallbackLate`: an application's callback failed, or did not return in time and was interrupted.
@@ -30,6 +31,7 @@ export interface ClusterError {
   readonly error:
     | "Refused"
     | "Malformed"
+    | "Stalled"
     | "HeldTooLong"
     | "TooManyHops"
     | "BadValue"

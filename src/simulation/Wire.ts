@@ -35,7 +35,10 @@ const kinds = [
   "Delivered",
   "Bye",
   "Query",
-  "Answer"
+  "Answer",
+  "Part",
+  "Mark",
+  "Progress"
 ]
 
 /**

@@ -17,7 +17,7 @@ import * as Expiry from "../protocol/Expiry.ts"
 import * as Handshake from "../protocol/Handshake.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import type { Identity } from "./Link.ts"
+import { type Identity, maxFrameSizeFor } from "./Link.ts"
 import * as Security from "./Security.ts"
 import { Transport } from "./Transport.ts"
 
@@ -121,6 +121,7 @@ export const makeIdentity = (
   authorization: options.authorization ?? {},
   cluster: options.cluster ?? "wendy",
   lease: options.config?.lease ?? defaults.lease,
+  maxFrameSize: maxFrameSizeFor(options.config?.maxValueSize ?? defaults.maxValueSize),
   nonce: randomId
 })
 

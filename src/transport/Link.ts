@@ -1,9 +1,9 @@
 /**
  * A link: a connection whose two ends have proved to each other who they are.
  *
- * It carries decoded frames in, and two lanes of frames out: control goes ahead of
- * data. What a lane holds goes out as one batch, so that a busy link costs one
- * write for many frames and an idle one does not wait. Rules H1 to H4 of `docs/protocol.md`.
+ * It carries decoded frames in, and lanes of frames out (`Lanes`): control goes ahead of
+ * data, and passes between the parts of what is large. What the lanes hold goes out as one batch, so that a busy link
+ * costs one write for many frames and an idle one does not wait. Rules H1 to H4, and H9 to H11 of `docs/protocol.md`.
  *
  * @since 0.1.0
  */
@@ -14,10 +14,14 @@ import * as Fiber from "effect/Fiber"
 import type { Address } from "../protocol/Address.ts"
 import * as Authorization from "../protocol/Authorization.ts"
 import * as Certificates from "../protocol/Certificates.ts"
+import { defaults } from "../protocol/ClusterConfig.ts"
 import * as Frame from "../protocol/Frame.ts"
 import * as Handshake from "../protocol/Handshake.ts"
+import * as LinkFrame from "../protocol/LinkFrame.ts"
 import type * as Node from "../ring/Node.ts"
 import type * as NodeId from "../ring/NodeId.ts"
+import * as Assembly from "./Assembly.ts"
+import * as Lanes from "./Lanes.ts"
 import * as Security from "./Security.ts"
 import { type Connection, ConnectionError, type DialError } from "./Transport.ts"
 
@@ -41,6 +45,8 @@ export interface Identity {
   readonly security: Security.Security
   /** Who of those that have proved who they are may come in. */
   readonly authorization: Authorization.Authorization
+  /** Largest frame that is accepted in parts, in bytes. Default: that of a Node with the default settings. */
+  readonly maxFrameSize?: number | undefined
 }
 
 /**
@@ -85,8 +91,24 @@ export interface Link {
   readonly close: () => void
   /** Carries frames until the link ends; `onFrames` gets all that arrived together. A malformed frame ends it. */
   readonly run: (
-    onFrames: (frames: ReadonlyArray<Frame.Frame>) => Effect.Effect<void>
+    onFrames: (frames: ReadonlyArray<Frame.Frame>) => Effect.Effect<void>,
+    watch?: Watch
   ) => Effect.Effect<never, ConnectionError | Malformed>
+}
+
+/**
+ * What is told of bulk data while a link runs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Watch {
+  /** Data arrives from the other end, if only a part of a frame: its process lives. */
+  readonly arriving: () => void
+  /** The other end has so many whole frames of the data lane, since the link began and modulo 2^32, and lives. */
+  readonly progressed: (frames: number) => void
+  /** None of the data that is on its way has arrived for so long, in milliseconds, although the other end is heard. Once each time. */
+  readonly stalled: (milliseconds: number) => void
 }
 
 /**
@@ -111,6 +133,8 @@ export const isRefusal = (error: DialError | ConnectionError | Handshake.Refused
 
 /** What a link can do while it runs. */
 interface Running {
+  /** The time, in milliseconds. */
+  readonly now: () => number
   /** On the next turn, so that what is put in during this one goes out together. */
   readonly later: (task: () => void) => void
   readonly fork: (effect: Effect.Effect<void, ConnectionError | Malformed>) => void
@@ -123,6 +147,15 @@ interface Running {
  */
 const maxWaiting = 65_536
 const maxControlBytes = 64 * 1024 * 1024
+
+/** Lanes of the other end, each of which may have a frame in parts: some more than there are today. */
+const maxLanes = 4
+
+/** How often a link that waits for its data to arrive looks how that goes, in milliseconds. */
+const lookEvery = 1_000
+
+/** How long none of it arrives until that is told. */
+const stallPatience = 3_000
 
 /** How long a peer that does not read may hold up the end of a link that was closed here, in milliseconds. */
 const closePatience = 5_000
@@ -237,7 +270,7 @@ export const open = Effect.fnUntraced(function*(connection: Connection, identity
   const peer = peerOf(connection, mine, theirs.message)
   if (!Authorization.admits(identity.authorization, endOf(peer))) return yield* refuse(connection, "unauthorized")
   if (security.needsAcceptance) yield* connection.write([Handshake.encode({ _tag: "Accepted" })])
-  return make(connection, peer, true, roundTrip, reader.rest())
+  return make(connection, identity, { peer, remote: connection.remote, isDialled: true, roundTrip }, reader.rest())
 })
 
 /**
@@ -280,19 +313,35 @@ export const accept = Effect.fnUntraced(function*(
   }
   // This end's own credentials may be refused yet, and a link is open to whatever the peer asks.
   if (security.needsAcceptance) yield* expect(connection, reader, "Accepted")
-  return make(connection, peer, false, roundTrip!, reader.rest())
+  return make(
+    connection,
+    identity,
+    { peer, remote: connection.remote, isDialled: false, roundTrip: roundTrip! },
+    reader.rest()
+  )
 })
+
+/**
+ * The largest frame that ends accept from each other, in bytes, where values have at most so many.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const maxFrameSizeFor = (maxValueSize: number): number => maxValueSize + 8192
+
+/** The lowest version that knows parts, marks and progress. */
+const markedVersion = 2
 
 const make = (
   connection: Connection,
-  peer: Peer,
-  isDialled: boolean,
-  roundTrip: number,
+  { maxFrameSize = maxFrameSizeFor(defaults.maxValueSize) }: Identity,
+  known: Pick<Link, "peer" | "isDialled" | "remote" | "roundTrip">,
   ahead: ReadonlyArray<Uint8Array>
 ): Link => {
-  const control: Array<Uint8Array> = []
-  const data: Array<Uint8Array> = []
-  let controlBytes = 0
+  const isMarked = known.peer.version >= markedVersion
+  const lanes = Lanes.make(isMarked ? known.roundTrip : undefined)
+  /** By lane, as the other end numbers them. */
+  const assemblies = new Map<number, Assembly.Assembly>()
   let isClosing = false
   let isOverfull = false
   /** While the link runs: starts a fiber whose failure ends it, on the next turn; ends it. */
@@ -302,16 +351,28 @@ const make = (
   let isAwaited = false
   /** What the connection could not take at once. */
   let left: ReadonlyArray<Uint8Array> | undefined
+  let watch: Watch | undefined
+  /** A fiber looks how the data that is on its way arrives. */
+  let isWatching = false
+  /** The last mark of what has arrived together. */
+  let toAnswer: number | undefined
+  /** Something has arrived since it last looked. */
+  let isHeard = false
 
-  const put = (lane: Array<Uint8Array>, frame: Uint8Array): void => {
-    if (isClosing) return
-    if (lane === control) controlBytes += frame.length
-    if (lane.length >= maxWaiting || controlBytes > maxControlBytes) {
-      isOverfull = true
-      giveUp()
-    } else {
-      lane.push(frame)
-    }
+  const hasRoom = (): boolean => {
+    if (isClosing) return false
+    if (isOverfull) giveUp()
+    return !isOverfull
+  }
+
+  const queueControl = (frame: Uint8Array): void => {
+    isOverfull ||= lanes.control.length >= maxWaiting || lanes.controlBytes + frame.length > maxControlBytes
+    if (hasRoom()) Lanes.putControl(lanes, frame)
+  }
+
+  const queueData = (frame: Uint8Array): void => {
+    isOverfull ||= Lanes.waiting(lanes, Lanes.data) >= maxWaiting
+    if (hasRoom()) Lanes.put(lanes, Lanes.data, frame)
   }
 
   const closedHere = () => new ConnectionError({ reason: "Closed", message: "the link was closed here" })
@@ -327,28 +388,27 @@ const make = (
     )
 
   const nextBatch = (): ReadonlyArray<Uint8Array> => {
-    if (left !== undefined) {
-      const batch = left
-      left = undefined
-      return batch
-    }
-    if (control.length === 0) return data.splice(0, 1024)
-    controlBytes = 0
-    return control.splice(0)
+    const batch = left ?? Lanes.take(lanes, running!.now())
+    left = undefined
+    return batch
   }
 
-  const isEmpty = () => left === undefined && control.length === 0 && data.length === 0
+  const hasNext = () => left !== undefined || Lanes.hasNext(lanes)
+
+  /** Everything has been written that is to be written before the end. */
+  const isDone = () => isClosing && left === undefined && Lanes.isEmpty(lanes)
 
   const write = Effect.gen(function*() {
-    while (!isEmpty()) yield* connection.write(nextBatch())
+    while (hasNext()) yield* connection.write(nextBatch())
     isWriting = false
-    if (isClosing) return yield* closedHere()
+    if (isDone()) return yield* closedHere()
+    startWatching()
   })
 
   /** Whether the connection has taken all at once. */
   const writeNow = (): boolean => {
     if (connection.writeNow === undefined) return false
-    while (!isEmpty()) {
+    while (hasNext()) {
       const batch = nextBatch()
       if (connection.writeNow(batch)) continue
       left = batch
@@ -364,7 +424,8 @@ const make = (
       isWriting = true
       return running.fork(write)
     }
-    if (isClosing) running.end(closedHere())
+    if (isDone()) running.end(closedHere())
+    else startWatching()
   }
 
   const startWriting = (): void => {
@@ -382,7 +443,89 @@ const make = (
     running?.fork(Effect.andThen(Effect.sleep(closePatience), Effect.sync(giveUp)))
   }
 
-  const decode = (raw: ReadonlyArray<Uint8Array>): Array<Frame.Frame> => raw.map(Frame.decode)
+  const startWatching = (): void => {
+    if (isWatching || !Lanes.isMarked(lanes)) return
+    isWatching = true
+    running?.fork(watchData)
+  }
+
+  const watchData = Effect.gen(function*() {
+    let isTold = false
+    while (Lanes.isMarked(lanes)) {
+      isHeard = false
+      yield* Effect.sleep(lookEvery)
+      const now = running!.now()
+      const stalledFor = Lanes.stalledFor(lanes, now)
+      if (stalledFor < stallPatience) {
+        isTold = false
+      } else if (isHeard && !isTold) {
+        isTold = true
+        watch?.stalled(stalledFor)
+      }
+      // A connection that takes nothing has lost nothing.
+      if (!isWriting) Lanes.remind(lanes, now)
+      if (Lanes.hasNext(lanes)) startWriting()
+    }
+    isWatching = false
+  })
+
+  /** What a frame that came is to those beyond the link: nothing when it is one of the link itself. */
+  const onLinkFrame = (frame: LinkFrame.LinkFrame): Frame.Frame | undefined => {
+    switch (frame._tag) {
+      case "Malformed":
+        return frame
+      case "Mark": {
+        toAnswer = frame.count
+        watch?.arriving()
+        return
+      }
+      case "Progress": {
+        const frames = Lanes.progressed(lanes, running!.now(), frame.count)
+        if (frames === undefined) return
+        watch?.progressed(frames)
+        if (Lanes.hasNext(lanes)) startWriting()
+        return
+      }
+      case "Part": {
+        watch?.arriving()
+        return onPart(frame)
+      }
+    }
+  }
+
+  const onPart = (part: LinkFrame.Part): Frame.Frame | undefined => {
+    if (part.lane >= maxLanes) return { _tag: "Malformed", message: `a part of an unknown lane ${part.lane}` }
+    let assembly = assemblies.get(part.lane)
+    if (assembly === undefined) assemblies.set(part.lane, assembly = Assembly.make())
+    const whole = Assembly.add(assembly, part, maxFrameSize)
+    if (whole === undefined) return
+    return whole === "tooLarge"
+      ? {
+        _tag: "Malformed",
+        message: `a part of a frame of ${part.total} bytes, the limit is ${maxFrameSize}; raise maxValueSize here or ` +
+          "send smaller values there"
+      }
+      : Frame.decode(whole)
+  }
+
+  const decode = (raw: ReadonlyArray<Uint8Array>): ReadonlyArray<Frame.Frame> => {
+    isHeard = true
+    if (!isMarked || !raw.some(LinkFrame.isLinkFrame)) return raw.map(Frame.decode)
+    const frames: Array<Frame.Frame> = []
+    toAnswer = undefined
+    for (const bytes of raw) {
+      const own = LinkFrame.decode(bytes)
+      const frame = own === undefined ? Frame.decode(bytes) : onLinkFrame(own)
+      if (frame !== undefined) frames.push(frame)
+      if (frame?._tag === "Malformed") break
+    }
+    // What has come up to the last mark has come up to those before it.
+    if (toAnswer !== undefined) {
+      queueControl(LinkFrame.progress(toAnswer))
+      startWriting()
+    }
+    return frames
+  }
 
   const readLoop = Effect.fnUntraced(function*(
     onFrames: (frames: ReadonlyArray<Frame.Frame>) => Effect.Effect<void>
@@ -394,38 +537,37 @@ const make = (
         const bad = frames.findIndex((frame) => frame._tag === "Malformed")
         if (bad > 0) yield* onFrames(frames.slice(0, bad))
         if (bad >= 0) return yield* Effect.fail(frames[bad] as Malformed)
-        yield* onFrames(frames)
+        if (frames.length > 0) yield* onFrames(frames)
       }
       raw = yield* connection.read
     }
   })
 
   return {
-    peer,
-    remote: connection.remote,
-    isDialled,
-    roundTrip,
+    ...known,
     sendControl: (frame) => {
-      put(control, frame)
+      queueControl(frame)
       startWriting()
     },
     sendData: (frame) => {
-      put(data, frame)
+      queueData(frame)
       startWriting()
     },
-    queueControl: (frame) => put(control, frame),
-    queueData: (frame) => put(data, frame),
+    queueControl,
+    queueData,
     flush,
     close: () => {
       if (isClosing) return
-      put(data, Frame.bye())
+      queueData(Frame.bye())
       isClosing = true
       startClosing()
     },
-    run: (onFrames) =>
+    run: (onFrames, watching) =>
       Effect.withFiber((carrier) => {
         const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
         const runFork = Effect.runForkWith(carrier.context)
+        const clock = carrier.getRef(Clock.Clock)
+        watch = watching
         const carry = Effect.callback<never, ConnectionError | Malformed>((resume) => {
           const fork = (effect: Effect.Effect<void, ConnectionError | Malformed>) => {
             if (running === undefined) return
@@ -437,6 +579,7 @@ const make = (
             })
           }
           running = {
+            now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000,
             later: (task) => carrier.currentDispatcher.scheduleTask(task, 0),
             fork,
             end: (error) => resume(Effect.fail(error))
@@ -444,7 +587,7 @@ const make = (
           fork(readLoop(onFrames))
           if (isClosing) startClosing()
           else if (isOverfull) giveUp()
-          else if (control.length + data.length > 0) startWriting()
+          else if (hasNext()) startWriting()
         })
         return Effect.ensuring(
           carry,

@@ -84,7 +84,9 @@ describe("what others say of a Node that lives", () => {
         node: rumour,
         sequence: 7,
         askedAt: ring.now,
+        waitedSince: ring.now,
         unanswered: 1,
+        isRepeated: false,
         saidReady: true,
         use: "sign",
         isHearsay: false

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Membership from "../../src/core/Membership.ts"
 import * as LeafSet from "../../src/ring/LeafSet.ts"
 import * as NeighborhoodSet from "../../src/ring/NeighborhoodSet.ts"
+import type * as Node from "../../src/ring/Node.ts"
 import * as RoutingTable from "../../src/ring/RoutingTable.ts"
 import { settings } from "../../src/simulation/Explorer.ts"
 import { id, makeNode, makeRing } from "./Ring.ts"
@@ -334,6 +335,56 @@ describe("Membership: failure of a neighbour", () => {
     ring.add("5", 2)
     assert.strictEqual(ring.node("5").incarnation, reborn.incarnation)
     assert.isTrue(Membership.covers(ring.state("1"), id("1"), ring.now))
+  })
+})
+
+describe("Membership: bulk data that makes progress is life (H11)", () => {
+  /** A ring in which nothing that one Node says arrives, as where it waits behind data, and others ask whether it lives. */
+  const setUp = () => {
+    const ring = makeRing("1", "5", "9", "d")
+    ring.pass(3)
+    ring.lose(({ from }) => from.hex === ring.node("5").hex)
+    for (const name of ["1", "9", "d"]) ring.step(name, { _tag: "Suspect", node: ring.node("5") })
+    const hear = (node: Node.Node) => {
+      for (const name of ["1", "9", "d"]) ring.step(name, { _tag: "Heard", node })
+    }
+    const exits = (name: string) => ring.events.get(name)!.filter(({ _tag }) => _tag === "NodeExited").length
+    return { ring, hear, exits }
+  }
+
+  it("as long as it does, a Node that does not answer is not given up, by its neighbours neither", () => {
+    const { exits, hear, ring } = setUp()
+    for (let time = 0; time < 2 * lease; time += probe / 2) {
+      ring.pass(probe / 2)
+      hear(ring.node("5"))
+    }
+    for (const name of ["1", "9", "d"]) assert.strictEqual(exits(name), 0, name)
+    assert.deepStrictEqual(ring.neighbours("1"), ["d", "5"])
+    // No lease without an answer: nobody may count on what was not granted.
+    assert.isFalse(ring.covers("1", "3"))
+  })
+
+  it("when it stops, the Node is given up after as many questions as ever", () => {
+    const { exits, hear, ring } = setUp()
+    ring.pass((probeRetries + 1) * probe - 1)
+    hear(ring.node("5"))
+    ring.pass((probeRetries + 1) * probe - 1)
+    assert.strictEqual(exits("d"), 0)
+    ring.pass(2 * probe)
+    assert.strictEqual(exits("d"), 1)
+    assert.deepStrictEqual(ring.neighbours("1"), ["d", "5"])
+    assert.isDefined(ring.state("1").successor.lostAt)
+  })
+
+  it("that of another life, or of another Node, is none", () => {
+    const { exits, hear, ring } = setUp()
+    for (let time = 0; time < suspicion + 2 * probe; time += probe / 2) {
+      ring.pass(probe / 2)
+      hear(makeNode("5", 2))
+      hear(ring.node("9"))
+    }
+    assert.strictEqual(exits("d"), 1)
+    assert.isDefined(ring.state("1").successor.lostAt)
   })
 })
 

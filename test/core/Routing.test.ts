@@ -184,6 +184,10 @@ class World {
     Routing.busy(this.state, this.now, link, sequence, this.sink)
   }
 
+  progressed(link: number, frames: number) {
+    Routing.progressed(this.state, this.now, link, frames)
+  }
+
   linkUp(id: number, node: Node.Node | undefined, isPreferred = false, roundTrip = 1_000) {
     Routing.linkUp(this.state, this.view, this.now, id, node, isPreferred, roundTrip, this.sink)
   }
@@ -865,6 +869,41 @@ describe("Routing: another way (M5)", () => {
       assert.isAbove(Routing.wakeAt(world.state), world.now)
     }
   }, { arbitrary: { runs: 400, size: 20 } })
+})
+
+describe("Routing: data that makes progress (H11)", () => {
+  it("what has not arrived yet is waited for anew as long as the link makes progress; what has, from then on", () => {
+    const world = withLinks()
+    for (let count = 0; count < 3; count++) world.send()
+    world.take()
+    const wait = Routing.wakeAt(world.state) - world.now
+    for (let time = 500; time <= 10_000; time += 500) {
+      world.wake(time)
+      world.progressed(1, 0)
+    }
+    assert.deepStrictEqual(world.story(), [])
+    assert.strictEqual(Routing.wakeAt(world.state), 10_000 + wait)
+    // The first has arrived, the others still make progress.
+    world.progressed(1, 1)
+    world.wake(10_600)
+    world.progressed(1, 1)
+    assert.strictEqual(Routing.wakeAt(world.state), 10_000 + wait)
+    world.wake(10_000 + wait)
+    assert.deepStrictEqual(world.story(), ["suspect 1", "transmit 0 on 2 as 0"])
+    world.acknowledged(2, 0)
+    world.wake(10_600 + 2 * wait)
+    assert.deepStrictEqual(world.story(), [
+      "suspect 1",
+      "transmit 1 on 2 as 1",
+      "transmit 2 on 2 as 2"
+    ])
+  })
+
+  it("a link that is not there makes none", () => {
+    const world = withLinks()
+    world.progressed(9, 1)
+    assert.deepStrictEqual(world.story(), [])
+  })
 })
 
 describe("Routing: the application's share", () => {

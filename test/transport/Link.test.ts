@@ -8,8 +8,10 @@ import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import type { Authorization } from "../../src/protocol/Authorization.ts"
 import * as Credentials from "../../src/protocol/Credentials.ts"
+import * as Envelope from "../../src/protocol/Envelope.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
+import * as LinkFrame from "../../src/protocol/LinkFrame.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Link from "../../src/transport/Link.ts"
@@ -92,11 +94,50 @@ const linked = Effect.gen(function*() {
   return { near, far, dialled, accepted }
 })
 
+/** Takes what has arrived on a bare connection, and answers the marks in it. */
+const readMarked = Effect.fnUntraced(function*(connection: Connection) {
+  const frames: Array<Uint8Array> = []
+  for (const frame of yield* connection.read) {
+    const own = LinkFrame.decode(frame)
+    if (own?._tag === "Mark") yield* connection.write([LinkFrame.progress(own.count)])
+    else frames.push(frame)
+  }
+  return frames
+})
+
+/** A routed frame that can be told from others. */
+const routed = (size: number, counter = 0) =>
+  Envelope.fromSender(
+    makeNode("sender"),
+    { key: NodeId.fromString("key"), purpose: 16, value: new Uint8Array(size).map((_, index) => index % 251) },
+    "acknowledged",
+    counter,
+    0
+  )
+
+/** Two ends of which the accepted one believes that the other speaks protocol version 1 alone. */
+const linkedToOld = Effect.gen(function*() {
+  const [dialled, accepted] = yield* connect
+  const old: Connection = {
+    ...dialled,
+    write: (frames) =>
+      dialled.write(frames.map((frame) => {
+        const message = Handshake.decode(frame)
+        return message?._tag === "Hello" ? Handshake.encode({ ...message, highestVersion: 1 }) : frame
+      }))
+  }
+  const [, far] = yield* Effect.all([
+    Link.open(old, makeIdentity("dialler")),
+    Link.accept(accepted, makeIdentity("acceptor"))
+  ], { concurrency: 2 })
+  return { far, dialled }
+})
+
 /** Runs a link, and collects the batches that arrive and how it ends. */
-const run = Effect.fnUntraced(function*(link: Link.Link) {
+const run = Effect.fnUntraced(function*(link: Link.Link, watch?: Link.Watch) {
   const batches: Array<ReadonlyArray<Frame.Frame>> = []
   const fiber = yield* Effect.forkScoped(
-    Effect.flip(link.run((frames) => Effect.sync(() => batches.push(frames)))) as Effect.Effect<
+    Effect.flip(link.run((frames) => Effect.sync(() => batches.push(frames)), watch)) as Effect.Effect<
       ConnectionError | Link.Malformed
     >,
     { startImmediately: true }
@@ -535,7 +576,7 @@ describe("Link: the lanes", () => {
       const all: Array<Frame.Frame> = []
       yield* untilStill(() => 0)
       near.sendControl(probe(1))
-      while (all.length < 10_001) all.push(...(yield* accepted.read).map(Frame.decode))
+      while (all.length < 10_001) all.push(...(yield* readMarked(accepted)).map(Frame.decode))
       const position = all.findIndex((frame) => frame._tag === "Control")
       assert.isBelow(position, 3000, "only what was on its way already stays in front of it")
       assert.isAbove(position, 0)
@@ -587,6 +628,180 @@ describe("Link: the lanes", () => {
       assert.isUndefined(sending.fiber.pollUnsafe())
       yield* TestClock.adjust("5 seconds")
       assert.deepInclude(yield* sending.end, { _tag: "ConnectionError", reason: "Closed" })
+    }).pipe(Effect.provide(layer)))
+})
+
+describe("Link: bulk data", () => {
+  it.effect("large frames arrive whole and in order, and what is small with them", () =>
+    Effect.gen(function*() {
+      const { far, near } = yield* linked
+      const received = yield* run(far)
+      yield* run(near)
+      const sizes = [1_000_000, 10, 65_536, 300_000, 10, 1_000_000, 4_000]
+      const sent = sizes.map(routed)
+      for (const frame of sent) near.sendData(frame)
+      yield* untilStill(() => received.frames().length)
+      assert.deepStrictEqual(received.frames(), sent.map(Frame.decode))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a large frame goes in parts, as far as the other end answers, and control passes between them", () =>
+    Effect.gen(function*() {
+      const { accepted, near } = yield* linked
+      const told: Array<number> = []
+      yield* run(near, { arriving: () => {}, progressed: (frames) => told.push(frames), stalled: () => {} })
+      const frame = routed(1_000_000)
+      near.sendData(frame)
+      yield* untilStill(() => 0)
+      near.sendControl(probe(1))
+      yield* untilStill(() => 0)
+      // Nothing has been answered yet.
+      const first = yield* accepted.read
+      assert.isBelow(first.reduce((sum, { length }) => sum + length, 0), 64 * 1024)
+      assert.strictEqual(Frame.decode(first.at(-1)!)._tag, "Control")
+      const parts: Array<LinkFrame.Part> = []
+      const take = Effect.fnUntraced(function*(frames: ReadonlyArray<Uint8Array>) {
+        for (const bytes of frames) {
+          const own = LinkFrame.decode(bytes)
+          if (own?._tag === "Part") parts.push(own)
+          if (own?._tag === "Mark") yield* accepted.write([LinkFrame.progress(own.count)])
+        }
+      })
+      yield* take(first)
+      while (parts.at(-1)!.offset + parts.at(-1)!.bytes.length < frame.length) yield* take(yield* accepted.read)
+      assert.deepStrictEqual(Buffer.concat(parts.map(({ bytes }) => bytes)), Buffer.from(frame))
+      near.sendData(routed(1_000_000))
+      yield* take(yield* accepted.read)
+      yield* untilStill(() => told.length)
+      assert.isAbove(told.filter((frames) => frames === 0).length, 10)
+      assert.strictEqual(told.at(-1), 1)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("an end that speaks version 1 gets everything whole and at once, and no marks", () =>
+    Effect.gen(function*() {
+      const { dialled, far } = yield* linkedToOld
+      assert.strictEqual(far.peer.version, 1)
+      yield* run(far)
+      const sent = [1_000_000, 10, 1_000_000].map(routed)
+      for (const frame of sent) far.sendData(frame)
+      const received: Array<Uint8Array> = []
+      while (received.length < sent.length) received.push(...(yield* dialled.read))
+      assert.deepStrictEqual(received, sent)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("of an end that speaks version 1 a part is nonsense", () =>
+    Effect.gen(function*() {
+      const { dialled, far } = yield* linkedToOld
+      const received = yield* run(far)
+      const frame = routed(100)
+      yield* dialled.write([LinkFrame.part(0, 0, frame, 0, 50)])
+      assert.match((yield* received.end).message, /unknown kind 11/)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("parts and marks that arrive are told of, and marks are answered on the control lane", () =>
+    Effect.gen(function*() {
+      const { dialled, far } = yield* linked
+      let arriving = 0
+      const received = yield* run(far, { arriving: () => arriving++, progressed: () => {}, stalled: () => {} })
+      const frame = routed(100)
+      yield* dialled.write([LinkFrame.part(0, 7, frame, 0, 50), LinkFrame.mark(2 ** 32 - 1)])
+      assert.deepStrictEqual((yield* dialled.read).map(LinkFrame.decode), [{ _tag: "Progress", count: 2 ** 32 - 1 }])
+      assert.strictEqual(arriving, 2)
+      assert.lengthOf(received.frames(), 0)
+      yield* dialled.write([LinkFrame.part(0, 7, frame, 50, frame.length)])
+      yield* untilStill(() => received.frames().length)
+      assert.deepStrictEqual(received.frames(), [Frame.decode(frame)])
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a frame whose parts do not all come is dropped, and nothing else", () =>
+    Effect.gen(function*() {
+      const { dialled, far } = yield* linked
+      const received = yield* run(far)
+      const [one, other] = [routed(1_000, 1), routed(1_000, 2)] as const
+      const part = (number: number, frame: Uint8Array, from: number) =>
+        LinkFrame.part(0, number, frame, from, Math.min(from + 400, frame.length))
+      yield* dialled.write([
+        part(1, one, 0),
+        part(1, one, 800),
+        part(2, other, 400),
+        part(2, other, 0),
+        part(2, other, 400),
+        // Twice.
+        part(2, other, 0),
+        part(2, other, 400),
+        part(2, other, 400),
+        part(2, other, 800)
+      ])
+      yield* untilStill(() => received.frames().length)
+      assert.deepStrictEqual(received.frames(), [Frame.decode(other)])
+      assert.isUndefined(received.fiber.pollUnsafe())
+    }).pipe(Effect.provide(layer)))
+
+  const frame = routed(100)
+  const bad: ReadonlyArray<readonly [string, Uint8Array, RegExp]> = [
+    [
+      "a part of a frame above the limit",
+      LinkFrame.part(0, 0, new Uint8Array(2 * 1024 * 1024), 0, 10),
+      /raise maxValueSize/
+    ],
+    ["a part of nothing", LinkFrame.part(0, 0, frame, 0, 0), /empty part/],
+    [
+      "a part beyond its frame",
+      Buffer.concat([LinkFrame.part(0, 0, frame, 100, frame.length), frame]),
+      /beyond its frame/
+    ],
+    ["a part of a lane that is not", LinkFrame.part(200, 0, frame, 0, 10), /unknown lane 200/],
+    ["a mark of another length", LinkFrame.mark(1).subarray(0, 3), /count of the wrong length/],
+    ["a part in a part", LinkFrame.part(0, 0, LinkFrame.part(0, 0, frame, 0, 10), 0, 24), /unknown kind 11/],
+    ["a broken frame in parts", LinkFrame.part(0, 0, Uint8Array.of(2, 0, 0), 0, 3), /broken header/]
+  ]
+  for (const [what, bytes, message] of bad) {
+    it.effect(`${what} ends the link with Malformed, after the frames before it`, () =>
+      Effect.gen(function*() {
+        const { dialled, far } = yield* linked
+        const received = yield* run(far)
+        yield* dialled.write([probe(1), bytes, probe(2)])
+        const error = yield* received.end
+        assert.strictEqual(error._tag, "Malformed")
+        assert.match(error.message, message)
+        assert.deepStrictEqual(received.frames(), [Frame.decode(probe(1))])
+      }).pipe(Effect.provide(layer)))
+  }
+
+  it.effect("an answer to a mark that was never sent is no news", () =>
+    Effect.gen(function*() {
+      const { accepted, near } = yield* linked
+      const told: Array<number> = []
+      const running = yield* run(near, {
+        arriving: () => {},
+        progressed: (frames) => told.push(frames),
+        stalled: () => {}
+      })
+      near.sendData(routed(100_000))
+      yield* accepted.write([0, 5, 2 ** 32 - 1].map(LinkFrame.progress))
+      yield* untilStill(() => 0)
+      assert.deepStrictEqual(told, [])
+      assert.isUndefined(running.fiber.pollUnsafe())
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("data that does not arrive is asked for, more and more rarely, and told of once where the other end is heard", () =>
+    Effect.gen(function*() {
+      const { accepted, near } = yield* linked
+      const stalled: Array<number> = []
+      yield* run(near, { arriving: () => {}, progressed: () => {}, stalled: (time) => stalled.push(Math.round(time)) })
+      near.sendData(routed(1_000_000))
+      const marks: Array<number> = []
+      for (let second = 0; second < 20; second++) {
+        yield* untilStill(() => 0)
+        yield* accepted.write([probe(second)])
+        yield* TestClock.adjust("1 second")
+        yield* untilStill(() => 0)
+        const frames = yield* Effect.timeoutOption(accepted.read, 0)
+        if (frames._tag === "Some" && frames.value.some((frame) => LinkFrame.decode(frame)?._tag === "Mark")) {
+          marks.push(second + 1)
+        }
+      }
+      assert.deepStrictEqual(stalled, [3_000])
+      assert.deepStrictEqual(marks, [1, 3, 7, 15])
     }).pipe(Effect.provide(layer)))
 })
 
