@@ -56,6 +56,8 @@ interface Registered {
   readonly context: Context.Context<any>
   readonly events: Queue.Queue<ClusterEvent>
   missed: number
+  /** Messages that it works on, gathered ones too: at most `maxDelivering`, whatever others do. */
+  delivering: number
   /** Of one with `onDeliverAll`: what it gets next, and who is to be told what became of each. */
   gathered: Array<Gathered>
 }
@@ -105,6 +107,9 @@ export const make = Effect.fnUntraced(function*(options: {
   let count = 0
   /** Those for which messages have been gathered. */
   const gathering: Array<Registered> = []
+  /** Messages that wait for those who listen to `deliveries`, who count as one application. */
+  let unpublished = 0
+  let onRoom = () => {}
   /** What there has been an `onDeliver` for. */
   const served = new Set<number | "all">()
 
@@ -169,6 +174,17 @@ export const make = Effect.fnUntraced(function*(options: {
   // messages
   // ---------------------------------------------------------------------------
 
+  const takes = ({ application: { message: kind, onDeliver, onDeliverAll } }: Registered, purpose: number): boolean =>
+    (kind === undefined || kind.purpose === purpose) && (onDeliver !== undefined || onDeliverAll !== undefined)
+
+  const mayDeliver = (purpose: number): boolean => {
+    if (unpublished >= config.maxDelivering) return false
+    for (const entry of registered) {
+      if (entry.delivering >= config.maxDelivering && takes(entry, purpose)) return false
+    }
+    return true
+  }
+
   const deliver = (message: Message.Message, done: (outcome: Outcome) => void): Outcome | undefined => {
     const definition = definitions.get(message.purpose)
     const decoded = definition?.decode(message.value)
@@ -183,18 +199,22 @@ export const make = Effect.fnUntraced(function*(options: {
     let open = 1
     let isServed = false
     let isLater = false
-    const close = (): void => {
+    const close = (hadRoom: boolean): void => {
       open--
       if (open === 0 && isLater) done(outcome)
+      // Nothing else says that there is room: others still work on this message.
+      else if (!hadRoom && isLater) onRoom()
     }
+    const closeFor = (entry: Registered): void => close(entry.delivering-- < config.maxDelivering)
     if (deliveries !== undefined && !PubSub.publishUnsafe(deliveries, message)) {
       open++
-      fork(PubSub.publish(deliveries, message)).addObserver(close)
+      unpublished++
+      fork(PubSub.publish(deliveries, message)).addObserver(() => close(unpublished-- < config.maxDelivering))
     }
     for (const entry of registered) {
+      if (!takes(entry, message.purpose)) continue
       const { message: kind, onDeliver, onDeliverAll } = entry.application
-      if (kind !== undefined && kind.purpose !== message.purpose) continue
-      if (onDeliver === undefined && onDeliverAll === undefined) continue
+      entry.delivering++
       const argument = kind === undefined ? message : { ...message, value: decoded!.success }
       open++
       isServed = true
@@ -204,7 +224,7 @@ export const make = Effect.fnUntraced(function*(options: {
           message: argument,
           done: (isDelivered) => {
             if (!isDelivered) outcome = "failed"
-            close()
+            closeFor(entry)
           }
         })
         continue
@@ -214,7 +234,7 @@ export const make = Effect.fnUntraced(function*(options: {
           outcome = "failed"
           reportCallback(entry, "onDeliver", exit, config.deliverTimeout)
         }
-        close()
+        closeFor(entry)
       })
     }
     // Whoever was to have it has just been removed: to call that delivered would be to lose it.
@@ -359,6 +379,7 @@ export const make = Effect.fnUntraced(function*(options: {
         context: yield* Effect.context<R>(),
         events: yield* Queue.sliding<ClusterEvent>(maxEvents),
         missed: 0,
+        delivering: 0,
         gathered: []
       }
       const { message: kind, onDeliver, onDeliverAll } = application
@@ -371,6 +392,7 @@ export const make = Effect.fnUntraced(function*(options: {
         (fiber) =>
           Effect.sync(() => {
             change(registered.filter((other) => other !== entry))
+            onRoom()
             fiber.interruptUnsafe()
           })
       )
@@ -379,6 +401,10 @@ export const make = Effect.fnUntraced(function*(options: {
   const upcalls = Upcalls.of({
     event,
     deliver,
+    mayDeliver,
+    onRoom: (listener) => {
+      onRoom = listener
+    },
     deliverGathered,
     forward,
     defect: (actor, cause) => {

@@ -85,6 +85,7 @@ const make = Effect.gen(function*() {
         if (gatheredAt === undefined) mailboxes.router.submit({ _tag: "Finished", frame, outcome })
         else messaging.finished(gatheredAt, frame, outcome)
       }),
+    mayDeliver: upcalls.mayDeliver,
     forward: (message, next, token, frame) =>
       upcalls.forward(
         message,
@@ -114,6 +115,8 @@ const make = Effect.gen(function*() {
       })
     }
   })
+
+  upcalls.onRoom(() => mailboxes.router.submit({ _tag: "RoomMade" }))
 
   const begin = (time: number, { deadline, message, waiting }: Extract<RouterInput, { _tag: "SendConfirmed" }>) =>
     messaging.sendConfirmed(time, message, deadline, waiting)
@@ -145,6 +148,8 @@ const make = Effect.gen(function*() {
       }
       case "Finished":
         return messaging.finished(time, input.frame, input.outcome)
+      case "RoomMade":
+        return messaging.roomMade(time)
       case "Forwarded":
         return messaging.forwarded(time, input.token, input.frame, input.forward)
       case "Woken":

@@ -91,6 +91,11 @@ export interface Ports<A> {
    */
   readonly deliver: (message: Message, frame: Uint8Array) => Frame.Outcome | undefined
   /**
+   * Whether the applications that take messages of a purpose have room for another one; `roomMade` is called when they
+   * have it again without a `finished`. Left out where `maxDelivering` bounds all messages together.
+   */
+  readonly mayDeliver?: (purpose: number) => boolean
+  /**
    * A message is about to be sent on. As `deliver`; an answer that comes later goes to `forwarded`. Left out where
    * everything goes on as it is. The message is made for who asks for it: mostly nobody does.
    */
@@ -170,6 +175,8 @@ export interface Messaging<A extends Context> {
   readonly sendConfirmed: (now: number, message: Raw, deadline: number, context: A) => void
   /** The applications are done with a message. */
   readonly finished: (now: number, frame: Uint8Array, outcome: Frame.Outcome) => void
+  /** An application that had no room has some again. */
+  readonly roomMade: (now: number) => void
   /** The applications have said what becomes of a message that passes through. */
   readonly forwarded: (now: number, token: Routing.Token, frame: Uint8Array, forward: Raw | "forward" | "drop") => void
   readonly wake: (now: number) => void
@@ -219,6 +226,10 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     },
     copy: () => void counters.copies++,
     deliver: (frame) => deliver(frame),
+    ...(ports.mayDeliver === undefined ? {} : {
+      // What is for the Node itself waits for nobody.
+      mayDeliver: (purpose) => purpose < lowestPurpose || ports.mayDeliver!(purpose)
+    }),
     dial: ports.dial,
     suspect: ports.suspect,
     released: (owner) => {
@@ -474,6 +485,10 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     finished: (now, frame, outcome) => {
       time = now
       afterUpcall(frame, outcome)
+    },
+    roomMade: (now) => {
+      time = now
+      Routing.serve(routing, view, now, sink)
     },
     forwarded: (now, token, frame, forward) => {
       time = now
