@@ -41,8 +41,8 @@ export interface Applications {
   ) => Effect.Effect<void, Message.PurposeTaken, R | Scope.Scope>
   /** Uses a definition at this Node. From then on no other may have its purpose. */
   readonly bind: <A>(definition: Message.Definition<A>) => Result.Result<void, Message.PurposeTaken>
-  /** The messages delivered from the moment of subscription on. */
-  readonly deliveries: Stream.Stream<Message.Message>
+  /** The messages delivered from the moment of subscription on: all, or those of a purpose. */
+  readonly deliveries: (purpose?: number) => Stream.Stream<Message.Message>
   /** What happens at this Node, in order. */
   readonly events: Stream.Stream<ClusterEvent>
 }
@@ -60,6 +60,14 @@ interface Registered {
   delivering: number
   /** Of one with `onDeliverAll`: what it gets next, and who is to be told what became of each. */
   gathered: Array<Gathered>
+}
+
+/** Those who listen to the deliveries of one purpose, or to all: they have a bound as an application has. */
+interface Listeners {
+  readonly purpose: number | undefined
+  readonly messages: PubSub.PubSub<Message.Message>
+  /** Messages that wait for them. */
+  waiting: number
 }
 
 interface Gathered {
@@ -83,7 +91,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const early = new Fifo<ClusterEvent>()
   // These take 200 kB and a millisecond, and few programs listen: they are made when somebody does.
   let events: PubSub.PubSub<ClusterEvent> | undefined
-  let deliveries: PubSub.PubSub<Message.Message> | undefined
+  let listening: ReadonlyArray<Listeners> = []
   const forEvents = yield* Effect.cached(
     Effect.map(PubSub.sliding<ClusterEvent>({ capacity: maxEvents * 8, replay: maxEvents }), (made) => {
       for (const event of early) PubSub.publishUnsafe(made, event)
@@ -91,11 +99,14 @@ export const make = Effect.fnUntraced(function*(options: {
       return events = made
     }).pipe(Effect.uninterruptible)
   )
-  const forDeliveries = yield* Effect.cached(
-    Effect.map(PubSub.bounded<Message.Message>(config.maxDelivering), (made) => deliveries = made).pipe(
-      Effect.uninterruptible
-    )
-  )
+  const listenersOf = (purpose: number | undefined) =>
+    Effect.map(PubSub.bounded<Message.Message>(config.maxDelivering), (messages): Listeners => {
+      const known = listening.find((one) => one.purpose === purpose)
+      if (known !== undefined) return known
+      const listeners: Listeners = { purpose, messages, waiting: 0 }
+      listening = [...listening, listeners]
+      return listeners
+    }).pipe(Effect.uninterruptible)
   const deliverCallbacks = yield* Callbacks.make(config.deliverTimeout)
   const forwardCallbacks = yield* Callbacks.make(config.forwardTimeout)
   const eventCallbacks = yield* Callbacks.make(config.callbackTimeout)
@@ -107,8 +118,6 @@ export const make = Effect.fnUntraced(function*(options: {
   let count = 0
   /** Those for which messages have been gathered. */
   const gathering: Array<Registered> = []
-  /** Messages that wait for those who listen to `deliveries`, who count as one application. */
-  let unpublished = 0
   let onRoom = () => {}
   /** What there has been an `onDeliver` for. */
   const served = new Set<number | "all">()
@@ -177,8 +186,13 @@ export const make = Effect.fnUntraced(function*(options: {
   const takes = ({ application: { message: kind, onDeliver, onDeliverAll } }: Registered, purpose: number): boolean =>
     (kind === undefined || kind.purpose === purpose) && (onDeliver !== undefined || onDeliverAll !== undefined)
 
+  const hears = (listeners: Listeners, purpose: number): boolean =>
+    listeners.purpose === undefined || listeners.purpose === purpose
+
   const mayDeliver = (purpose: number): boolean => {
-    if (unpublished >= config.maxDelivering) return false
+    for (const one of listening) {
+      if (one.waiting >= config.maxDelivering && hears(one, purpose)) return false
+    }
     for (const entry of registered) {
       if (entry.delivering >= config.maxDelivering && takes(entry, purpose)) return false
     }
@@ -206,10 +220,11 @@ export const make = Effect.fnUntraced(function*(options: {
       else if (!hadRoom && isLater) onRoom()
     }
     const closeFor = (entry: Registered): void => close(entry.delivering-- < config.maxDelivering)
-    if (deliveries !== undefined && !PubSub.publishUnsafe(deliveries, message)) {
+    for (const one of listening) {
+      if (!hears(one, message.purpose) || PubSub.publishUnsafe(one.messages, message)) continue
       open++
-      unpublished++
-      fork(PubSub.publish(deliveries, message)).addObserver(() => close(unpublished-- < config.maxDelivering))
+      one.waiting++
+      fork(PubSub.publish(one.messages, message)).addObserver(() => close(one.waiting-- < config.maxDelivering))
     }
     for (const entry of registered) {
       if (!takes(entry, message.purpose)) continue
@@ -417,7 +432,7 @@ export const make = Effect.fnUntraced(function*(options: {
     upcalls,
     register,
     bind,
-    deliveries: Stream.unwrap(Effect.map(forDeliveries, Stream.fromPubSub)),
+    deliveries: (purpose) => Stream.unwrap(Effect.map(listenersOf(purpose), ({ messages }) => Stream.fromPubSub(messages))),
     events: Stream.unwrap(Effect.map(forEvents, Stream.fromPubSub))
   }
   return applications

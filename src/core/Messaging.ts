@@ -106,9 +106,9 @@ export interface Ports<A> {
     frame: Uint8Array
   ) => Raw | "forward" | "drop" | undefined
   /** An own confirmed message of so many bytes is in this Node's custody again: it had no outcome in time. */
-  readonly returned: (bytes: number) => void
+  readonly returned: (purpose: number, bytes: number) => void
   /** An own message of so many bytes has left this Node's custody. */
-  readonly left: (bytes: number) => void
+  readonly left: (purpose: number, bytes: number) => void
   /** An own confirmed message has its outcome. */
   readonly resolve: (entry: Confirmations.Unresolved<A>, resolution: Resolution) => void
   /** A message has to wait here, because nobody answers for its key. */
