@@ -42,8 +42,8 @@ export interface Applications {
   ) => Effect.Effect<void, Message.PurposeTaken, R | Scope.Scope>
   /** Uses a definition at this Node. From then on no other may have its purpose. */
   readonly bind: <A>(definition: Message.Definition<A>) => Result.Result<void, Message.PurposeTaken>
-  /** The messages delivered from the moment of subscription on. */
-  readonly deliveries: Stream.Stream<Message.Message>
+  /** The messages delivered from the moment of subscription on: all, or those of a purpose. */
+  readonly deliveries: (purpose?: number) => Stream.Stream<Message.Message>
   /** What happens at this Node, in order. */
   readonly events: Stream.Stream<ClusterEvent>
 }
@@ -57,8 +57,18 @@ interface Registered {
   readonly context: Context.Context<any>
   readonly events: Queue.Queue<ClusterEvent>
   missed: number
+  /** Messages that it works on, gathered ones too: at most `maxDelivering`, whatever others do. */
+  delivering: number
   /** Of one with `onDeliverAll`: what it gets next, and who is to be told what became of each. */
   gathered: Array<Gathered>
+}
+
+/** Those who listen to the deliveries of one purpose, or to all: they have a bound as an application has. */
+interface Listeners {
+  readonly purpose: number | undefined
+  readonly messages: PubSub.PubSub<Message.Message>
+  /** Messages that wait for them. */
+  waiting: number
 }
 
 interface Gathered {
@@ -82,7 +92,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const early = new Fifo<ClusterEvent>()
   // These take 200 kB and a millisecond, and few programs listen: they are made when somebody does.
   let events: PubSub.PubSub<ClusterEvent> | undefined
-  let deliveries: PubSub.PubSub<Message.Message> | undefined
+  let listening: ReadonlyArray<Listeners> = []
   const forEvents = yield* Effect.cached(
     Effect.map(PubSub.sliding<ClusterEvent>({ capacity: maxEvents * 8, replay: maxEvents }), (made) => {
       for (const event of early) PubSub.publishUnsafe(made, event)
@@ -90,11 +100,14 @@ export const make = Effect.fnUntraced(function*(options: {
       return events = made
     }).pipe(Effect.uninterruptible)
   )
-  const forDeliveries = yield* Effect.cached(
-    Effect.map(PubSub.bounded<Message.Message>(config.maxDelivering), (made) => deliveries = made).pipe(
-      Effect.uninterruptible
-    )
-  )
+  const listenersOf = (purpose: number | undefined) =>
+    Effect.map(PubSub.bounded<Message.Message>(config.maxDelivering), (messages): Listeners => {
+      const known = listening.find((one) => one.purpose === purpose)
+      if (known !== undefined) return known
+      const listeners: Listeners = { purpose, messages, waiting: 0 }
+      listening = [...listening, listeners]
+      return listeners
+    }).pipe(Effect.uninterruptible)
   const deliverCallbacks = yield* Callbacks.make(config.deliverTimeout)
   const forwardCallbacks = yield* Callbacks.make(config.forwardTimeout)
   const eventCallbacks = yield* Callbacks.make(config.callbackTimeout)
@@ -108,6 +121,7 @@ export const make = Effect.fnUntraced(function*(options: {
   let count = 0
   /** Those for which messages have been gathered. */
   const gathering: Array<Registered> = []
+  let onRoom = () => {}
   /** What there has been an `onDeliver` for. */
   const served = new Set<number | "all">()
 
@@ -172,6 +186,22 @@ export const make = Effect.fnUntraced(function*(options: {
   // messages
   // ---------------------------------------------------------------------------
 
+  const takes = ({ application: { message: kind, onDeliver, onDeliverAll } }: Registered, purpose: number): boolean =>
+    (kind === undefined || kind.purpose === purpose) && (onDeliver !== undefined || onDeliverAll !== undefined)
+
+  const hears = (listeners: Listeners, purpose: number): boolean =>
+    listeners.purpose === undefined || listeners.purpose === purpose
+
+  const mayDeliver = (purpose: number): boolean => {
+    for (const one of listening) {
+      if (one.waiting >= config.maxDelivering && hears(one, purpose)) return false
+    }
+    for (const entry of registered) {
+      if (entry.delivering >= config.maxDelivering && takes(entry, purpose)) return false
+    }
+    return true
+  }
+
   const deliver = (message: Message.Message, done: (outcome: Outcome) => void): Outcome | undefined => {
     const definition = definitions.get(message.purpose)
     const decoded = definition?.decode(message.value)
@@ -186,18 +216,23 @@ export const make = Effect.fnUntraced(function*(options: {
     let open = 1
     let isServed = false
     let isLater = false
-    const close = (): void => {
+    const close = (hadRoom: boolean): void => {
       open--
       if (open === 0 && isLater) done(outcome)
+      // Nothing else says that there is room: others still work on this message.
+      else if (!hadRoom && isLater) onRoom()
     }
-    if (deliveries !== undefined && !PubSub.publishUnsafe(deliveries, message)) {
+    const closeFor = (entry: Registered): void => close(entry.delivering-- < config.maxDelivering)
+    for (const one of listening) {
+      if (!hears(one, message.purpose) || PubSub.publishUnsafe(one.messages, message)) continue
       open++
-      fork(PubSub.publish(deliveries, message)).addObserver(close)
+      one.waiting++
+      fork(PubSub.publish(one.messages, message)).addObserver(() => close(one.waiting-- < config.maxDelivering))
     }
     for (const entry of registered) {
+      if (!takes(entry, message.purpose)) continue
       const { message: kind, onDeliver, onDeliverAll } = entry.application
-      if (kind !== undefined && kind.purpose !== message.purpose) continue
-      if (onDeliver === undefined && onDeliverAll === undefined) continue
+      entry.delivering++
       const argument = kind === undefined ? message : { ...message, value: decoded!.success }
       open++
       isServed = true
@@ -207,7 +242,7 @@ export const make = Effect.fnUntraced(function*(options: {
           message: argument,
           done: (isDelivered) => {
             if (!isDelivered) outcome = "failed"
-            close()
+            closeFor(entry)
           }
         })
         continue
@@ -217,7 +252,7 @@ export const make = Effect.fnUntraced(function*(options: {
           outcome = "failed"
           reportCallback(entry, "onDeliver", exit, config.deliverTimeout)
         }
-        close()
+        closeFor(entry)
       })
     }
     // Whoever was to have it has just been removed: to call that delivered would be to lose it.
@@ -362,6 +397,7 @@ export const make = Effect.fnUntraced(function*(options: {
         context: yield* Effect.context<R>(),
         events: yield* Queue.sliding<ClusterEvent>(maxEvents),
         missed: 0,
+        delivering: 0,
         gathered: []
       }
       const { message: kind, onDeliver, onDeliverAll } = application
@@ -374,6 +410,7 @@ export const make = Effect.fnUntraced(function*(options: {
         (fiber) =>
           Effect.sync(() => {
             change(registered.filter((other) => other !== entry))
+            onRoom()
             fiber.interruptUnsafe()
           })
       )
@@ -392,6 +429,10 @@ export const make = Effect.fnUntraced(function*(options: {
       }
     },
     deliver,
+    mayDeliver,
+    onRoom: (listener) => {
+      onRoom = listener
+    },
     deliverGathered,
     forward,
     defect: (actor, cause) => {
@@ -414,7 +455,8 @@ export const make = Effect.fnUntraced(function*(options: {
     upcalls,
     register,
     bind,
-    deliveries: Stream.unwrap(Effect.map(forDeliveries, Stream.fromPubSub)),
+    deliveries: (purpose) =>
+      Stream.unwrap(Effect.map(listenersOf(purpose), ({ messages }) => Stream.fromPubSub(messages))),
     events: Stream.unwrap(Effect.map(forEvents, Stream.fromPubSub))
   }
   return applications

@@ -1,10 +1,11 @@
 /**
  * Client: sends messages into a cluster without being a part of it.
  *
- * It enters no table. It speaks to one Node at a time, which routes for it and
- * relays the receipts; when that Node goes, it turns to the next and sends again
- * what has no receipt. Its messages keep their identity, so that the root
- * delivers each once.
+ * It enters no table. It speaks to one Node at a time, its gateway, which routes
+ * for it and relays the receipts. When that Node goes or falls silent, it turns to
+ * the next address and sends again what has no receipt. Its messages keep their
+ * identity, so that a root delivers each once as long as it lives. Rules G1 to G3
+ * of `docs/protocol.md`.
  *
  * Not for whoever wants to receive messages, to send directly to a Node, or to send
  * without a receipt: that takes a Node of one's own, see `Cluster`.
@@ -18,17 +19,21 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import { Gate } from "./actors/Gate.ts"
+import { Quota } from "./actors/Quota.ts"
 import * as Waiting from "./actors/Waiting.ts"
 import * as Confirmations from "./core/Confirmations.ts"
+import * as Gateways from "./core/Gateways.ts"
 import type { Resolution } from "./core/Messaging.ts"
+import * as Silence from "./core/Silence.ts"
 import type * as Address from "./protocol/Address.ts"
 import { type BadOption, checkConfig, checkTargets } from "./protocol/BadOption.ts"
 import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
 import type * as Credentials from "./protocol/Credentials.ts"
 import * as Envelope from "./protocol/Envelope.ts"
-import type * as Frame from "./protocol/Frame.ts"
+import * as Frame from "./protocol/Frame.ts"
 import type { Refused } from "./protocol/Handshake.ts"
 import { JoinFailed } from "./protocol/JoinFailed.ts"
 import { encode, type MessageRejected, type NotConfirmed, type Outgoing, type Receipt } from "./protocol/Message.ts"
@@ -99,6 +104,11 @@ export class Client extends Context.Service<Client, {
    * client (`Refused`), or when the client ends first (`Closed`).
    */
   readonly connected: Effect.Effect<void, JoinFailed>
+  /**
+   * Whether there is a connection to a Node now. Messages wait for one, so nobody needs to ask before sending: it is for
+   * a health check, say. A Node that falls silent counts for some seconds more, and for 15 s where nothing is sent.
+   */
+  readonly isConnected: Effect.Effect<boolean>
 }>()("effect-wendy/Client") {}
 
 /**
@@ -108,7 +118,10 @@ export class Client extends Context.Service<Client, {
  * @since 0.1.0
  */
 export interface Options {
-  /** Nodes as `HOST:PORT` or `[IPV6]:PORT`, tried in turn, for ever. At least one, or the client never connects. */
+  /**
+   * Nodes as `HOST:PORT` or `[IPV6]:PORT`; at least one. They are tried in this order, for ever, each after a pause that
+   * grows to 5 s while it gives nothing; names are looked up anew each time.
+   */
   readonly to: ReadonlyArray<string>
   /** The name of the cluster, at most 64 characters; Nodes of other names refuse this client. Default "wendy". */
   readonly cluster?: string | undefined
@@ -166,17 +179,34 @@ export interface Options {
 export const layer = (options: Options): Layer.Layer<Client, BadOption, Transport> =>
   Layer.effect(Client, make(options))
 
+/** A message on its way to the gateway, and how often that had no room for it. */
+interface Sent {
+  readonly entry: Confirmations.Unresolved<Waiting.Waiting>
+  readonly refusals: number
+}
+
+/** A message that the gateway had no room for, and when it goes again. */
+interface Refusal extends Sent {
+  readonly at: number
+}
+
 /** A link in use: its numbers, and which message each stands for. */
 interface Session {
   readonly link: Link.Link
+  readonly silence: Silence.Silence
+  readonly startedAt: number
+  readonly leave: (end: Gateways.End) => void
   next: number
-  readonly sent: Map<number, Confirmations.Unresolved<Waiting.Waiting>>
+  readonly sent: Map<number, Sent>
+  busy: Array<Refusal>
 }
 
-/** Pauses after a round in which no Node could be reached, and after Busy, in milliseconds. */
-const shortestPause = 50
-const longestPause = 1000
-const busyPause = 20
+/** How often a client looks whether something is due, in milliseconds. */
+const lookEvery = 20
+
+/** How long a message waits that the gateway had no room for, the first time and at most, in milliseconds. Rule M4. */
+const shortestBusy = 20
+const longestBusy = 1_000
 
 /**
  * Connects as long as the scope is open.
@@ -223,8 +253,9 @@ export const make: (
 ) => Effect.Effect<Client["Service"], BadOption, Transport | Scope.Scope> = Effect.fnUntraced(
   function*(options: Options) {
     const config = yield* checkConfig(options.config)
-    const seeds = yield* checkTargets(options.to)
+    const gateways = Gateways.make(yield* checkTargets(options.to))
     const transport = yield* Transport
+    const scope = yield* Effect.scope
     const clock = yield* Clock.Clock
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
     const identity = yield* makeClientIdentity(options)
@@ -233,30 +264,31 @@ export const make: (
     const limit = Math.min(config.maxOwn, Confirmations.maxUnresolved)
     let session: Session | undefined
     let isEnded = false
-    let busy: Array<Confirmations.Unresolved<Waiting.Waiting>> = []
 
-    const transmit = (entry: Confirmations.Unresolved<Waiting.Waiting>, frame: Uint8Array): void => {
+    const transmit = (entry: Confirmations.Unresolved<Waiting.Waiting>, frame: Uint8Array, refusals = 0): void => {
       if (session === undefined) return
       const sequence = session.next++
+      // Until the gateway has it, it is on its way: to send it again over the same link would only be in its way.
+      entry.inCustody = true
       Envelope.setSequence(frame, sequence)
-      session.sent.set(sequence, entry)
+      session.sent.set(sequence, { entry, refusals })
       session.link.sendData(frame)
     }
 
-    const transmitAgain = (entry: Confirmations.Unresolved<Waiting.Waiting>): void => {
-      if (confirmations.unresolved.has(entry.counter)) transmit(entry, Confirmations.copy(confirmations, entry))
+    const transmitAgain = (entry: Confirmations.Unresolved<Waiting.Waiting>, refusals?: number): void => {
+      if (confirmations.unresolved.has(entry.counter)) {
+        transmit(entry, Confirmations.copy(confirmations, entry), refusals)
+      }
     }
 
-    /** Bytes of what has no outcome. */
-    let unresolvedBytes = 0
-
-    const gate = new Gate(() =>
-      isEnded || (confirmations.unresolved.size < limit && unresolvedBytes < config.maxCustodyBytes &&
-        Confirmations.hasRoom(confirmations))
+    /** What has no outcome. */
+    const unresolved = new Quota(
+      { messages: limit, bytes: config.maxCustodyBytes },
+      () => Confirmations.hasRoom(confirmations)
     )
 
     const resolve = (entry: Confirmations.Unresolved<Waiting.Waiting>, resolution: Resolution): void => {
-      unresolvedBytes -= entry.frame.length
+      unresolved.remove(Envelope.purpose(entry.frame), entry.frame.length)
       Waiting.resolve(entry, resolution)
     }
 
@@ -266,85 +298,130 @@ export const make: (
           const entry = Confirmations.resolve(confirmations, now(), frame.receipt.counter, frame.receipt.incarnation)
           if (entry === undefined) return
           resolve(entry, { _tag: "Receipt", receipt: frame.receipt, now: now() })
-          return gate.letIn()
+          return unresolved.letIn()
         }
         case "Acknowledged": {
           for (const sequence of current.sent.keys()) {
             if (sequence > frame.upTo) break
             if (sequence < frame.from) continue
+            current.sent.get(sequence)!.entry.inCustody = false
             current.sent.delete(sequence)
           }
           return
         }
         case "Busy": {
-          const entry = current.sent.get(frame.sequence)
+          const sent = current.sent.get(frame.sequence)
           current.sent.delete(frame.sequence)
-          if (entry !== undefined) busy.push(entry)
+          if (sent === undefined) return
+          const pause = Math.min(longestBusy, shortestBusy * 2 ** sent.refusals)
+          current.busy.push({ entry: sent.entry, refusals: sent.refusals + 1, at: now() + pause })
           return
         }
+        case "Answer":
+          return Silence.answered(current.silence, now(), frame.answer.sequence)
+        case "Bye":
+          // It ends on purpose, and takes nothing more.
+          return current.leave({ _tag: "ended" })
         default:
           return
       }
     }
 
-    /** Uses one Node until its connection ends. Fails when no link came about. */
-    const use = (address: Address.Address) =>
-      Effect.scoped(
-        transport.dial(address, {
+    const onFrames = (current: Session, frames: ReadonlyArray<Frame.Frame>): void => {
+      Silence.heard(current.silence, now())
+      for (const frame of frames) onFrame(current, frame)
+    }
+
+    const begin = (link: Link.Link, leave: Session["leave"]): Session => {
+      const silence = Silence.make(now(), link.roundTrip)
+      const current: Session = { link, silence, startedAt: now(), leave, next: 0, sent: new Map(), busy: [] }
+      session = current
+      for (const entry of confirmations.unresolved.values()) transmitAgain(entry)
+      // Last, for whoever waits for it goes on at once, and may send.
+      Deferred.doneUnsafe(connected, Exit.void)
+      return current
+    }
+
+    /** Dials a gateway, and carries the link until it ends or this client leaves. Completes with how that came about. */
+    const use = (gateway: Gateways.Gateway<Address.Address>, within: number) =>
+      Effect.suspend(() => {
+        const ended = Deferred.makeUnsafe<Gateways.End>()
+        const leave = (end: Gateways.End): void => {
+          Deferred.doneUnsafe(ended, Exit.succeed(end))
+        }
+        const link = transport.dial(gateway.address, {
           certificate: () => identity.security.certificate,
           maxFrameSize: Link.maxFrameSizeFor(config.maxValueSize),
-          timeout: config.dialTimeout
+          timeout: Math.min(within, config.dialTimeout)
         }).pipe(
           Effect.flatMap((connection) => Link.open(connection, identity)),
-          Effect.timeout(config.dialTimeout + config.handshakeTimeout),
-          Effect.flatMap((link) => {
-            const current: Session = { link, next: 0, sent: new Map() }
-            session = current
-            Deferred.doneUnsafe(connected, Exit.void)
-            for (const entry of confirmations.unresolved.values()) transmitAgain(entry)
-            return link.run((frames) => Effect.sync(() => frames.forEach((frame) => onFrame(current, frame)))).pipe(
-              Effect.exit,
-              Effect.ensuring(Effect.sync(() => {
-                session = undefined
-              }))
-            )
-          }),
-          Effect.asVoid
+          Effect.timeoutOrElse({ duration: within, orElse: () => Effect.fail({ _tag: "Late" } as const) })
         )
-      )
+        const carry = Effect.flatMap(link, (link) => {
+          Gateways.connected(gateways, gateway)
+          const current = begin(link, leave)
+          return link.run((frames) => Effect.sync(() => onFrames(current, frames)))
+        }).pipe(
+          Effect.onExit((exit) =>
+            Effect.sync(() => {
+              const error = Exit.isFailure(exit) ? Option.getOrUndefined(Exit.findErrorOption(exit)) : undefined
+              leave(error === undefined ? { _tag: "ended" } : endOf(error))
+            })
+          ),
+          Effect.scoped
+        )
+        // What was written is flushed before a connection ends, which takes its time where nobody reads: the next is not
+        // kept waiting for that.
+        return Effect.forkIn(carry, scope, { startImmediately: true }).pipe(
+          Effect.flatMap((fiber) => Effect.ensuring(Deferred.await(ended), Effect.sync(() => fiber.interruptUnsafe())))
+        )
+      })
 
     const stayConnected = Effect.gen(function*() {
-      let pause = shortestPause
       while (true) {
-        let refusal: DialError | Refused | undefined
-        let used = false
-        for (const seed of seeds) {
-          const exit = yield* Effect.result(use(seed) as Effect.Effect<void, DialError | Refused | ConnectionError>)
-          if (exit._tag === "Success") used = true
-          else if (exit.failure._tag !== "ConnectionError" && Link.isRefusal(exit.failure)) refusal = exit.failure
+        const next = Gateways.step(gateways, now(), config.dialTimeout + config.handshakeTimeout)
+        if (next._tag === "Wait") {
+          yield* Effect.sleep(Math.max(1, next.until - now()))
+          continue
         }
-        if (refusal !== undefined && !used) {
-          yield* Deferred.fail(connected, new JoinFailed({ reason: "Refused", message: refusal.message }))
-        }
-        if (used) {
-          pause = shortestPause
-        } else {
-          yield* Effect.sleep(pause)
-          pause = Math.min(longestPause, pause * 2)
-        }
+        const end = yield* use(next.gateway, next.within)
+        const lasted = session === undefined ? 0 : now() - session.startedAt
+        for (const { entry } of [...session?.sent.values() ?? [], ...session?.busy ?? []]) entry.inCustody = false
+        session = undefined
+        Gateways.ended(gateways, next.gateway, now(), yield* Random.next, lasted, end)
+        const message = Gateways.refusal(gateways)
+        if (message !== undefined) yield* Deferred.fail(connected, new JoinFailed({ reason: "Refused", message }))
       }
     })
 
+    /** Asks a gateway that says nothing for a sign of life, and leaves one that gives none. Rule G3. */
+    const listen = ({ leave, link, silence }: Session): void => {
+      const [oldest] = confirmations.unresolved.values()
+      const due = Silence.look(silence, now(), oldest?.sentAt, Gateways.doublings(gateways))
+      if (due === undefined) return
+      if (due === "leave") return leave({ _tag: "silent" })
+      // The smallest question: a Node knows without a search that it answers for its own id.
+      link.sendControl(Frame.query({ _tag: "RouteQuery", sequence: due, key: link.peer.node.id }))
+    }
+
+    const goAgain = (current: Session): void => {
+      const due = current.busy.filter(({ at }) => at <= now())
+      if (due.length === 0) return
+      current.busy = current.busy.filter(({ at }) => at > now())
+      for (const { entry, refusals } of due) transmitAgain(entry, refusals)
+    }
+
     const wake = Effect.gen(function*() {
       while (true) {
-        yield* Effect.sleep(busyPause)
-        const refused = busy
-        busy = []
-        for (const entry of refused) transmitAgain(entry)
+        yield* Effect.sleep(lookEvery)
+        if (session !== undefined) {
+          goAgain(session)
+          listen(session)
+        }
         const { again, expired } = Confirmations.wake(confirmations, now())
         for (const entry of again) transmitAgain(entry)
         for (const entry of expired) resolve(entry, { _tag: "Expired" })
-        if (expired.length > 0) gate.letIn()
+        if (expired.length > 0) unresolved.letIn()
       }
     })
 
@@ -353,7 +430,7 @@ export const make: (
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         isEnded = true
-        gate.letIn()
+        unresolved.open()
         for (const { context } of confirmations.unresolved.values()) Waiting.close(context)
         Deferred.doneUnsafe(
           connected,
@@ -364,13 +441,14 @@ export const make: (
 
     return Client.of({
       connected: Deferred.await(connected),
+      isConnected: Effect.sync(() => session !== undefined),
       sendConfirmed: Effect.fnUntraced(function*(message, sendOptions) {
         const raw = yield* Effect.fromResult(encode(message, config.maxValueSize))
         const waiting = Waiting.make()
         const deadline = sendOptions?.deadline === undefined
           ? config.confirmDeadline
           : Duration.toMillis(sendOptions.deadline)
-        yield* gate.enter(() => {
+        yield* unresolved.enter(raw.purpose, { messages: 1, bytes: Envelope.headerSize + raw.value.length }, () => {
           if (isEnded) return Waiting.close(waiting)
           const entry = Confirmations.begin(
             confirmations,
@@ -379,7 +457,6 @@ export const make: (
             waiting,
             (counter, floor) => Envelope.fromSender(identity.node, raw, "confirmed", counter, floor)
           )
-          unresolvedBytes += entry.frame.length
           transmit(entry, entry.frame)
         })
         return yield* Deferred.await(waiting.deferred)
@@ -387,3 +464,20 @@ export const make: (
     })
   }
 )
+
+/** What the end of an attempt, or of a connection, says of a gateway. */
+const endOf = (
+  error: DialError | Refused | ConnectionError | Link.Malformed | { readonly _tag: "Late" }
+): Gateways.End => {
+  switch (error._tag) {
+    case "Late":
+      return { _tag: "silent" }
+    case "DialError":
+      if (Link.isRefusal(error)) return { _tag: "refused", message: error.message }
+      return { _tag: error.reason === "Timeout" || error.reason === "Silent" ? "silent" : "ended" }
+    case "Refused":
+      return Link.isRefusal(error) ? { _tag: "refused", message: error.message } : { _tag: "ended" }
+    default:
+      return { _tag: "ended" }
+  }
+}

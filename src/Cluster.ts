@@ -900,11 +900,11 @@ export const make: (
 
     const deliveries = <A>(definition?: Definition<A>) =>
       definition === undefined
-        ? applications.deliveries
+        ? applications.deliveries()
         : Stream.unwrap(Effect.map(
           Effect.suspend(() => Effect.fromResult(applications.bind(definition))),
           () =>
-            Stream.filterMap(applications.deliveries, (message) =>
+            Stream.filterMap(applications.deliveries(definition.purpose), (message) =>
               message.purpose === definition.purpose
                 ? Result.map(definition.decode(message.value), (value) => ({ ...message, value }))
                 : Result.fail(undefined))

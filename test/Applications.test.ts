@@ -48,7 +48,7 @@ describe("Applications", () => {
         outcomes.push(upcalls.deliver(message, (outcome) => outcomes.push(`${value} ${outcome}`)) ?? `${value} waits`)
       }
       deliver(0)
-      const pull = yield* Stream.toPull(deliveries)
+      const pull = yield* Stream.toPull(deliveries())
       const listening = yield* Effect.forkChild(pull, { startImmediately: true })
       yield* Effect.yieldNow
       for (const value of [1, 2, 3, 4]) deliver(value)

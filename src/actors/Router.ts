@@ -15,11 +15,11 @@ import * as Messaging from "../core/Messaging.ts"
 import * as Envelope from "../protocol/Envelope.ts"
 import { type DeliveryClass, MessageRejected, type NotConfirmed, type Raw, type Receipt } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
-import { Gate } from "./Gate.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes, type RouterInput } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
 import { Observer } from "./Observer.ts"
+import { Quota } from "./Quota.ts"
 import { supervise, Upcalls } from "./Upcalls.ts"
 import * as Waiting from "./Waiting.ts"
 
@@ -50,8 +50,16 @@ export class Router extends Context.Service<Router, {
   )
 }
 
-/** Messages that are taken at once from `sendAll`. */
+/** Messages that are taken at once from `sendAll`, at most; all of one purpose, and no more than a part of its room. */
 const chunk = 256
+const partOfRoom = 8
+
+const endOfPart = (messages: ReadonlyArray<Raw>, from: number, chunk: number): number => {
+  const { purpose } = messages[from]!
+  let end = from + 1
+  while (end < messages.length && end < from + chunk && messages[end]!.purpose === purpose) end++
+  return end
+}
 
 const make = Effect.gen(function*() {
   const links = yield* Links
@@ -60,9 +68,8 @@ const make = Effect.gen(function*() {
   const upcalls = yield* Upcalls
   const observer = yield* Observer
 
-  /** Own messages that no other Node has taken yet, and their bytes: further ones wait. */
-  let own = 0
-  let ownBytes = 0
+  /** Own messages that no other Node has taken yet: further ones wait. */
+  const own = new Quota({ messages: config.maxOwn, bytes: config.maxCustodyBytes })
   const drained = Latch.makeUnsafe(true)
   /** Confirmed messages that wait because too many are unresolved. */
   const backlog: Array<Extract<RouterInput, { readonly _tag: "SendConfirmed" }>> = []
@@ -70,8 +77,6 @@ const make = Effect.gen(function*() {
 
   /** While applications get what was gathered for them: the time of this turn, in which they may be done with it. */
   let gatheredAt: number | undefined
-
-  const gate = new Gate(() => isEnded || (own < config.maxOwn && ownBytes < config.maxCustodyBytes))
 
   const messaging = Messaging.make(messages, {
     slept,
@@ -86,20 +91,17 @@ const make = Effect.gen(function*() {
         if (gatheredAt === undefined) mailboxes.router.submit({ _tag: "Finished", frame, outcome })
         else messaging.finished(gatheredAt, frame, outcome)
       }),
+    mayDeliver: upcalls.mayDeliver,
     forward: (message, next, token, frame) =>
       upcalls.forward(
         message,
         next,
         (forward) => mailboxes.router.submit({ _tag: "Forwarded", token, frame, forward })
       ),
-    returned: (bytes) => {
-      own++
-      ownBytes += bytes
-    },
-    left: (bytes) => {
-      own--
-      ownBytes -= bytes
-      gate.letIn()
+    returned: (purpose, bytes) => own.add(purpose, { messages: 1, bytes }),
+    left: (purpose, bytes) => {
+      own.remove(purpose, bytes)
+      own.letIn()
     },
     resolve: Waiting.resolve,
     // Counted by the core.
@@ -115,6 +117,8 @@ const make = Effect.gen(function*() {
       })
     }
   })
+
+  upcalls.onRoom(() => mailboxes.router.submit({ _tag: "RoomMade" }))
 
   const begin = (time: number, { deadline, message, waiting }: Extract<RouterInput, { _tag: "SendConfirmed" }>) =>
     messaging.sendConfirmed(time, message, deadline, waiting)
@@ -148,6 +152,8 @@ const make = Effect.gen(function*() {
       }
       case "Finished":
         return messaging.finished(time, input.frame, input.outcome)
+      case "RoomMade":
+        return messaging.roomMade(time)
       case "Forwarded":
         return messaging.forwarded(time, input.token, input.frame, input.forward)
       case "Woken":
@@ -162,7 +168,7 @@ const make = Effect.gen(function*() {
     for (const input of [...backlog, ...(yield* mailboxes.router.clear)]) {
       if (input._tag === "SendConfirmed") Waiting.close(input.waiting)
     }
-    gate.letIn()
+    own.open()
   }))
 
   const { routing } = messages
@@ -180,18 +186,19 @@ const make = Effect.gen(function*() {
     else mailboxes.routing.closeUnsafe()
   }).pipe(supervise("Router", upcalls), Effect.forkScoped)
 
-  /** Takes own messages as soon as they have room. */
-  const enter = (messages: ReadonlyArray<Raw>, then: () => unknown) =>
-    gate.enter(() => {
-      own += messages.length
-      for (const { value } of messages) ownBytes += Envelope.headerSize + value.length
-      then()
-    })
+  /** Takes own messages of one purpose as soon as they have room. */
+  const enter = (messages: ReadonlyArray<Raw>, then: () => unknown) => {
+    let bytes = 0
+    for (const { value } of messages) bytes += Envelope.headerSize + value.length
+    return own.enter(messages[0]!.purpose, { messages: messages.length, bytes }, then)
+  }
 
   return Router.of({
     send: Effect.fnUntraced(function*(messages, deliveryClass) {
-      for (let from = 0; from < messages.length; from += chunk) {
-        const part = messages.slice(from, from + chunk)
+      const most = Math.min(chunk, Math.ceil(config.maxOwn / partOfRoom))
+      for (let from = 0; from < messages.length;) {
+        const part = messages.slice(from, endOfPart(messages, from, most))
+        from += part.length
         yield* enter(part, () => {
           mailboxes.router.submit({
             _tag: "Send",

@@ -24,6 +24,10 @@ export class Upcalls extends Context.Service<Upcalls, {
    * it at once, else `undefined`, and `done` is called with it later, once.
    */
   readonly deliver: (message: Message, done: (outcome: Outcome) => void) => Outcome | undefined
+  /** Whether each application that takes messages of a purpose works on fewer than it may. */
+  readonly mayDeliver: (purpose: number) => boolean
+  /** `listener` is called when one that worked on as many as it may has room again, or has gone. */
+  readonly onRoom: (listener: () => void) => void
   /** All that came together has been delivered: applications that take many messages at once get them now. */
   readonly deliverGathered: () => void
   /**

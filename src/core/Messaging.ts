@@ -93,6 +93,11 @@ export interface Ports<A> {
    */
   readonly deliver: (message: Message, frame: Uint8Array) => Frame.Outcome | undefined
   /**
+   * Whether the applications that take messages of a purpose have room for another one; `roomMade` is called when they
+   * have it again without a `finished`. Left out where `maxDelivering` bounds all messages together.
+   */
+  readonly mayDeliver?: (purpose: number) => boolean
+  /**
    * A message is about to be sent on. As `deliver`; an answer that comes later goes to `forwarded`. Left out where
    * everything goes on as it is. The message is made for who asks for it: mostly nobody does.
    */
@@ -103,9 +108,9 @@ export interface Ports<A> {
     frame: Uint8Array
   ) => Raw | "forward" | "drop" | undefined
   /** An own confirmed message of so many bytes is in this Node's custody again: it had no outcome in time. */
-  readonly returned: (bytes: number) => void
+  readonly returned: (purpose: number, bytes: number) => void
   /** An own message of so many bytes has left this Node's custody. */
-  readonly left: (bytes: number) => void
+  readonly left: (purpose: number, bytes: number) => void
   /** An own confirmed message has its outcome. */
   readonly resolve: (entry: Confirmations.Unresolved<A>, resolution: Resolution) => void
   /** A message has to wait here, because nobody answers for its key. */
@@ -174,6 +179,8 @@ export interface Messaging<A extends Context> {
   readonly sendConfirmed: (now: number, message: Raw, deadline: number, context: A) => void
   /** The applications are done with a message. */
   readonly finished: (now: number, frame: Uint8Array, outcome: Frame.Outcome) => void
+  /** An application that had no room has some again. */
+  readonly roomMade: (now: number) => void
   /** The applications have said what becomes of a message that passes through. */
   readonly forwarded: (now: number, token: Routing.Token, frame: Uint8Array, forward: Raw | "forward" | "drop") => void
   readonly wake: (now: number) => void
@@ -184,6 +191,9 @@ const marksSince = 2
 
 /** The purpose of a receipt that has to be routed, because nobody knows the way back. */
 const receiptPurpose = 1
+
+/** Purposes that there are: an own message that nobody waits for is kept with its bytes times so many, plus its purpose. */
+const purposes = 256
 
 /**
  * Puts the parts together over a state.
@@ -223,13 +233,17 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     },
     copy: () => void counters.copies++,
     deliver: (frame) => deliver(frame),
+    ...(ports.mayDeliver === undefined ? {} : {
+      // What is for the Node itself waits for nobody.
+      mayDeliver: (purpose) => purpose < lowestPurpose || ports.mayDeliver!(purpose)
+    }),
     dial: ports.dial,
     suspect: ports.suspect,
     released: (owner) => {
-      if (typeof owner === "number") return ports.left(owner)
+      if (typeof owner === "number") return ports.left(owner % purposes, Math.floor(owner / purposes))
       const entry = owner as Confirmations.Unresolved<A>
       entry.inCustody = false
-      ports.left(entry.frame.length)
+      ports.left(Envelope.purpose(entry.frame), entry.frame.length)
     },
     forward: (frame, next, token) => {
       if (ports.forward === undefined || Envelope.purpose(frame) < lowestPurpose) return "forward"
@@ -461,7 +475,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     frameOf: (message, deliveryClass) => Envelope.fromSender(membership.self, message, deliveryClass, counter++, 0),
     send: (now, frame) => {
       time = now
-      Routing.send(routing, view, now, frame, frame.length, sink)
+      Routing.send(routing, view, now, frame, frame.length * purposes + Envelope.purpose(frame), sink)
     },
     hasRoom: () => Confirmations.hasRoom(confirmations),
     sendConfirmed: (now, message, deadline, context) => {
@@ -480,6 +494,10 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       time = now
       afterUpcall(frame, outcome)
     },
+    roomMade: (now) => {
+      time = now
+      Routing.serve(routing, view, now, sink)
+    },
     forwarded: (now, token, frame, forward) => {
       time = now
       Routing.forwarded(routing, view, now, token, forwardingOf(frame, forward), sink)
@@ -489,7 +507,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       Routing.wake(routing, view, now, sink)
       const { again, expired } = Confirmations.wake(confirmations, now)
       for (const entry of again) {
-        ports.returned(entry.frame.length)
+        ports.returned(Envelope.purpose(entry.frame), entry.frame.length)
         launch(entry, Confirmations.copy(confirmations, entry))
       }
       for (const entry of expired) {

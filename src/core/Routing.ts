@@ -46,6 +46,11 @@ export interface Sink {
   readonly copy: (frame: Uint8Array) => void
   /** This Node is the root. The driver calls `delivered` when the application is done with it. */
   readonly deliver: (frame: Uint8Array) => void
+  /**
+   * Whether the applications that take messages of a purpose have room for another one; when they have room again without
+   * `delivered` being called, the driver calls `serve`. Left out: at most `maxDelivering` are being delivered at once.
+   */
+  readonly mayDeliver?: ((purpose: number) => boolean) | undefined
   /** There is no link to this Node: open one, then call `linkUp` or `dialFailed`. */
   readonly dial: (node: Node.Node) => void
   /** This Node did not acknowledge in time, or its link broke. */
@@ -93,7 +98,7 @@ export interface Settings {
   /** Frames of one link that are not acknowledged, and their bytes. */
   readonly window: number
   readonly windowBytes: number
-  /** Messages that the application is working on. */
+  /** Messages that the application is working on, where the driver sets no bound of its own (`mayDeliver`). */
   readonly maxDelivering: number
   /** How long a message is held while nobody covers its key. */
   readonly hold: number
@@ -116,9 +121,15 @@ const maxDetoursOfCopy = 1
 /** How often the wait of a late message doubles at most (to 8 s), and the time-out of a link that does not answer. */
 const maxDoublings = 3
 
-/** When to try again after Busy, and after every known way has failed, in milliseconds. */
+/** When to try again after Busy, twice as late each time up to `holdRetry`, and after every known way has failed, in milliseconds. */
 const busyRetry = 20
 const holdRetry = 1000
+
+/**
+ * The stalled messages of one purpose have at most so many times the room that is still free: seven eighths of all room
+ * where they are the only ones, and something is left for other purposes however many are stalled.
+ */
+const stalledShare = 7
 
 /** Hops after which a message is given up; the tables would have to be very wrong. */
 const maxHops = 64
@@ -146,6 +157,10 @@ interface Entry {
   awaited: number
   /** A hop that was late has it after all: it is in custody no more, wherever it still waits. */
   isReleased: boolean
+  /** It is counted among the stalled ones. */
+  isStalled: boolean
+  /** How often a hop had no room for it. */
+  refusals: number
   sequence: number
   sentAt: number
   /** From when its acknowledgement is waited for: since it was sent, or since the link last made progress towards it. */
@@ -157,6 +172,12 @@ interface Entry {
 interface Late {
   readonly entry: Entry
   readonly sentAt: number
+}
+
+/** What there is of stalled messages of one purpose. */
+interface Stalled {
+  frames: number
+  bytes: number
 }
 
 /** A link that is being opened. */
@@ -217,8 +238,10 @@ export interface State {
   readonly held: Set<Entry>
   /** Messages that a hop was too busy to take. */
   readonly delayed: Set<Entry>
-  /** Messages that this Node covers, and that wait for the application. */
-  readonly ripe: Fifo<Entry>
+  /** Messages that this Node covers, and that wait for the applications, by purpose: one that hangs holds up its own alone. */
+  readonly ripe: Map<number, Fifo<Entry>>
+  /** Ripe and delayed messages by purpose. Rule M12. */
+  readonly stalled: Map<number, Stalled>
   /** What has come in lately, to tell copies of it. */
   readonly recent: RecentFrames.RecentFrames
   /** Frames and bytes in custody. */
@@ -244,7 +267,8 @@ export const make = (settings: Settings): State => ({
   suspects: new Map(),
   held: new Set(),
   delayed: new Set(),
-  ripe: new Fifo(),
+  ripe: new Map(),
+  stalled: new Map(),
   recent: RecentFrames.make(),
   custody: 0,
   custodyBytes: 0,
@@ -259,7 +283,8 @@ export const make = (settings: Settings): State => ({
  * @since 0.1.0
  */
 export const inCustody = (state: State): ReadonlyArray<Uint8Array> => {
-  const entries = [...state.held, ...state.delayed, ...state.ripe]
+  const entries = [...state.held, ...state.delayed]
+  for (const ripe of state.ripe.values()) entries.push(...ripe)
   for (const { queue } of state.dialling.values()) entries.push(...queue)
   // What waits behind a window waits behind frames that are not acknowledged.
   for (const { outstanding, waiting } of state.unacknowledged) entries.push(...outstanding, ...waiting)
@@ -271,13 +296,42 @@ export const inCustody = (state: State): ReadonlyArray<Uint8Array> => {
 // -----------------------------------------------------------------------------
 
 /**
- * Whether a frame from a link may be taken into custody.
+ * Whether a frame of a purpose may be taken into custody from a link: there is room, and stalled messages of the same
+ * purpose do not take more than their share of it. Rule M12.
  *
  * @category getters
  * @since 0.1.0
  */
-export const hasRoom = (state: State): boolean =>
-  state.custody < state.settings.maxCustody && state.custodyBytes < state.settings.maxCustodyBytes
+export const hasRoom = ({ custody, custodyBytes, settings, stalled }: State, purpose: number): boolean => {
+  const free = settings.maxCustody - custody
+  const freeBytes = settings.maxCustodyBytes - custodyBytes
+  if (free <= 0 || freeBytes <= 0) return false
+  const mine = stalled.size === 0 ? undefined : stalled.get(purpose)
+  return mine === undefined || (mine.frames <= stalledShare * free && mine.bytes <= stalledShare * freeBytes)
+}
+
+/** A message waits for an application, or for room at its next hop. */
+const stall = ({ stalled }: State, entry: Entry): void => {
+  entry.isStalled = true
+  const purpose = Envelope.purpose(entry.frame)
+  const all = stalled.get(purpose)
+  if (all === undefined) {
+    stalled.set(purpose, { frames: 1, bytes: entry.frame.length })
+  } else {
+    all.frames++
+    all.bytes += entry.frame.length
+  }
+}
+
+const unstall = ({ stalled }: State, entry: Entry): void => {
+  if (!entry.isStalled) return
+  entry.isStalled = false
+  const purpose = Envelope.purpose(entry.frame)
+  const all = stalled.get(purpose)!
+  all.frames--
+  all.bytes -= entry.frame.length
+  if (all.frames === 0) stalled.delete(purpose)
+}
 
 /**
  * Takes an own message into custody. Its sender bounds how many there are.
@@ -330,6 +384,8 @@ const makeEntry = (frame: Uint8Array, own: unknown, target: Node.Node | undefine
     failures: 0,
     awaited: 0,
     isReleased: false,
+    isStalled: false,
+    refusals: 0,
     sequence: 0,
     sentAt: 0,
     waitedSince: 0,
@@ -339,6 +395,7 @@ const makeEntry = (frame: Uint8Array, own: unknown, target: Node.Node | undefine
 
 const release = (state: State, entry: Entry, sink: Sink): void => {
   entry.isReleased = true
+  unstall(state, entry)
   state.custody--
   state.custodyBytes -= entry.frame.length
   if (entry.own !== undefined) sink.released(entry.own)
@@ -356,7 +413,7 @@ export const receive = (state: State, view: View, now: number, linkId: number, f
   if (link === undefined) return
   const sequence = Envelope.sequence(frame)
   const isCopy = isKnownCopy(state, view, now, frame)
-  if (!isCopy && !hasRoom(state)) {
+  if (!isCopy && !hasRoom(state, Envelope.purpose(frame))) {
     if (accept(state, link, sequence)) sink.busy(linkId, sequence)
     return
   }
@@ -431,15 +488,13 @@ export const acknowledge = (state: State, linkId: number, sink: Sink): void => {
   link.unacknowledged = 0
 }
 
-/** Rules M1, M2, M8: deliver, send on, or hold. */
-const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink): void => {
+/** Rules M1, M2, M8: deliver, send on, or hold. `isFirst` of those that wait for the same applications. */
+const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink, isFirst = false): void => {
   if (entry.isReleased) return
+  unstall(state, entry)
   if (entry.target !== undefined) return sendOn(state, view, now, entry, entry.target, sink)
   if (Envelope.isDirect(entry.frame) || view.covers(entry.key)) {
-    if (state.delivering >= state.settings.maxDelivering) {
-      state.ripe.push(entry)
-      return
-    }
+    if (!mayDeliver(state, entry, sink, isFirst)) return ripen(state, entry)
     state.delivering++
     release(state, entry, sink)
     sink.deliver(frameFor(entry, entry.hops))
@@ -459,6 +514,22 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink)
     if (forwarding !== "forward") return forwarded(state, view, now, entry, forwarding, sink)
   }
   sendOn(state, view, now, entry, next, sink)
+}
+
+/** Whether the applications have room for a message, and no other waits for them. */
+const mayDeliver = ({ delivering, ripe, settings }: State, { frame }: Entry, sink: Sink, isFirst: boolean): boolean => {
+  const purpose = Envelope.purpose(frame)
+  if (!isFirst && ripe.size > 0 && ripe.has(purpose)) return false
+  return sink.mayDeliver === undefined ? delivering < settings.maxDelivering : sink.mayDeliver(purpose)
+}
+
+/** Rule M12. */
+const ripen = (state: State, entry: Entry): void => {
+  stall(state, entry)
+  const purpose = Envelope.purpose(entry.frame)
+  let waiting = state.ripe.get(purpose)
+  if (waiting === undefined) state.ripe.set(purpose, waiting = new Fifo())
+  waiting.push(entry)
 }
 
 /** Rule M3. One that was sent before waits twice as long each time: a copy of it may well arrive. Rule M11. */
@@ -609,12 +680,32 @@ export const withdraw = (state: State, own: unknown, sink: Sink): void => {
  */
 export const delivered = (state: State, view: View, now: number, sink: Sink): void => {
   state.delivering--
+  if (state.ripe.size > 0) serve(state, view, now, sink)
+}
+
+/**
+ * Applications may have room: what waits for them is delivered, in order within a purpose.
+ *
+ * @category transitions
+ * @since 0.1.0
+ */
+export const serve = (state: State, view: View, now: number, sink: Sink): void => {
   // Called by a `deliver` below that is done at once: the loop goes on, rather than the stack.
   if (state.isServing) return
   state.isServing = true
-  // More than one, for those whose keys another Node has by now take no turn.
-  while (state.ripe.length > 0 && state.delivering < state.settings.maxDelivering) {
-    decide(state, view, now, state.ripe.shift()!, sink)
+  for (const [purpose, waiting] of state.ripe) {
+    let served = 0
+    // More than one, for those whose keys another Node has by now take no turn.
+    for (let entry = waiting.at(0); entry !== undefined; entry = waiting.at(0)) {
+      if (!mayDeliver(state, entry, sink, true)) break
+      waiting.shift()
+      served++
+      decide(state, view, now, entry, sink, true)
+    }
+    if (served === 0) continue
+    // Others that wait for the same application have their turn before this one has the next.
+    state.ripe.delete(purpose)
+    if (waiting.length > 0) state.ripe.set(purpose, waiting)
   }
   state.isServing = false
 }
@@ -901,7 +992,9 @@ export const busy = (state: State, now: number, linkId: number, sequence: number
   if (link === undefined) return
   for (const entry of takeOut(state, link, (entry) => entry.sequence === sequence)) {
     if (entry.isReleased) continue
-    entry.retryAt = now + busyRetry
+    entry.retryAt = now + Math.min(holdRetry, busyRetry * 2 ** entry.refusals)
+    entry.refusals++
+    stall(state, entry)
     state.delayed.add(entry)
   }
   flush(state, now, link, sink)

@@ -7,6 +7,8 @@ const makeUpcalls = () => {
   const defects: Array<string> = []
   const upcalls = Upcalls.of({
     deliver: () => undefined,
+    mayDeliver: () => true,
+    onRoom: () => {},
     deliverGathered: () => {},
     forward: () => undefined,
     event: () => {},

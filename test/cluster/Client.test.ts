@@ -67,7 +67,7 @@ describe("Client", () => {
           })
       }
       const { node } = (yield* harness.join({ application })).cluster
-      const client = yield* Client.make({ to: [`127.0.0.1:${node.port}`], config: { maxCustodyBytes: 2_048 } })
+      const client = yield* Client.make({ to: [`127.0.0.1:${node.port}`], config: { maxCustodyBytes: 2_600 } })
       yield* harness.during(client.connected)
       const message = { key: node.id, purpose: 16, value: new Uint8Array(1_000) }
       const sending = yield* Effect.forkChild(

@@ -166,7 +166,7 @@ class World {
     const sequence = options.sequence ?? this.nextReceived.get(link) ?? 0
     if (options.sequence === undefined) this.nextReceived.set(link, sequence + 1)
     Envelope.setSequence(frame, sequence)
-    const isTaken = this.state.links.has(link) && Routing.hasRoom(this.state)
+    const isTaken = this.state.links.has(link) && Routing.hasRoom(this.state, 16)
     if (isTaken) this.taken.set(counter, { hops: Envelope.hops(frame), bytes: this.bytesOf(frame), isOwn: false })
     Routing.receive(this.state, this.view, this.now, link, frame, this.sink)
     return { counter, sequence, isTaken }
@@ -260,7 +260,7 @@ class World {
     }
     put("held", state.held)
     put("delayed", state.delayed)
-    put("ripe", state.ripe)
+    for (const ripe of state.ripe.values()) put("ripe", ripe)
     for (const link of state.links.values()) {
       put(`outstanding on ${link.id}`, link.outstanding)
       put(`waiting on ${link.id}`, link.waiting)
@@ -293,7 +293,7 @@ class World {
     }
     assert.isAtLeast(state.delivering, 0)
     assert.isAtMost(state.delivering, state.settings.maxDelivering)
-    if (state.ripe.length > 0) assert.strictEqual(state.delivering, state.settings.maxDelivering)
+    if (state.ripe.size > 0) assert.strictEqual(state.delivering, state.settings.maxDelivering)
     for (const [life, link] of state.linkTo) {
       assert.strictEqual(state.links.get(link.id), link)
       assert.strictEqual(link.node!.life, life)
@@ -586,7 +586,7 @@ describe("Routing: custody and the window (M4)", () => {
     world.ways = []
     const [first, second] = [world.receive(1), world.receive(1)]
     world.send()
-    assert.isFalse(Routing.hasRoom(world.state))
+    assert.isFalse(Routing.hasRoom(world.state, 16))
     const refused = world.receive(1)
     const other = world.receive(2)
     assert.isFalse(refused.isTaken || other.isTaken)
@@ -598,7 +598,7 @@ describe("Routing: custody and the window (M4)", () => {
     assert.deepStrictEqual([...world.check().keys()], [first.counter, second.counter, 2])
     world.covered.add(7)
     world.ownershipChanged()
-    assert.isTrue(Routing.hasRoom(world.state))
+    assert.isTrue(Routing.hasRoom(world.state, 16))
     assert.isTrue(world.receive(1).isTaken)
     assert.lengthOf(world.take().filter((one) => one._tag === "deliver"), 4)
   })
@@ -607,9 +607,9 @@ describe("Routing: custody and the window (M4)", () => {
     const world = withLinks({ maxCustodyBytes: 3 * Envelope.headerSize })
     world.ways = []
     world.send({ size: Envelope.headerSize })
-    assert.isTrue(Routing.hasRoom(world.state))
+    assert.isTrue(Routing.hasRoom(world.state, 16))
     world.send({ size: 0 })
-    assert.isFalse(Routing.hasRoom(world.state))
+    assert.isFalse(Routing.hasRoom(world.state, 16))
     assert.isFalse(world.receive(1).isTaken)
     assert.strictEqual(world.check().size, 2)
   })
@@ -1251,7 +1251,7 @@ describe("Routing: conservation", () => {
         case 1:
         case 2:
           step(() => {
-            if (Routing.hasRoom(state)) world.send({ ...options(pick, small), hops: 0 })
+            if (Routing.hasRoom(state, 16)) world.send({ ...options(pick, small), hops: 0 })
           })
           break
         case 3:
@@ -1260,7 +1260,7 @@ describe("Routing: conservation", () => {
           const link = anyOf(state.links.keys(), pick)
           if (link === undefined) break
           step(() => {
-            const isRoom = Routing.hasRoom(state)
+            const isRoom = Routing.hasRoom(state, 16)
             const happened = world.happened.length
             const { isTaken, sequence } = world.receive(link, options(pick, small))
             assert.strictEqual(isTaken, isRoom)

@@ -1,0 +1,65 @@
+/** An application that hangs, under load: what it does not take waits, and no other application does. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Client from "../../src/Client.ts"
+import * as Message from "../../src/protocol/Message.ts"
+import * as Memory from "../../src/transport/Memory.ts"
+import { makeHarness, passing } from "../ClusterHarness.ts"
+
+const Hung = Message.define("Hung", { purpose: 16, value: Schema.String })
+const Quick = Message.define("Quick", { purpose: 17, value: Schema.String })
+/** More than a Node keeps of its own, and more than a root keeps of others. */
+const flood = 12_000
+
+const setUp = Effect.gen(function*() {
+  const harness = yield* makeHarness(passing)
+  const config = { deliverTimeout: 3_600_000, maxOwn: 1_000, maxCustody: 2_000 }
+  const seed = yield* harness.start({ config })
+  yield* harness.during(seed.cluster.ready)
+  const other = yield* harness.join({ config })
+  yield* harness.during(other.cluster.ready)
+  const { node, register } = other.cluster
+  yield* register({ message: Hung, onDeliver: () => Effect.never })
+  yield* register({ message: Quick, onDeliver: () => Effect.void })
+  const to = (kind: typeof Hung): Message.Outgoing => kind.make(node.id, "text")
+  return { harness, seed, other, to }
+})
+
+/** While messages for one that hangs come without end, so many others have their receipts, within some seconds. */
+const checkOthers = Effect.fnUntraced(function*(
+  { harness }: Effect.Success<typeof setUp>,
+  send: Effect.Effect<unknown, unknown>
+) {
+  const began = yield* Clock.currentTimeMillis
+  yield* harness.during(Effect.forEach(Array.from({ length: 200 }), () => send, { concurrency: 20 }), "20 seconds")
+  assert.isBelow((yield* Clock.currentTimeMillis) - began, 20_000)
+})
+
+describe("a hung application", () => {
+  it.effect("delays no other one at its root, nor at the Node that sends to both", () =>
+    Effect.gen(function*() {
+      const story = yield* setUp
+      const { other, seed, to } = story
+      yield* Effect.forkScoped(seed.cluster.sendAll(Array.from({ length: flood }, () => to(Hung))))
+      yield* passing("2 seconds")
+      assert.isAbove((yield* other.cluster.statistics).custody, 500)
+      yield* checkOthers(story, seed.cluster.sendConfirmed(to(Quick)))
+    }).pipe(Effect.provide(Memory.layerAlone)))
+
+  it.effect("nor at a client that sends to both", () =>
+    Effect.gen(function*() {
+      const story = yield* setUp
+      const { seed, to } = story
+      const client = yield* Client.make({ to: [`127.0.0.1:${seed.cluster.node.port}`], config: { maxOwn: 1_000 } })
+      yield* story.harness.during(client.connected)
+      yield* Effect.forkScoped(
+        Effect.forEach(Array.from({ length: flood }), () => Effect.ignore(client.sendConfirmed(to(Hung))), {
+          concurrency: "unbounded"
+        })
+      )
+      yield* passing("2 seconds")
+      yield* checkOthers(story, client.sendConfirmed(to(Quick)))
+    }).pipe(Effect.provide(Memory.layerAlone)))
+})
