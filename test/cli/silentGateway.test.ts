@@ -21,7 +21,12 @@ describe("wendy send --stdin", () => {
         const nodes = [first, ...others]
         const ids = nodes.map(({ id }) => id)
         const send = yield* Program.start(
-          ...["send", "--stdin", "--json", "--deadline", "40s", ...nodes.flatMap(({ address }) => ["--to", address])]
+          "send",
+          "--stdin",
+          "--json",
+          "--deadline",
+          "40s",
+          ...nodes.flatMap(({ address }) => ["--to", address])
         )
         let written = 0
         const write = (fits: (key: NodeId.NodeId) => boolean, count: number) => {
