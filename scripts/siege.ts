@@ -118,13 +118,13 @@ const program: Effect.Effect<boolean, unknown, Scope.Scope> = Effect.gen(functio
   const nodes: Array<Cluster.Cluster["Service"]> = []
   const application = { onDeliver: () => Effect.void }
   const join = Effect.fnUntraced(function*() {
-    const seeds = nodes.slice(0, 1).map(({ node }) => `127.0.0.1:${node.port}`)
+    const seeds = nodes.slice(0, 1).map(({ address }) => `127.0.0.1:${address.port}`)
     const node = yield* Cluster.make({ credentials, application, join: seeds, joinTimeout: "20 seconds" })
     yield* node.ready
     return node
   })
   for (let count = 0; count < 4; count++) nodes.push(yield* join())
-  const { port } = nodes[0]!.node
+  const { port } = nodes[0]!.address
   console.log(`${connections} connections; Node.js ${process.versions.node}`)
   console.log(
     "| | without receipt | p50, ms | p99, ms | longest, ms | p99, times that in peace |\n|---|---|---|---|---|---|"

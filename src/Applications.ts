@@ -18,9 +18,9 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Upcalls } from "./actors/Upcalls.ts"
-import type { Application, Changes, Forward } from "./Application.ts"
 import * as Callbacks from "./Callbacks.ts"
 import { Fifo } from "./core/Fifo.ts"
+import type { Application, Changes, Forward } from "./protocol/Application.ts"
 import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
 import type { ClusterError, ClusterEvent } from "./protocol/ClusterEvent.ts"
 import type { Outcome } from "./protocol/Frame.ts"
@@ -307,35 +307,26 @@ export const make = Effect.fnUntraced(function*(options: {
       const argument = kind === undefined ? message : decodeFor(kind, message)
       // What does not decode is for the root to judge.
       if (argument === undefined) continue
-      const apply = (callback: string, answer: Forward<unknown>): boolean => {
+      const apply = (answer: Forward<unknown>): boolean => {
         if (answer._tag === "Drop") return false
         if (answer._tag === "Replace") {
           const changed = changedMessage(message, kind, answer.changes, config.maxValueSize)
           if (Result.isSuccess(changed)) message = changed.success
           else {report(
               "CallbackFailed",
-              `${callback} of ${entry.name} gave a message that cannot be: ${changed.failure}`
+              `onForward of ${entry.name} gave a message that cannot be: ${changed.failure}`
             )}
         }
         return true
       }
       /** Also an answer may be no answer at all: it decides nothing then. */
-      const decide = (callback: string, answer: Forward<unknown>): boolean => {
+      const decide = (answer: Forward<unknown>): boolean => {
         try {
-          return apply(callback, answer)
+          return apply(answer)
         } catch (defect) {
-          reportCallback(entry, callback, Exit.die(defect), config.forwardTimeout)
+          reportCallback(entry, "onForward", Exit.die(defect), config.forwardTimeout)
           return true
         }
-      }
-      if (application.onForwardSync !== undefined) {
-        let answer: Forward<unknown> | undefined
-        try {
-          answer = application.onForwardSync(argument, next)
-        } catch (defect) {
-          reportCallback(entry, "onForwardSync", Exit.die(defect), config.forwardTimeout)
-        }
-        if (answer !== undefined && !decide("onForwardSync", answer)) return "drop"
       }
       if (application.onForward !== undefined) {
         const onForward = application.onForward
@@ -345,7 +336,7 @@ export const make = Effect.fnUntraced(function*(options: {
           if (exit === undefined || Exit.isFailure(exit)) {
             reportCallback(entry, "onForward", exit, config.forwardTimeout)
           }
-          verdict = exit !== undefined && Exit.isSuccess(exit) && !decide("onForward", exit.value) ? "drop" : "go on"
+          verdict = exit !== undefined && Exit.isSuccess(exit) && !decide(exit.value) ? "drop" : "go on"
           if (!isLater) return
           const rest = verdict === "drop"
             ? "drop"
@@ -383,9 +374,7 @@ export const make = Effect.fnUntraced(function*(options: {
 
   const change = (entries: ReadonlyArray<Registered>): void => {
     registered = entries
-    forwarders = entries.filter(({ application }) =>
-      application.onForward !== undefined || application.onForwardSync !== undefined
-    )
+    forwarders = entries.filter(({ application }) => application.onForward !== undefined)
   }
 
   const register = <A, R>(application: Application<A, R>) =>

@@ -63,18 +63,18 @@ import { type ConnectionError, type DialError, Transport } from "./transport/Tra
  * import { Client, Cluster, MemoryTransport, NodeId } from "effect-wendy"
  *
  * const program = Effect.gen(function*() {
- *   const { node, ready } = yield* Cluster.make({})
+ *   const { address, id, ready } = yield* Cluster.make()
  *   yield* ready
  *   const send = Effect.gen(function*() {
  *     const client = yield* Client.Client
  *     const key = NodeId.fromString("room:42")
  *     return yield* client.sendConfirmed({ key, purpose: 16, value: new Uint8Array([1]) })
  *   })
- *   const { root } = yield* Effect.provide(send, Client.layer({ to: [`127.0.0.1:${node.port}`] }))
- *   return root.hex === node.hex
+ *   const { root } = yield* Effect.provide(send, Client.layer({ to: [`127.0.0.1:${address.port}`] }))
+ *   return root.hex === id.hex
  * })
  *
- * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => true
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => true
  * ```
  *
  * @category services
@@ -165,10 +165,10 @@ export interface Options {
  *
  * // In production: Client.layer({ to: ["10.0.0.7:7001"] }) and TcpTransport.layer.
  * const ClientLive = Layer.unwrap(Effect.gen(function*() {
- *   const { node, ready } = yield* Cluster.make({})
+ *   const { address, ready } = yield* Cluster.make()
  *   yield* ready
- *   return Client.layer({ to: [`127.0.0.1:${node.port}`] })
- * })).pipe(Layer.provide(MemoryTransport.layerAlone))
+ *   return Client.layer({ to: [`127.0.0.1:${address.port}`] })
+ * })).pipe(Layer.provide(MemoryTransport.layer))
  *
  * await Effect.runPromise(Effect.provide(send, ClientLive)) // => 0
  * ```
@@ -226,7 +226,7 @@ const longestBusy = 1_000
  * import { Effect, Schema } from "effect"
  * import { Client, Cluster, MemoryTransport, Message, NodeId } from "effect-wendy"
  *
- * const Chat = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+ * const Chat = Message.make("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
  *
  * const greet = Effect.fn("greet")(function*(address: string) {
  *   const client = yield* Client.make({ to: [address] })
@@ -235,13 +235,13 @@ const longestBusy = 1_000
  *
  * const texts: Array<string> = []
  * const program = Effect.gen(function*() {
- *   const { node, ready, register } = yield* Cluster.make({})
+ *   const { address, ready, register } = yield* Cluster.make()
  *   yield* ready
  *   yield* register({ message: Chat, onDeliver: ({ value }) => Effect.sync(() => texts.push(value.text)) })
- *   yield* greet(`127.0.0.1:${node.port}`)
+ *   yield* greet(`127.0.0.1:${address.port}`)
  * })
  *
- * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
  * texts // => ["hello"]
  * ```
  *

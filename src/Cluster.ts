@@ -34,11 +34,12 @@ import { type Counters, NodeState } from "./actors/NodeState.ts"
 import { Router } from "./actors/Router.ts"
 import * as StateTables from "./actors/StateTables.ts"
 import { Upcalls } from "./actors/Upcalls.ts"
-import type * as Application from "./Application.ts"
 import * as Applications from "./Applications.ts"
 import * as Liveness from "./core/Liveness.ts"
 import * as Membership from "./core/Membership.ts"
+import * as Crashes from "./Crashes.ts"
 import * as Address from "./protocol/Address.ts"
+import type * as Application from "./protocol/Application.ts"
 import type * as Authorization from "./protocol/Authorization.ts"
 import { BadOption, checkAddresses, checkConfig } from "./protocol/BadOption.ts"
 import * as Certificates from "./protocol/Certificates.ts"
@@ -92,7 +93,7 @@ export { NodeEnded } from "./protocol/NodeEnded.ts"
  *
  * A message is delivered whether or not anybody listens at its root: where a Node has no application for a kind of
  * message, and nobody subscribed to `deliveries`, its receipt says delivered all the same. Register what serves a
- * message at the start (`Options.application`, `layerApplication`).
+ * message at the start (`Options.application`, `Application.layer`).
  *
  * **Example** (Two Nodes and a message)
  *
@@ -101,28 +102,30 @@ export { NodeEnded } from "./protocol/NodeEnded.ts"
  * import { Cluster, MemoryTransport, NodeId } from "effect-wendy"
  *
  * const program = Effect.gen(function*() {
- *   const one = yield* Cluster.make({})
+ *   const one = yield* Cluster.make()
  *   yield* one.ready
- *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+ *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
  *   yield* two.ready
  *
  *   const key = NodeId.fromString("room:42")
  *   const receipt = yield* one.sendConfirmed({ key, purpose: 16, value: new Uint8Array([1]) })
- *   const closest = NodeId.isCloser(key, one.node.id, two.node.id) ? one : two
- *   return receipt.root.hex === closest.node.hex
+ *   const closest = NodeId.isCloser(key, one.id, two.id) ? one : two
+ *   return receipt.root.hex === closest.id.hex
  * })
  *
- * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => true
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => true
  * ```
  *
  * @category services
  * @since 0.1.0
  */
 export class Cluster extends Context.Service<Cluster, {
-  /**
-   * This Node, with the port that is really bound. Its incarnation may rise while it joins (rule J8), so read it anew.
-   */
-  readonly node: Node.Node
+  /** Its place on the ring. */
+  readonly id: NodeId.NodeId
+  /** Where Nodes of the same Region reach it, with the port that is really bound. */
+  readonly address: Address.Address
+  /** This Node as others know it. Its incarnation may rise while it joins (rule J8). */
+  readonly node: Effect.Effect<Node.Node>
   /**
    * Completes when this Node is ready for the first time: it has joined, and answers for its part of the ring. Fails
    * with `JoinFailed` when it cannot: `Timeout`, `Refused`, `IdInUse` or `Closed`.
@@ -147,7 +150,7 @@ export class Cluster extends Context.Service<Cluster, {
    *   )
    * })
    *
-   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => "Timeout"
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => "Timeout"
    * ```
    */
   readonly ready: Effect.Effect<void, JoinFailed>
@@ -167,15 +170,15 @@ export class Cluster extends Context.Service<Cluster, {
    * import { Cluster, MemoryTransport, NodeId } from "effect-wendy"
    *
    * const program = Effect.gen(function*() {
-   *   const one = yield* Cluster.make({})
+   *   const one = yield* Cluster.make()
    *   yield* one.ready
-   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
    *   yield* two.ready
    *   const key = NodeId.fromString("room:42")
    *   return (yield* one.covers(key)) !== (yield* two.covers(key))
    * })
    *
-   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => true
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => true
    * ```
    */
   readonly covers: (key: NodeId.NodeId) => Effect.Effect<boolean>
@@ -190,21 +193,21 @@ export class Cluster extends Context.Service<Cluster, {
    * import { Cluster, MemoryTransport } from "effect-wendy"
    *
    * const program = Effect.gen(function*() {
-   *   const one = yield* Cluster.make({})
+   *   const one = yield* Cluster.make()
    *   yield* one.ready
-   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
    *   yield* two.ready
    *   yield* one.events.pipe(Stream.filter((event) => event._tag === "NodeJoined"), Stream.runHead)
    *   // a Node is the root of its own id
-   *   const next = yield* one.route(two.node.id)
-   *   return Option.map(next, ({ hex }) => hex === two.node.hex)
+   *   const next = yield* one.nextHop(two.id)
+   *   return Option.map(next, ({ hex }) => hex === two.id.hex)
    * })
    *
-   * const isTwo = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+   * const isTwo = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
    * isTwo // => Option.some(true)
    * ```
    */
-  readonly route: (key: NodeId.NodeId) => Effect.Effect<Option.Option<Node.Node>>
+  readonly nextHop: (key: NodeId.NodeId) => Effect.Effect<Option.Option<Node.Node>>
   /**
    * Sends a message towards its key; completes when this Node has taken custody. Waits while `maxOwn` (4,096) own
    * messages have not been taken by another Node.
@@ -226,14 +229,14 @@ export class Cluster extends Context.Service<Cluster, {
    * import { Cluster, MemoryTransport, NodeId } from "effect-wendy"
    *
    * const program = Effect.gen(function*() {
-   *   const cluster = yield* Cluster.make({})
+   *   const cluster = yield* Cluster.make()
    *   yield* cluster.ready
    *   const message = { key: NodeId.fromString("room:42"), purpose: 16, value: new Uint8Array([1]) }
    *   const exit = yield* Effect.exit(cluster.send(message, { delivery: "atMostOnce" }))
    *   return exit._tag
    * })
    *
-   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => "Success"
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => "Success"
    * ```
    */
   readonly send: (message: Outgoing, options?: SendOptions) => Effect.Effect<void, MessageRejected>
@@ -252,10 +255,10 @@ export class Cluster extends Context.Service<Cluster, {
    * import { Effect, Queue, Schema } from "effect"
    * import { Cluster, MemoryTransport, Message, NodeId } from "effect-wendy"
    *
-   * const Chat = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+   * const Chat = Message.make("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
    *
    * const program = Effect.gen(function*() {
-   *   const cluster = yield* Cluster.make({})
+   *   const cluster = yield* Cluster.make()
    *   yield* cluster.ready
    *   const texts = yield* Queue.unbounded<string>()
    *   yield* cluster.register({ message: Chat, onDeliver: ({ value }) => Queue.offer(texts, value.text) })
@@ -263,7 +266,7 @@ export class Cluster extends Context.Service<Cluster, {
    *   return (yield* Queue.takeN(texts, 3)).toSorted()
    * })
    *
-   * const texts = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+   * const texts = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
    * texts // => ["a", "b", "c"]
    * ```
    */
@@ -293,17 +296,17 @@ export class Cluster extends Context.Service<Cluster, {
    * import { Cluster, MemoryTransport } from "effect-wendy"
    *
    * const program = Effect.gen(function*() {
-   *   const one = yield* Cluster.make({})
+   *   const one = yield* Cluster.make()
    *   yield* one.ready
-   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
    *   yield* two.ready
    *   // a Node is the root of its own id
-   *   const message = { key: two.node.id, purpose: 16, value: new Uint8Array([1]) }
+   *   const message = { key: two.id, purpose: 16, value: new Uint8Array([1]) }
    *   const { hops, root } = yield* one.sendConfirmed(message, { deadline: "5 seconds" })
-   *   return [hops, root.hex === two.node.hex]
+   *   return [hops, root.hex === two.id.hex]
    * })
    *
-   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => [1, true]
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => [1, true]
    * ```
    */
   readonly sendConfirmed: (
@@ -321,17 +324,17 @@ export class Cluster extends Context.Service<Cluster, {
    * import { Cluster, MemoryTransport } from "effect-wendy"
    *
    * const program = Effect.gen(function*() {
-   *   const one = yield* Cluster.make({})
+   *   const one = yield* Cluster.make()
    *   yield* one.ready
-   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
    *   yield* two.ready
    *   // by its key this one would stay here
-   *   const message = { key: one.node.id, purpose: 16, value: new Uint8Array([1]) }
-   *   const { root } = yield* one.sendDirect(two.node, message)
-   *   return root.hex === two.node.hex
+   *   const message = { key: one.id, purpose: 16, value: new Uint8Array([1]) }
+   *   const { root } = yield* one.sendDirect(yield* two.node, message)
+   *   return root.hex === two.id.hex
    * })
    *
-   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => true
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => true
    * ```
    */
   readonly sendDirect: (
@@ -340,8 +343,7 @@ export class Cluster extends Context.Service<Cluster, {
     options?: { readonly deadline?: Duration.Input | undefined }
   ) => Effect.Effect<Receipt, MessageRejected | NotConfirmed>
   /**
-   * The messages delivered at this Node from the moment of subscription on: all, as bytes, or those of a definition,
-   * decoded. The latter fails with `PurposeTaken` when this Node uses another definition under its purpose.
+   * All messages delivered at this Node, as bytes, from the moment of subscription on.
    *
    * **When to use**
    *
@@ -352,6 +354,11 @@ export class Cluster extends Context.Service<Cluster, {
    *
    * A consumer that takes nothing holds up deliveries at this Node, and their receipts, once `maxDelivering` (1,024)
    * messages wait for it.
+   */
+  readonly deliveries: Stream.Stream<Message>
+  /**
+   * The messages of a definition delivered at this Node, decoded, from the moment of subscription on: as `deliveries`.
+   * Fails with `PurposeTaken` when this Node uses another definition under its purpose.
    *
    * **Example** (The first message of a kind)
    *
@@ -359,12 +366,12 @@ export class Cluster extends Context.Service<Cluster, {
    * import { Effect, Fiber, Option, Schema, Stream } from "effect"
    * import { Cluster, MemoryTransport, Message, NodeId } from "effect-wendy"
    *
-   * const Chat = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+   * const Chat = Message.make("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
    *
    * const program = Effect.gen(function*() {
-   *   const cluster = yield* Cluster.make({})
+   *   const cluster = yield* Cluster.make()
    *   yield* cluster.ready
-   *   const first = yield* cluster.deliveries(Chat).pipe(
+   *   const first = yield* cluster.deliveriesOf(Chat).pipe(
    *     Stream.runHead,
    *     Effect.forkChild({ startImmediately: true })
    *   )
@@ -372,14 +379,11 @@ export class Cluster extends Context.Service<Cluster, {
    *   return Option.map(yield* Fiber.join(first), ({ value }) => value.text)
    * })
    *
-   * const text = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+   * const text = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
    * text // => Option.some("hello")
    * ```
    */
-  readonly deliveries: {
-    (): Stream.Stream<Message>
-    <A>(definition: Definition<A>): Stream.Stream<Message<A>, PurposeTaken>
-  }
+  readonly deliveriesOf: <A>(definition: Definition<A>) => Stream.Stream<Message<A>, PurposeTaken>
   /**
    * Registers an application as long as the scope is open. It hears of what happens from then on. Fails with
    * `PurposeTaken` when this Node uses another definition under the purpose of its `message`.
@@ -396,7 +400,7 @@ export class Cluster extends Context.Service<Cluster, {
    * import { Cluster, MemoryTransport, NodeId } from "effect-wendy"
    *
    * const program = Effect.gen(function*() {
-   *   const cluster = yield* Cluster.make({})
+   *   const cluster = yield* Cluster.make()
    *   yield* cluster.ready
    *   const count = yield* Ref.make(0)
    *   const message = { key: NodeId.fromString("room:42"), purpose: 16, value: new Uint8Array([1]) }
@@ -407,7 +411,7 @@ export class Cluster extends Context.Service<Cluster, {
    *   return yield* Ref.get(count)
    * })
    *
-   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => 1
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => 1
    * ```
    */
   readonly register: <A = Uint8Array, R = never>(
@@ -424,17 +428,17 @@ export class Cluster extends Context.Service<Cluster, {
    * import { Cluster, MemoryTransport } from "effect-wendy"
    *
    * const program = Effect.gen(function*() {
-   *   const one = yield* Cluster.make({})
+   *   const one = yield* Cluster.make()
    *   yield* one.ready
-   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
    *   const joined = yield* one.events.pipe(
    *     Stream.filter((event) => event._tag === "NodeJoined"),
    *     Stream.runHead
    *   )
-   *   return Option.map(joined, ({ node }) => node.hex === two.node.hex)
+   *   return Option.map(joined, ({ node }) => node.hex === two.id.hex)
    * })
    *
-   * const isTwo = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+   * const isTwo = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
    * isTwo // => Option.some(true)
    * ```
    */
@@ -458,16 +462,16 @@ export class Cluster extends Context.Service<Cluster, {
    * import { Cluster, MemoryTransport } from "effect-wendy"
    *
    * const program = Effect.gen(function*() {
-   *   const one = yield* Cluster.make({})
+   *   const one = yield* Cluster.make()
    *   yield* one.ready
-   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
    *   yield* two.ready
    *   yield* one.events.pipe(Stream.filter((event) => event._tag === "NodeJoined"), Stream.runHead)
    *   const known = yield* one.nodes
-   *   return known.map(({ node }) => node.hex === two.node.hex)
+   *   return known.map(({ node }) => node.hex === two.id.hex)
    * })
    *
-   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => [true]
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => [true]
    * ```
    */
   readonly nodes: Effect.Effect<ReadonlyArray<KnownNode>>
@@ -481,13 +485,13 @@ export class Cluster extends Context.Service<Cluster, {
    * import { Cluster, MemoryTransport } from "effect-wendy"
    *
    * const program = Effect.gen(function*() {
-   *   const cluster = yield* Cluster.make({})
+   *   const cluster = yield* Cluster.make()
    *   yield* cluster.ready
    *   const { custody, unresolved } = yield* cluster.statistics
    *   return [custody, unresolved]
    * })
    *
-   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => [0, 0]
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => [0, 0]
    * ```
    */
   readonly statistics: Effect.Effect<Statistics>
@@ -517,7 +521,7 @@ export class Cluster extends Context.Service<Cluster, {
    *   yield* cluster.useCredentials(Credentials.passphrase(young))
    * })
    *
-   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
    * ```
    */
   readonly useCredentials: (credentials: Credentials.Credentials) => Effect.Effect<void, BadOption>
@@ -526,8 +530,6 @@ export class Cluster extends Context.Service<Cluster, {
    * scope does so too. Who calls it again waits for the same end.
    */
   readonly leave: Effect.Effect<void>
-  /** Ends at once, without a word to anybody, as a crash would: for tests. */
-  readonly kill: Effect.Effect<void>
 }>()("effect-wendy/Cluster") {}
 
 /**
@@ -569,7 +571,7 @@ export interface Options {
   readonly credentials?: Credentials.Credentials | undefined
   /** Who of those that have good credentials may come in, and what clients may send. Default: all of them, anything. */
   readonly authorization?: Authorization.Authorization | undefined
-  /** Registered from the start, so that it misses nothing. See `register` and `layerApplication` for further ones. */
+  /** Registered from the start, so that it misses nothing. See `register` and `Application.layer` for further ones. */
   readonly application?: Application.Any | undefined
   /** Settings that differ from the defaults; see `ClusterConfig`, `ClusterConfig.presets` and `Settings`. */
   readonly config?: Partial<ClusterConfig> | undefined
@@ -655,12 +657,12 @@ const drainPatience = 150
  * import { Cluster, TcpTransport } from "effect-wendy"
  *
  * // With a fixed port, and others to join: { port: 7001, join: ["10.0.0.7:7001", "10.0.0.8:7001"] }
- * const NodeLive = Cluster.layer({}).pipe(Layer.provide(TcpTransport.layer))
+ * const NodeLive = Cluster.layer().pipe(Layer.provide(TcpTransport.layer))
  *
  * const program = Effect.gen(function*() {
  *   const cluster = yield* Cluster.Cluster
  *   yield* cluster.ready
- *   yield* Effect.log(`${cluster.node.id} is ready at port ${cluster.node.port}`)
+ *   yield* Effect.log(`${cluster.id} is ready at port ${cluster.address.port}`)
  *   return yield* cluster.isReady
  * })
  *
@@ -670,57 +672,8 @@ const drainPatience = 150
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options): Layer.Layer<Cluster, ListenError | BadOption, Transport> =>
+export const layer = (options: Options = {}): Layer.Layer<Cluster, ListenError | BadOption, Transport> =>
   Layer.effect(Cluster, make(options))
-
-/**
- * Registers an application with the Node of this context as long as the layer lives.
- *
- * **When to use**
- *
- * To embed what a larger service does with its messages: its handlers may use any service of the context.
- *
- * **Details**
- *
- * The services that its callbacks need become requirements of the layer. It fails with `PurposeTaken` when the Node
- * uses another definition under the purpose of its `message`.
- *
- * **Example** (A handler that uses a service)
- *
- * ```ts
- * import { Context, Deferred, Effect, Layer, Schema } from "effect"
- * import { Cluster, MemoryTransport, Message, NodeId } from "effect-wendy"
- *
- * class Greeter extends Context.Service<Greeter, { readonly greet: (name: string) => string }>()("Greeter") {}
- *
- * const Hello = Message.define("Hello", { purpose: 16, value: Schema.Struct({ name: Schema.String }) })
- * const greeting = Deferred.makeUnsafe<string>()
- *
- * const HelloLive = Cluster.layerApplication({
- *   message: Hello,
- *   onDeliver: ({ value }) => Greeter.use(({ greet }) => Deferred.succeed(greeting, greet(value.name)))
- * }).pipe(
- *   Layer.provide(Layer.succeed(Greeter, { greet: (name) => `hello, ${name}` })),
- *   Layer.provideMerge(Cluster.layer({})),
- *   Layer.provide(MemoryTransport.layerAlone)
- * )
- *
- * const program = Effect.gen(function*() {
- *   const cluster = yield* Cluster.Cluster
- *   yield* cluster.sendConfirmed(Hello.make(NodeId.fromString("alice"), { name: "Alice" }))
- *   return yield* Deferred.await(greeting)
- * })
- *
- * await Effect.runPromise(Effect.provide(program, HelloLive)) // => "hello, Alice"
- * ```
- *
- * @category layers
- * @since 0.1.0
- */
-export const layerApplication = <A = Uint8Array, R = never>(
-  application: Application.Application<A, R>
-): Layer.Layer<never, PurposeTaken, Cluster | Exclude<R, Scope.Scope>> =>
-  Layer.effectDiscard(Effect.flatMap(Cluster, (cluster) => cluster.register(application)))
 
 /**
  * Runs a Node as long as the scope is open.
@@ -732,7 +685,7 @@ export const layerApplication = <A = Uint8Array, R = never>(
  * **Details**
  *
  * It returns when it listens, before it has joined: for that there is `ready`. It fails as `layer` does. When the scope
- * closes the Node leaves, within a second; after `kill` or `leave` there is nothing left to do then.
+ * closes the Node leaves, within a second; after `leave` there is nothing left to do then.
  *
  * **Example** (A Node leaves, and the other answers for its keys)
  *
@@ -741,25 +694,25 @@ export const layerApplication = <A = Uint8Array, R = never>(
  * import { Cluster, MemoryTransport } from "effect-wendy"
  *
  * const program = Effect.gen(function*() {
- *   const one = yield* Cluster.make({})
+ *   const one = yield* Cluster.make()
  *   yield* one.ready
- *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+ *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
  *   yield* two.ready
- *   yield* one.covers(two.node.id) // => false
+ *   yield* one.covers(two.id) // => false
  *   yield* two.leave
- *   return yield* one.covers(two.node.id)
+ *   return yield* one.covers(two.id)
  * })
  *
- * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => true
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => true
  * ```
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make: (
-  options: Options
+  options?: Options
 ) => Effect.Effect<Cluster["Service"], ListenError | BadOption, Transport | Scope.Scope> = Effect.fnUntraced(
-  function*(options: Options) {
+  function*(options: Options = {}) {
     const config = yield* checkConfig(options.config)
     const seeds = yield* checkAddresses("join", options.join ?? [])
     yield* checkAuthorization(options.authorization)
@@ -898,17 +851,15 @@ export const make: (
           target
         ))
 
-    const deliveries = <A>(definition?: Definition<A>) =>
-      definition === undefined
-        ? applications.deliveries()
-        : Stream.unwrap(Effect.map(
-          Effect.suspend(() => Effect.fromResult(applications.bind(definition))),
-          () =>
-            Stream.filterMap(applications.deliveries(definition.purpose), (message) =>
-              message.purpose === definition.purpose
-                ? Result.map(definition.decode(message.value), (value) => ({ ...message, value }))
-                : Result.fail(undefined))
-        ))
+    const deliveriesOf = <A>(definition: Definition<A>) =>
+      Stream.unwrap(Effect.map(
+        Effect.suspend(() => Effect.fromResult(applications.bind(definition))),
+        () =>
+          Stream.filterMap(applications.deliveries(definition.purpose), (message) =>
+            message.purpose === definition.purpose
+              ? Result.map(definition.decode(message.value), (value) => ({ ...message, value }))
+              : Result.fail(undefined))
+      ))
 
     const useCredentials = Effect.fnUntraced(function*(credentials: Credentials.Credentials) {
       const next = yield* makeSecurity({ ...options, credentials })
@@ -926,15 +877,15 @@ export const make: (
       links.closeAll()
     })
 
-    return Cluster.of({
-      get node() {
-        return membership.self
-      },
+    const cluster = Cluster.of({
+      id: initial.id,
+      address: { host: initial.localHost, port: initial.port },
+      node: Effect.sync(() => membership.self),
       ready: Context.get(context, Join).ready,
       ended: Effect.andThen(Deferred.await(ended), Effect.suspend(() => failure === undefined ? Effect.void : failure)),
       isReady: Effect.sync(() => !isEnded && Membership.isReady(membership, leaseTime())),
       covers: (key) => Effect.sync(() => covers(key)),
-      route: (key) =>
+      nextHop: (key) =>
         Effect.sync(() =>
           covers(key)
             ? Option.none()
@@ -946,7 +897,8 @@ export const make: (
         Effect.flatMap(encodeAll(messages), (raw) => router.send(raw, sendOptions?.delivery ?? "acknowledged")),
       sendConfirmed: (message, sendOptions) => sendConfirmed(message, sendOptions?.deadline),
       sendDirect: (node, message, sendOptions) => sendConfirmed(message, sendOptions?.deadline, node),
-      deliveries: deliveries as Cluster["Service"]["deliveries"],
+      deliveries: applications.deliveries(),
+      deliveriesOf,
       register: applications.register,
       events: applications.events,
       leafSet: Effect.sync(() => ({
@@ -968,12 +920,16 @@ export const make: (
         certificateEnds
       })),
       useCredentials: (credentials) => Effect.provideService(useCredentials(credentials), Transport, transport),
-      leave,
-      kill: Effect.suspend(() => {
+      leave
+    })
+    Crashes.provide(
+      cluster,
+      Effect.suspend(() => {
         isEnded = true
         return closeScope
       })
-    })
+    )
+    return cluster
   }
 )
 

@@ -139,15 +139,15 @@ export type View = Omit<typeof Query.ViewAnswer.Type, "_tag" | "sequence">
  * import { Cluster, Inspector, MemoryTransport } from "effect-wendy"
  *
  * const program = Effect.gen(function*() {
- *   const one = yield* Cluster.make({})
+ *   const one = yield* Cluster.make()
  *   yield* one.ready
- *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+ *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
  *   yield* two.ready
- *   const { ready, successor } = yield* Inspector.view(`127.0.0.1:${two.node.port}`)
- *   return [ready, successor?.hex === one.node.hex]
+ *   const { ready, successor } = yield* Inspector.view(`127.0.0.1:${two.address.port}`)
+ *   return [ready, successor?.hex === one.id.hex]
  * })
  *
- * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => [true, true]
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => [true, true]
  * ```
  *
  * @category inspection
@@ -282,18 +282,18 @@ const maxHops = 64
  * import { Cluster, Inspector, MemoryTransport } from "effect-wendy"
  *
  * const program = Effect.gen(function*() {
- *   const one = yield* Cluster.make({})
+ *   const one = yield* Cluster.make()
  *   yield* one.ready
- *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+ *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
  *   yield* two.ready
  *   yield* one.events.pipe(Stream.filter((event) => event._tag === "NodeJoined"), Stream.runHead)
- *   const hops = yield* Inspector.route({ to: [`127.0.0.1:${one.node.port}`], key: two.node.id }).pipe(
+ *   const hops = yield* Inspector.route({ to: [`127.0.0.1:${one.address.port}`], key: two.id }).pipe(
  *     Stream.runCollect
  *   )
  *   return hops.map(({ isRoot, why }) => ({ isRoot, why }))
  * })
  *
- * const hops = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+ * const hops = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
  * hops // => [{ isRoot: false, why: "start" }, { isRoot: true, why: "leaf" }]
  * ```
  *
@@ -453,13 +453,13 @@ const concurrency = 16
  * import { Cluster, Inspector, MemoryTransport } from "effect-wendy"
  *
  * const program = Effect.gen(function*() {
- *   const one = yield* Cluster.make({})
+ *   const one = yield* Cluster.make()
  *   yield* one.ready
- *   const { nodes, ready } = yield* Inspector.ring({ to: [`127.0.0.1:${one.node.port}`] })
+ *   const { nodes, ready } = yield* Inspector.ring({ to: [`127.0.0.1:${one.address.port}`] })
  *   return [ready, ...nodes.map(({ view }) => view)]
  * })
  *
- * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => [1, "agrees"]
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => [1, "agrees"]
  * ```
  *
  * @category inspection

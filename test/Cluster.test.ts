@@ -29,11 +29,11 @@ describe("Cluster in memory, under TestClock", () => {
         )
         receipts.forEach((receipt, index) => {
           const root = harness.closest(keys[index]!)
-          assert.strictEqual(receipt.root.hex, root.cluster.node.hex)
+          assert.strictEqual(receipt.root.hex, root.cluster.id.hex)
           assert.strictEqual(root.delivered.filter((message) => text(message) === `value ${index}`).length, 1)
         })
         assert.strictEqual(senders.reduce((sum, member) => sum + member.delivered.length, 0), keys.length)
-      }).pipe(Effect.provide(Memory.layerAlone)))
+      }).pipe(Effect.provide(Memory.layer)))
   }
 
   for (const size of [3, 16, 64]) {
@@ -46,7 +46,7 @@ describe("Cluster in memory, under TestClock", () => {
         yield* harness.during(Effect.forEach(others, ({ cluster }) => cluster.ready, { concurrency: "unbounded" }))
         yield* harness.checkCoverage(keys, true)
         yield* harness.waitUntil("exact leaf sets", harness.isExact)
-      }).pipe(Effect.provide(Memory.layerAlone)))
+      }).pipe(Effect.provide(Memory.layer)))
 
     it.effect(`${size} Nodes: a crash is repaired, nothing confirmed is lost`, () =>
       Effect.gen(function*() {
@@ -67,7 +67,7 @@ describe("Cluster in memory, under TestClock", () => {
         yield* harness.checkCoverage(keys, true)
         const everywhere = harness.members.flatMap((member) => member.delivered.map(text))
         keys.forEach((_, index) => assert.include(everywhere, `value ${index}`))
-      }).pipe(Effect.provide(Memory.layerAlone)))
+      }).pipe(Effect.provide(Memory.layer)))
 
     it.effect(`${size} Nodes: a leave closes the gap within the leave`, () =>
       Effect.gen(function*() {
@@ -76,7 +76,7 @@ describe("Cluster in memory, under TestClock", () => {
         yield* harness.leave(harness.members[2 % size]!)
         yield* harness.waitUntil("one ring", harness.isExact, "30 seconds")
         yield* harness.checkCoverage(keys, true)
-      }).pipe(Effect.provide(Memory.layerAlone)))
+      }).pipe(Effect.provide(Memory.layer)))
   }
 
   it.effect("links without traffic are closed, those to neighbours stay, and nobody counts as dead for it", () =>
@@ -96,7 +96,7 @@ describe("Cluster in memory, under TestClock", () => {
       )
       assert.isTrue(yield* harness.isExact)
       yield* harness.checkCoverage(keys, true)
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
   it.effect("links to those that nearer Nodes have displaced are closed soon", () =>
     Effect.gen(function*() {
@@ -123,7 +123,7 @@ describe("Cluster in memory, under TestClock", () => {
         "250 seconds",
         "1 second"
       )
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
   it.effect("Nodes of different Regions reach each other at their global hosts", () =>
     Effect.gen(function*() {
@@ -139,12 +139,12 @@ describe("Cluster in memory, under TestClock", () => {
         localHost: "10.0.0.2",
         globalHost: "203.0.113.2",
         bind: "203.0.113.2",
-        join: [`203.0.113.1:${one.cluster.node.port}`]
+        join: [`203.0.113.1:${one.cluster.address.port}`]
       })
       yield* harness.during(two.cluster.ready)
       yield* harness.waitUntil("exact leaf sets", harness.isExact)
       yield* harness.checkCoverage(keys, true)
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
   it.effect("sendAll takes more messages than may be under way at once, and fails when the Node has ended", () =>
     Effect.gen(function*() {
@@ -162,7 +162,7 @@ describe("Cluster in memory, under TestClock", () => {
       yield* harness.kill(one)
       const error = yield* Effect.flip(one.cluster.send(outgoing("key", "late")))
       assert.strictEqual(error.reason, "Closed")
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
   // Woken all together whenever there was room for one, those that wait would take minutes.
   it.effect(
@@ -177,7 +177,7 @@ describe("Cluster in memory, under TestClock", () => {
         const count = 10_000
         const fibers = yield* Effect.forEach(Array.from({ length: count }), (_, index) =>
           Effect.forkChild(
-            one.cluster.sendConfirmed({ key: two.cluster.node.id, purpose: 16, value: Buffer.from(String(index)) }),
+            one.cluster.sendConfirmed({ key: two.cluster.id, purpose: 16, value: Buffer.from(String(index)) }),
             { startImmediately: true }
           ))
         // Who is interrupted while it waits takes no turn.
@@ -186,7 +186,7 @@ describe("Cluster in memory, under TestClock", () => {
         yield* harness.during(Effect.forEach(fibers, Fiber.join, { discard: true }), "1 minute")
         const arrived = two.delivered.map((message) => Number(text(message)))
         assert.deepStrictEqual(arrived, Array.from({ length: count }, (_, index) => index).toSpliced(count / 2, 1))
-      }).pipe(Effect.provide(Memory.layerAlone)),
+      }).pipe(Effect.provide(Memory.layer)),
     20_000
   )
 })

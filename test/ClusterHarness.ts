@@ -10,7 +10,9 @@ import * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import * as Cluster from "../src/Cluster.ts"
 import type { Message } from "../src/protocol/Message.ts"
+import type * as Node from "../src/ring/Node.ts"
 import * as NodeId from "../src/ring/NodeId.ts"
+import * as Testing from "../src/testing.ts"
 
 export interface Member {
   readonly cluster: Cluster.Cluster["Service"]
@@ -32,6 +34,9 @@ export const outgoing = (key: string | NodeId.NodeId, value: string) => ({
   value: encoder.encode(value)
 })
 
+/** A Node as others know it now. */
+export const nodeOf = (cluster: Cluster.Cluster["Service"]): Node.Node => Effect.runSync(cluster.node)
+
 /** Time as the test's clock has it: passes only when nothing else happens. */
 export const passing = (step: Duration.Input) => TestClock.adjust(step)
 
@@ -43,7 +48,7 @@ export const makeHarness = (pass: (step: Duration.Input) => Effect.Effect<void>)
   Effect.gen(function*() {
     const members: Array<Member> = []
     // At the end everything ends at once: a graceful leave would want time to pass.
-    yield* Effect.addFinalizer(() => Effect.forEach(members, ({ cluster }) => cluster.kill, { discard: true }))
+    yield* Effect.addFinalizer(() => Effect.forEach(members, ({ cluster }) => Testing.kill(cluster), { discard: true }))
 
     const start = Effect.fnUntraced(function*(options: Cluster.Options = {}) {
       const scope = yield* Scope.make()
@@ -62,7 +67,7 @@ export const makeHarness = (pass: (step: Duration.Input) => Effect.Effect<void>)
       return member
     })
 
-    const addressOf = (member: Member) => `127.0.0.1:${member.cluster.node.port}`
+    const addressOf = (member: Member) => `127.0.0.1:${member.cluster.address.port}`
 
     /** Starts a Node that joins through the first living one. */
     const join = (options: Cluster.Options = {}) => {
@@ -99,7 +104,7 @@ export const makeHarness = (pass: (step: Duration.Input) => Effect.Effect<void>)
 
     const kill = Effect.fnUntraced(function*(member: Member) {
       member.isLiving = false
-      yield* member.cluster.kill
+      yield* Testing.kill(member.cluster)
     })
 
     const leave = Effect.fnUntraced(function*(member: Member) {
@@ -107,7 +112,7 @@ export const makeHarness = (pass: (step: Duration.Input) => Effect.Effect<void>)
       yield* during(Scope.close(member.scope, Exit.void), "2 seconds")
     })
 
-    const sorted = () => living().toSorted((x, y) => NodeId.compare(x.cluster.node.id, y.cluster.node.id))
+    const sorted = () => living().toSorted((x, y) => NodeId.compare(x.cluster.id, y.cluster.id))
 
     /** Every living Node is ready and its leaf set is what brute force says. */
     const isExact = Effect.gen(function*() {
@@ -118,8 +123,8 @@ export const makeHarness = (pass: (step: Duration.Input) => Effect.Effect<void>)
         const side = Math.min(16, ring.length - 1)
         if (left.length !== side || right.length !== side) return false
         for (let step = 1; step <= side; step++) {
-          const next = ring[(index + step) % ring.length]!.cluster.node.id
-          const previous = ring[(index - step + ring.length) % ring.length]!.cluster.node.id
+          const next = ring[(index + step) % ring.length]!.cluster.id
+          const previous = ring[(index - step + ring.length) % ring.length]!.cluster.id
           if (!NodeId.equals(right[step - 1]!.id, next) || !NodeId.equals(left[step - 1]!.id, previous)) return false
         }
       }
@@ -128,9 +133,7 @@ export const makeHarness = (pass: (step: Duration.Input) => Effect.Effect<void>)
 
     /** The living Node that is numerically closest to a key. */
     const closest = (key: NodeId.NodeId): Member =>
-      living().reduce((best, member) =>
-        NodeId.isCloser(key, member.cluster.node.id, best.cluster.node.id) ? member : best
-      )
+      living().reduce((best, member) => NodeId.isCloser(key, member.cluster.id, best.cluster.id) ? member : best)
 
     /** At most one Node covers each key; with `exactly`, one does, and it is the closest. */
     const checkCoverage = Effect.fnUntraced(function*(keys: ReadonlyArray<NodeId.NodeId>, exactly: boolean) {
@@ -138,7 +141,7 @@ export const makeHarness = (pass: (step: Duration.Input) => Effect.Effect<void>)
         const owners: Array<Member> = []
         for (const member of living()) if (yield* member.cluster.covers(key)) owners.push(member)
         assert.isAtMost(owners.length, 1, `several Nodes cover ${key.hex}`)
-        if (exactly) assert.strictEqual(owners[0]?.cluster.node.hex, closest(key).cluster.node.hex)
+        if (exactly) assert.strictEqual(owners[0]?.cluster.id.hex, closest(key).cluster.id.hex)
       }
     })
 

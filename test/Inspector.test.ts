@@ -17,7 +17,7 @@ import * as Link from "../src/transport/Link.ts"
 import * as Memory from "../src/transport/Memory.ts"
 import { Transport } from "../src/transport/Transport.ts"
 import { collectEvents, errorsOf, evenIds, failure, type Harness, idOf, keys } from "./cluster/Rig.ts"
-import { makeHarness, type Member, passing } from "./ClusterHarness.ts"
+import { makeHarness, type Member, nodeOf, passing } from "./ClusterHarness.ts"
 
 /** A test under TestClock with a network of its own. */
 const onNetwork = (
@@ -30,7 +30,7 @@ const onNetwork = (
   it.effect(title, () =>
     Effect.gen(function*() {
       yield* body(yield* makeHarness(passing), yield* Memory.Network)
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
 /** Starts Nodes on machines of their own. */
 const startRing = Effect.fnUntraced(function*(
@@ -53,7 +53,7 @@ const startRing = Effect.fnUntraced(function*(
   return harness.members.slice(-ids.length)
 })
 
-const addressOf = ({ cluster: { node } }: Member) => `${node.localHost}:${node.port}`
+const addressOf = ({ cluster: { address } }: Member) => `${address.host}:${address.port}`
 
 const startExactRing = Effect.fnUntraced(function*(harness: Harness, size: number) {
   yield* startRing(harness, evenIds(size))
@@ -180,7 +180,7 @@ describe("ring", () => {
     onNetwork(`${size} Nodes agree, whoever is asked first`, (harness) =>
       Effect.gen(function*() {
         yield* startExactRing(harness, size)
-        const ids = harness.members.map(({ cluster }) => cluster.node.hex).toSorted()
+        const ids = harness.members.map(({ cluster }) => cluster.id.hex).toSorted()
         for (const seed of [harness.members[0]!, harness.members.at(-1)!]) {
           const ring = yield* inspect(harness, { to: [addressOf(seed)] })
           assert.deepStrictEqual(hexes(ring.nodes), ids)
@@ -195,7 +195,7 @@ describe("ring", () => {
       yield* startExactRing(harness, 3)
       for (const { cluster } of harness.members) {
         const view = yield* harness.during(
-          Inspector.view(`${cluster.node.localHost}:${cluster.node.port}`).pipe(
+          Inspector.view(`${cluster.address.host}:${cluster.address.port}`).pipe(
             Effect.provideService(Transport, yield* Transport)
           )
         )
@@ -205,7 +205,7 @@ describe("ring", () => {
         assert.deepStrictEqual(hexesOf(view.right), hexesOf(right))
         assert.strictEqual(view.predecessor?.hex, left[0]!.hex)
         assert.strictEqual(view.successor?.hex, right[0]!.hex)
-        assert.isTrue(view.ready && Node.isSameLife(view.node, cluster.node))
+        assert.isTrue(view.ready && Node.isSameLife(view.node, nodeOf(cluster)))
         assert.strictEqual(view.side, 16)
         assert.deepStrictEqual(view.lost, [])
         assert.lengthOf(left, 2, "a client is in no table")
@@ -218,12 +218,12 @@ describe("ring", () => {
       Effect.gen(function*() {
         yield* startExactRing(harness, 5)
         const victim = harness.members[2]!
-        const { hex } = victim.cluster.node
+        const { hex } = victim.cluster.id
         yield* network.silence("10.0.0.3")
         const before = yield* inspect(harness)
         assert.strictEqual(views(before).get(hex), "silent")
         assert.deepInclude(before, { agree: false, ready: 4 })
-        const neighbour = before.nodes.find(({ node }) => node.hex === harness.members[1]!.cluster.node.hex)!
+        const neighbour = before.nodes.find(({ node }) => node.hex === harness.members[1]!.cluster.id.hex)!
         assert.strictEqual(neighbour.view, "differs")
         assert.include(neighbour.detail, `its successor is ${hex.slice(0, 8)}`)
         assert.include(neighbour.detail, `its leaf set holds ${hex.slice(0, 8)}, which should not be there`)
@@ -241,7 +241,7 @@ describe("ring", () => {
     Effect.gen(function*() {
       yield* startExactRing(harness, 4)
       const victim = harness.members[1]!
-      const { hex, localHost: host, port } = victim.cluster.node
+      const { hex, localHost: host, port } = nodeOf(victim.cluster)
       yield* harness.kill(victim)
       // What the kernel does for a stopped process: it takes connections for it.
       yield* network.transport(host).listen({ host, port }, { maxFrameSize: 65_536, maxConnections: 100 })
@@ -269,8 +269,8 @@ describe("ring", () => {
         yield* harness.waitUntil("exact leaf sets", harness.isExact)
         const ring = yield* inspect(harness)
         assert.deepInclude(ring, { agree: true, ready: 4 })
-        assert.strictEqual(views(ring).get(killed!.cluster.node.hex), "gone")
-        assert.isFalse(views(ring).has(left!.cluster.node.hex))
+        assert.strictEqual(views(ring).get(killed!.cluster.id.hex), "gone")
+        assert.isFalse(views(ring).has(left!.cluster.id.hex))
       })
   )
 
@@ -284,7 +284,7 @@ describe("ring", () => {
       const to = [addressOf(harness.members[0]!), addressOf(lonely)]
       const ring = yield* inspect(harness, { to })
       assert.deepInclude(ring, { agree: false, ready: 2 })
-      assert.strictEqual(views(ring).get(lonely.cluster.node.hex), "joining")
+      assert.strictEqual(views(ring).get(lonely.cluster.id.hex), "joining")
     }))
 
   onNetwork("two rings that do not know each other disagree", (harness) =>
@@ -451,10 +451,10 @@ describe("ring", () => {
 describe("route", () => {
   /** What a hop says of why it was chosen, checked against what the Node before it holds. */
   const checkReason = Effect.fnUntraced(function*(from: Member, hop: Inspector.Hop, key: NodeId.NodeId) {
-    const { leafSet, node } = from.cluster
+    const { id, leafSet } = from.cluster
     const { left, right } = yield* leafSet
     const leaves = [...left, ...right]
-    const row = NodeId.commonPrefix(node.id, key)
+    const row = NodeId.commonPrefix(id, key)
     assert.deepInclude(hop, { row, column: NodeId.digit(key, row) })
     const shared = NodeId.commonPrefix(hop.node.id, key)
     const inRange = NodeId.isBetween(left.at(-1)!.id, key, right.at(-1)!.id)
@@ -487,15 +487,15 @@ describe("route", () => {
         const start = harness.members[index % harness.members.length]!
         const { error, hops } = yield* follow(harness, { to: [addressOf(start)], key })
         assert.isUndefined(error)
-        assert.strictEqual(hops.at(-1)!.node.hex, harness.closest(key).cluster.node.hex, key.hex)
+        assert.strictEqual(hops.at(-1)!.node.hex, harness.closest(key).cluster.id.hex, key.hex)
         assert.deepStrictEqual(hops.map(({ index }) => index), hops.map((_, place) => place))
         assert.deepStrictEqual(hops.map(({ isRoot }) => isRoot), hops.map((_, place) => place === hops.length - 1))
         assert.deepInclude(hops[0], { why: "start", row: undefined, column: undefined })
-        assert.strictEqual(hops[0]!.node.hex, start.cluster.node.hex)
+        assert.strictEqual(hops[0]!.node.hex, start.cluster.id.hex)
         for (const [place, hop] of hops.entries()) {
           assert.isAtLeast(hop.roundTrip, 0)
           if (place === 0) continue
-          const before = harness.members.find(({ cluster }) => cluster.node.hex === hops[place - 1]!.node.hex)!
+          const before = harness.members.find(({ cluster }) => cluster.id.hex === hops[place - 1]!.node.hex)!
           yield* checkReason(before, hop, key)
           seen.add(hop.why)
         }
@@ -511,10 +511,10 @@ describe("route", () => {
       yield* harness.waitUntil("exact leaf sets", harness.isExact)
       const { error, hops } = yield* follow(harness, {
         to: [addressOf(first!), addressOf(second!)],
-        key: second!.cluster.node.id
+        key: second!.cluster.id
       })
       assert.isUndefined(error)
-      assert.deepStrictEqual(hexes(hops), [second!.cluster.node.hex])
+      assert.deepStrictEqual(hexes(hops), [second!.cluster.id.hex])
       assert.deepInclude(hops[0], { isRoot: true, why: "start" })
     }))
 

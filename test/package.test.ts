@@ -28,7 +28,7 @@ describe("package.json", () => {
       ([, name, path]) => [`./${name}`, `./src/${path}`] as const
     )
     // What is large and for few is not in the index.
-    const others = new Set([".", "./package.json", "./simulation"])
+    const others = new Set([".", "./package.json", "./simulation", "./testing"])
     const subpaths = Object.entries(manifest.exports).filter(([name]) => !others.has(name))
       .map(([name, entry]) => [name, (entry as Entry).source] as const)
     const sorted = (pairs: ReadonlyArray<readonly [string, string]>) => pairs.map((pair) => pair.join(" ")).toSorted()

@@ -37,10 +37,12 @@ import type { Message } from "../../src/protocol/Message.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Chance from "../../src/simulation/Chance.ts"
+import { kill } from "../../src/testing.ts"
 import { encodeFrames } from "../../src/transport/Framing.ts"
 import * as Link from "../../src/transport/Link.ts"
 import * as Security from "../../src/transport/Security.ts"
 import { type Connection, type ConnectionError, Transport } from "../../src/transport/Transport.ts"
+import { nodeOf } from "../../test/ClusterHarness.ts"
 import * as Babbler from "./Babbler.ts"
 import * as Ground from "./Ground.ts"
 import * as Meddler from "./Meddler.ts"
@@ -153,7 +155,7 @@ export const make = Effect.fnUntraced(function*(pass: Pass, where: Ground.Name =
   const admitted = new Set<string>()
   const logged: Array<string> = []
   const members: Array<Member> = []
-  yield* Effect.addFinalizer(() => Effect.forEach(members, ({ cluster }) => cluster.kill, { discard: true }))
+  yield* Effect.addFinalizer(() => Effect.forEach(members, ({ cluster }) => kill(cluster), { discard: true }))
   const application = {
     onDeliver: (message: Message) =>
       Effect.suspend(() => {
@@ -174,7 +176,7 @@ export const make = Effect.fnUntraced(function*(pass: Pass, where: Ground.Name =
     if (!said.includes("in clear")) logged.push(said)
   })
   for (const digits of places) {
-    const seed = members[0]?.cluster.node.port
+    const seed = members[0]?.cluster.address.port
     const id = NodeId.parse(digits.padEnd(32, "0"))
     const cluster = yield* Cluster.make({
       id,
@@ -185,7 +187,7 @@ export const make = Effect.fnUntraced(function*(pass: Pass, where: Ground.Name =
       authorization,
       config: configOf(where)
     }).pipe(Effect.provideService(Transport, ground.nodes), Effect.provide(Logger.layer([logger])))
-    ground.ports.add(cluster.node.port)
+    ground.ports.add(cluster.address.port)
     const events: Array<ClusterEvent> = []
     yield* Effect.forkScoped(
       Stream.runForEach(cluster.events, (event) => Effect.sync(() => events.push(event))),
@@ -194,7 +196,7 @@ export const make = Effect.fnUntraced(function*(pass: Pass, where: Ground.Name =
     members.push({ cluster, events })
     yield* during(pass, cluster.ready)
   }
-  const nodes = members.map(({ cluster }) => cluster.node)
+  const nodes = members.map(({ cluster }) => nodeOf(cluster))
   const key = Handshake.makeProofKey(Ground.secret, Samples.cluster)
   yield* until(pass, isRing({ members, nodes }))
   const siege: Siege = {
@@ -819,7 +821,7 @@ const send = Effect.fnUntraced(function*(siege: Siege, sender: Member, word: str
 const wrongEvents = (siege: Siege, { cluster, events }: Member): ReadonlyArray<string> => {
   const isReal = (node: Node.Node) => siege.nodes.some((real) => Node.isSameLife(real, node))
   return events.flatMap((event) => {
-    const at = `at ${cluster.node.hex.slice(0, 4)}`
+    const at = `at ${cluster.id.hex.slice(0, 4)}`
     switch (event._tag) {
       case "NotReady":
       case "Left":
@@ -944,7 +946,7 @@ export const round = (
       const defects = member.events.flatMap((event) =>
         event._tag === "Error" && (event.error === "Defect" || event.error === "CallbackFailed") ? [event.message] : []
       )
-      for (const message of defects) Tally.find(tally, numbers, `a defect at ${member.cluster.node.hex}: ${message}`)
+      for (const message of defects) Tally.find(tally, numbers, `a defect at ${member.cluster.id.hex}: ${message}`)
       member.events.length = 0
     }
     // Of those that only change bytes nobody gets further than what he belongs to.

@@ -188,18 +188,16 @@ const runAs = Effect.fnUntraced(
     }).pipe(Effect.mapError(fromCluster))
 
     if (Option.isNone(flags.localIp) && Address.isUnspecified(bind)) {
-      const { localHost: host, port } = cluster.node
+      const told = Address.format(cluster.address)
       yield* Console.error(
-        `wendy: listening on all addresses; other Nodes are told to dial ${
-          Address.format({ host, port })
-        }: --local-ip names another`
+        `wendy: listening on all addresses; other Nodes are told to dial ${told}: --local-ip names another`
       )
     }
 
     // what happens while joining waits until `ready` has been said
     let kept: Array<string> | undefined = []
-    const sayReady = Effect.suspend(() => {
-      const text = [lines.ready(cluster.node), ...(kept ?? [])].join("")
+    const sayReady = Effect.flatMap(cluster.node, (node) => {
+      const text = [lines.ready(node), ...(kept ?? [])].join("")
       kept = undefined
       return output.write(text)
     })
@@ -207,7 +205,7 @@ const runAs = Effect.fnUntraced(
     const onEvent = (event: Cluster.ClusterEvent) =>
       Effect.suspend(() => {
         if (event._tag === "JoinRetrying") return sayRetrying(event.attempt, event.message)
-        if (event._tag === "Ready") return kept === undefined ? output.write(lines.ready(cluster.node)) : Effect.void
+        if (event._tag === "Ready") return kept === undefined ? sayReady : Effect.void
         const line = lines.event(event)
         if (line === undefined) return Effect.void
         if (kept === undefined) return output.write(line)

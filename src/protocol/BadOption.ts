@@ -28,7 +28,7 @@ import { check as checkSettings, type ClusterConfig } from "./ClusterConfig.ts"
  *   Effect.scoped,
  *   Effect.catchTag("ListenError", Effect.die),
  *   Effect.flip,
- *   Effect.provide(MemoryTransport.layerAlone)
+ *   Effect.provide(MemoryTransport.layer)
  * ))
  * option // => "join"
  * ```

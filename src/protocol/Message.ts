@@ -1,7 +1,7 @@
 /**
  * Messages as applications see them: what is sent, what arrives, what a sender
  * is promised and told. Raw messages carry bytes; typed ones carry values of a
- * Schema under a purpose of their own ({@link define}).
+ * Schema under a purpose of their own ({@link make}).
  *
  * A message is sent by a `Cluster` or a `Client`; nothing here sends.
  *
@@ -31,7 +31,7 @@ export type DeliveryClass = "atMostOnce" | "acknowledged" | "confirmed"
  *
  * **When to use**
  *
- * When the bytes are made elsewhere. Else {@link define} a kind of message.
+ * When the bytes are made elsewhere. Else {@link make} a kind of message.
  *
  * @category models
  * @since 0.1.0
@@ -140,7 +140,7 @@ export const highestPurpose = 255
  * import { Cluster, MemoryTransport, NodeId } from "effect-wendy"
  *
  * const program = Effect.gen(function*() {
- *   const cluster = yield* Cluster.make({})
+ *   const cluster = yield* Cluster.make()
  *   const message = { key: NodeId.fromString("room:42"), purpose: 3, value: new Uint8Array() }
  *   return yield* cluster.send(message).pipe(
  *     Effect.as("sent"),
@@ -148,7 +148,7 @@ export const highestPurpose = 255
  *   )
  * })
  *
- * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => "BadPurpose"
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => "BadPurpose"
  * ```
  *
  * @category errors
@@ -188,7 +188,7 @@ export class MessageRejected extends Schema.TaggedError<MessageRejected>()("Mess
  *   )
  * })
  *
- * const said = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone)))
+ * const said = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
  * said // => "DeliveryFailed"
  * ```
  *
@@ -212,7 +212,7 @@ export class PurposeTaken extends Schema.TaggedError<PurposeTaken>()("PurposeTak
 }) {}
 
 /**
- * A kind of message: a name, a purpose, and the Schema of its values. Made by {@link define}.
+ * A kind of message: a name, a purpose, and the Schema of its values. Made by {@link make}.
  *
  * @category models
  * @since 0.1.0
@@ -258,13 +258,13 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
  * import { Effect, Queue, Schema } from "effect"
  * import { Cluster, MemoryTransport, Message, NodeId } from "effect-wendy"
  *
- * const Chat = Message.define("Chat", {
+ * const Chat = Message.make("Chat", {
  *   purpose: 16,
  *   value: Schema.Struct({ text: Schema.String, at: Schema.Date })
  * })
  *
  * const program = Effect.gen(function*() {
- *   const cluster = yield* Cluster.make({})
+ *   const cluster = yield* Cluster.make()
  *   yield* cluster.ready
  *   const texts = yield* Queue.unbounded<string>()
  *   yield* cluster.register({ message: Chat, onDeliver: ({ value }) => Queue.offer(texts, value.text) })
@@ -272,13 +272,13 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
  *   return yield* Queue.take(texts)
  * })
  *
- * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerAlone))) // => "hello"
+ * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => "hello"
  * ```
  *
  * @category constructors
  * @since 0.1.0
  */
-export const define = <S extends Schema.Codec<unknown, unknown>>(
+export const make = <S extends Schema.Codec<unknown, unknown>>(
   name: string,
   options: { readonly purpose: number; readonly value: S }
 ): Definition<S["Type"]> => {
@@ -317,9 +317,9 @@ export const define = <S extends Schema.Codec<unknown, unknown>>(
  * import { Schema } from "effect"
  * import { Message } from "effect-wendy"
  *
- * const v1 = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
- * const v2 = Message.define("Chat", { purpose: 16, value: Schema.String })
- * const other = Message.define("Mail", { purpose: 16, value: Schema.String })
+ * const v1 = Message.make("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+ * const v2 = Message.make("Chat", { purpose: 16, value: Schema.String })
+ * const other = Message.make("Mail", { purpose: 16, value: Schema.String })
  *
  * Message.isSameDefinition(v1, v2) // => true
  * Message.isSameDefinition(v2, other) // => false
@@ -350,7 +350,7 @@ const purposeProblem = (purpose: number): string | undefined =>
  * import { Result, Schema } from "effect"
  * import { ClusterConfig, Message, NodeId } from "effect-wendy"
  *
- * const Chat = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+ * const Chat = Message.make("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
  * const message = Chat.make(NodeId.fromString("room:42"), { text: "hello" })
  *
  * const { purpose, value } = Result.getOrThrow(Message.encode(message, ClusterConfig.defaults.maxValueSize))

@@ -132,7 +132,7 @@ export class BadNetwork extends Schema.TaggedError<BadNetwork>()("BadNetwork", {
  *   const two = yield* simulator.start("two", Cluster.make({ localHost: "two", join: ["one:7000"] }))
  *   const cluster = yield* two.value
  *   yield* cluster.ready
- *   const { id } = (yield* one.value).node
+ *   const { id } = yield* one.value
  *   const send = cluster.sendConfirmed({ key: id, purpose: 16, value: new Uint8Array(1) })
  *   const fast = yield* send
  *   const slowness = yield* network.impose({ to: ["one"], kinds: ["Routed"], delay: "2 seconds" })
@@ -279,6 +279,7 @@ export const drive = (
  * import { TestClock } from "effect/testing"
  * import { Cluster } from "effect-wendy"
  * import { SimulatedNetwork } from "effect-wendy/simulation"
+ * import { kill } from "effect-wendy/testing"
  *
  * const start = (host: string, region: string, join: ReadonlyArray<string>) =>
  *   Cluster.make({ localHost: host, port: 7000, region, join }).pipe(
@@ -291,14 +292,14 @@ export const drive = (
  *     const two = yield* start("two", "us", ["one:7000"])
  *     yield* TestClock.adjust("10 seconds")
  *     const sending = yield* Effect.forkChild(
- *       one.sendConfirmed({ key: two.node.id, purpose: 16, value: new Uint8Array(1) }),
+ *       one.sendConfirmed({ key: two.id, purpose: 16, value: new Uint8Array(1) }),
  *       { startImmediately: true }
  *     )
  *     yield* TestClock.adjust("170 millis")
  *     assert.isUndefined(sending.pollUnsafe())
  *     yield* TestClock.adjust("20 millis")
  *     assert.strictEqual((yield* Fiber.join(sending)).hops, 1)
- *     yield* Effect.forEach([one, two], (node) => node.kill)
+ *     yield* Effect.forEach([one, two], kill)
  *   }).pipe(Effect.provide(SimulatedNetwork.layer({ latency: "regions:eu,us:5,90,5" }))))
  * ```
  *
@@ -341,7 +342,7 @@ export const layer = (options: Options = {}): Layer.Layer<SimulatedNetwork, BadN
  *   Layer.provide(SimulatedNetwork.layer())
  * )
  *
- * const program = Effect.map(Cluster.Cluster, ({ node }) => `${node.localHost}:${node.port}`)
+ * const program = Effect.map(Cluster.Cluster, ({ address }) => `${address.host}:${address.port}`)
  * await Effect.runPromise(Effect.provide(program, NodeLive)) // => "one:7000"
  * ```
  *

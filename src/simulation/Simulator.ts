@@ -72,10 +72,10 @@ export interface Process<out A, out E = never> {
  *   const processes = yield* Effect.forEach(["a", "b", "c"], host)
  *   const [a, b] = yield* Effect.forEach(processes, ({ value }) => Effect.tap(value, ({ ready }) => ready))
  *   yield* processes[1]!.kill
- *   const receipt = yield* a!.sendConfirmed({ key: b!.node.id, purpose: 16, value: new Uint8Array(1) })
+ *   const receipt = yield* a!.sendConfirmed({ key: b!.id, purpose: 16, value: new Uint8Array(1) })
  *   const back = yield* (yield* host("b")).value
  *   yield* back.ready
- *   return receipt.root.hex === b!.node.hex
+ *   return receipt.root.hex === b!.id.hex
  * })
  *
  * await Effect.runPromise(Simulator.run(program, { seed: "7", latency: "plane:80" })) // => false

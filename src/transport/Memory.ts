@@ -25,7 +25,7 @@ import { Transport } from "./Transport.ts"
  * **When to use**
  *
  * To test what an application does when hosts go silent, networks part and connections break. For tests without faults
- * `layerAlone` is enough.
+ * `layer` is enough.
  *
  * **Details**
  *
@@ -152,7 +152,7 @@ export interface NetworkOptions {
  *
  * **When to use**
  *
- * For several networks in one test. Else `layerNetwork` or `layerAlone`.
+ * For several networks in one test. Else `layerNetwork` or `layer`.
  *
  * **Example** (Two networks that do not reach each other)
  *
@@ -190,7 +190,7 @@ export const makeNetwork = (options?: NetworkOptions): Effect.Effect<Network["Se
  *
  * **When to use**
  *
- * Where the machines of a test get a `Transport` each, by `layerHost`. For a single one, `layerAlone`.
+ * Where the machines of a test get a `Transport` each, by `layerHost`. For a single one, `layer`.
  *
  * **Example** (Machines with hosts of their own)
  *
@@ -201,7 +201,7 @@ export const makeNetwork = (options?: NetworkOptions): Effect.Effect<Network["Se
  * const startAt = Effect.fnUntraced(function*(host: string, join: ReadonlyArray<string>) {
  *   const cluster = yield* Cluster.make({ localHost: host, join })
  *   yield* cluster.ready
- *   return cluster.node
+ *   return yield* cluster.node
  * }, (node, host) => Effect.provide(node, MemoryTransport.layerHost(host)))
  *
  * const program = Effect.gen(function*() {
@@ -241,7 +241,7 @@ export const layerNetwork: Layer.Layer<Network> = Layer.effect(Network, makeNetw
  *   return error.reason
  * })
  *
- * const Slow = Layer.provide(MemoryTransport.layer, MemoryTransport.layerNetworkWith({ latency: "20 millis" }))
+ * const Slow = Layer.provide(MemoryTransport.layerOnNetwork, MemoryTransport.layerNetworkWith({ latency: "20 millis" }))
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Slow))) // => "Timeout"
  * ```
  *
@@ -256,7 +256,7 @@ export const layerNetworkWith = (options: NetworkOptions): Layer.Layer<Network> 
  *
  * **When to use**
  *
- * On a network with options, or one that several Layers share. Alone, with a network of its own: `layerAlone`.
+ * On a network with options, or one that several Layers share. Alone, with a network of its own: `layer`.
  *
  * **Gotchas**
  *
@@ -268,12 +268,12 @@ export const layerNetworkWith = (options: NetworkOptions): Layer.Layer<Network> 
  * import { Effect, Layer } from "effect"
  * import { Cluster, MemoryTransport } from "effect-wendy"
  *
- * const Slow = Layer.provide(MemoryTransport.layer, MemoryTransport.layerNetworkWith({ latency: "2 millis" }))
+ * const Slow = Layer.provide(MemoryTransport.layerOnNetwork, MemoryTransport.layerNetworkWith({ latency: "2 millis" }))
  *
  * const program = Effect.gen(function*() {
- *   const one = yield* Cluster.make({})
+ *   const one = yield* Cluster.make()
  *   yield* one.ready
- *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+ *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
  *   yield* two.ready
  *   return yield* two.isReady
  * })
@@ -284,7 +284,7 @@ export const layerNetworkWith = (options: NetworkOptions): Layer.Layer<Network> 
  * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<Transport, never, Network> = Layer.effect(
+export const layerOnNetwork: Layer.Layer<Transport, never, Network> = Layer.effect(
   Transport,
   Effect.map(Network, (network) => network.transport())
 )
@@ -308,7 +308,7 @@ export const layer: Layer.Layer<Transport, never, Network> = Layer.effect(
  *   Layer.provide(MemoryTransport.layerNetwork)
  * )
  *
- * const program = Cluster.Cluster.use(({ node }) => Effect.succeed(`${node.localHost}:${node.port}`))
+ * const program = Cluster.Cluster.use(({ address }) => Effect.succeed(`${address.host}:${address.port}`))
  * await Effect.runPromise(Effect.provide(program, NodeLive)) // => "10.0.0.1:4000"
  * ```
  *
@@ -332,22 +332,23 @@ export const layerHost = (host: string): Layer.Layer<Transport, never, Network> 
  * import { Effect } from "effect"
  * import { TestClock } from "effect/testing"
  * import { Cluster, MemoryTransport } from "effect-wendy"
+ * import { kill } from "effect-wendy/testing"
  *
  * it.effect("a Node stays ready for an hour", () =>
  *   Effect.gen(function*() {
- *     const cluster = yield* Cluster.make({})
+ *     const cluster = yield* Cluster.make()
  *     yield* cluster.ready
  *     yield* TestClock.adjust("1 hour")
  *     assert.isTrue(yield* cluster.isReady)
  *     // Leaving would wait until the test lets time pass.
- *     yield* cluster.kill
- *   }).pipe(Effect.provide(MemoryTransport.layerAlone)))
+ *     yield* kill(cluster)
+ *   }).pipe(Effect.provide(MemoryTransport.layer)))
  * ```
  *
  * @category layers
  * @since 0.1.0
  */
-export const layerAlone: Layer.Layer<Transport | Network> = Layer.provideMerge(layer, layerNetwork)
+export const layer: Layer.Layer<Transport | Network> = Layer.provideMerge(layerOnNetwork, layerNetwork)
 
 // -----------------------------------------------------------------------------
 // Internals

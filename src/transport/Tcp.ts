@@ -20,7 +20,7 @@ import { Transport } from "./Transport.ts"
  *
  * **When to use**
  *
- * For everything that runs. In tests `MemoryTransport.layerAlone` is faster and follows the Clock.
+ * For everything that runs. In tests `MemoryTransport.layer` is faster and follows the Clock.
  *
  * **Details**
  *

@@ -60,7 +60,7 @@ import { type Channel, DialError, Transport } from "./Transport.ts"
  * const program = Effect.gen(function*() {
  *   const one = yield* Cluster.make({ credentials })
  *   yield* one.ready
- *   const two = yield* Cluster.make({ credentials, join: [`127.0.0.1:${one.node.port}`] })
+ *   const two = yield* Cluster.make({ credentials, join: [`127.0.0.1:${one.address.port}`] })
  *   yield* two.ready
  * })
  *

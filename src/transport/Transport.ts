@@ -222,12 +222,12 @@ export interface Listener {
  *     ...inner,
  *     dial: (address, options) => Effect.tap(inner.dial(address, options), () => Effect.sync(() => void dials++))
  *   }))
- * ).pipe(Layer.provide(MemoryTransport.layerAlone))
+ * ).pipe(Layer.provide(MemoryTransport.layer))
  *
  * const program = Effect.gen(function*() {
- *   const one = yield* Cluster.make({})
+ *   const one = yield* Cluster.make()
  *   yield* one.ready
- *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`] })
+ *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
  *   yield* two.ready
  * })
  *

@@ -10,7 +10,7 @@ applicationContract(
   (title, body) =>
     it.effect(
       title,
-      () => Effect.scoped(Effect.flatMap(makeHarness(passing), body)).pipe(Effect.provide(Memory.layerAlone))
+      () => Effect.scoped(Effect.flatMap(makeHarness(passing), body)).pipe(Effect.provide(Memory.layer))
     )
 )
 

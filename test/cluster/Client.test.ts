@@ -19,8 +19,7 @@ const overBoth = (
   title: string,
   body: (harness: Harness) => Effect.Effect<void, unknown, Scope.Scope | Transport>
 ): void => {
-  it.effect(`${title} (memory)`, () =>
-    Effect.flatMap(makeHarness(passing), body).pipe(Effect.provide(Memory.layerAlone)))
+  it.effect(`${title} (memory)`, () => Effect.flatMap(makeHarness(passing), body).pipe(Effect.provide(Memory.layer)))
   it.live(`${title} (TCP)`, () => Effect.flatMap(makeHarness(realTime), body).pipe(Effect.provide(Tcp.layer)))
 }
 
@@ -45,7 +44,7 @@ describe("Client", () => {
         const hops = receipts.map(({ hops }) => hops)
         assert.includeMembers(hops, [0, 1])
         // What an application sees of it: the Node that accepted it.
-        const via = harness.members[0]!.cluster.node.hex
+        const via = harness.members[0]!.cluster.id.hex
         for (const { delivered } of harness.members) assert.isTrue(delivered.every(({ from }) => from.hex === via))
         for (const { cluster } of harness.members) {
           const { left } = yield* cluster.leafSet
@@ -66,10 +65,10 @@ describe("Client", () => {
             return gate.await
           })
       }
-      const { node } = (yield* harness.join({ application })).cluster
-      const client = yield* Client.make({ to: [`127.0.0.1:${node.port}`], config: { maxCustodyBytes: 2_600 } })
+      const { address, id } = (yield* harness.join({ application })).cluster
+      const client = yield* Client.make({ to: [`127.0.0.1:${address.port}`], config: { maxCustodyBytes: 2_600 } })
       yield* harness.during(client.connected)
-      const message = { key: node.id, purpose: 16, value: new Uint8Array(1_000) }
+      const message = { key: id, purpose: 16, value: new Uint8Array(1_000) }
       const sending = yield* Effect.forkChild(
         Effect.all(Array.from({ length: 10 }, () => client.sendConfirmed(message)), { concurrency: "unbounded" })
       )
@@ -79,14 +78,14 @@ describe("Client", () => {
       yield* gate.open
       assert.lengthOf(yield* harness.during(Fiber.join(sending)), 10)
       assert.strictEqual(calls, 10)
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
   overBoth(
     "sends before it is connected, and as soon as a Node is there the receipts come",
     (harness) =>
       Effect.gen(function*() {
         const before = yield* harness.start()
-        const { port } = before.cluster.node
+        const { port } = before.cluster.address
         yield* harness.kill(before)
         const client = yield* Client.make({ to: [`127.0.0.1:${port}`] })
         const sending = yield* Effect.forkChild(burst(client, "early", 50), { startImmediately: true })
@@ -130,7 +129,7 @@ describe("Client", () => {
   overBoth("finds its Node again after that was started anew", (harness) =>
     Effect.gen(function*() {
       const before = yield* harness.start()
-      const { port } = before.cluster.node
+      const { port } = before.cluster.address
       const client = yield* Client.make({ to: [harness.addressOf(before)] })
       yield* harness.during(burst(client, "before", 20))
       yield* harness.kill(before)
@@ -226,5 +225,5 @@ describe("Client", () => {
       assert.lengthOf(receipts, 300)
       assert.lengthOf(delivered, 300)
       assert.strictEqual(new Set(delivered).size, 300)
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 })

@@ -34,16 +34,16 @@ export const idOf = (digits: string): NodeId.NodeId => NodeId.parse(digits.padEn
 export const evenIds = (size: number): ReadonlyArray<NodeId.NodeId> =>
   Array.from({ length: size }, (_, index) => idOf(Math.floor(index * 65536 / size).toString(16).padStart(4, "0")))
 
-export const hostOf = (member: Member): string => member.cluster.node.localHost
+export const hostOf = (member: Member): string => member.cluster.address.host
 
 /** Starts a Node on a machine of its own, with the first living Node for a seed. */
 export const startOn = Effect.fnUntraced(function*(harness: Harness, machine: number, options: Cluster.Options = {}) {
   const network = yield* Memory.Network
   const host = `10.0.0.${machine}`
-  const seed = harness.living()[0]?.cluster.node
+  const seed = harness.living()[0]?.cluster.address
   return yield* harness.start({
     localHost: host,
-    join: seed === undefined ? [] : [`${seed.localHost}:${seed.port}`],
+    join: seed === undefined ? [] : [`${seed.host}:${seed.port}`],
     ...options
   }).pipe(Effect.provideService(Transport, network.transport(host)))
 })
@@ -78,7 +78,7 @@ export const countDelivered = (members: ReadonlyArray<Member>, name: string): Ma
 export const checkBurst = (harness: Harness, name: string, receipts: ReadonlyArray<Receipt>): void => {
   const living = countDelivered(harness.living(), name)
   for (const [word, count] of living) assert.strictEqual(count, 1, `"${word}" was delivered ${count} times`)
-  const nodes = Map.groupBy(harness.members, ({ cluster }) => cluster.node.hex)
+  const nodes = Map.groupBy(harness.members, ({ cluster }) => cluster.id.hex)
   const deliveredAt = new Map([...nodes].map(([hex, lives]) => [hex, countDelivered(lives, name)]))
   receipts.forEach((receipt, index) => {
     const times = deliveredAt.get(receipt.root.hex)?.get(`${name} ${index}`) ?? 0

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
-import { makeHarness, outgoing, realTime, text } from "../ClusterHarness.ts"
+import { makeHarness, nodeOf, outgoing, realTime, text } from "../ClusterHarness.ts"
 import { burst, checkBurst, checkWorks, freePort, type Harness, hasIpv6, idOf, keys } from "./Rig.ts"
 
 const joinOneByOne = Effect.fnUntraced(function*(harness: Harness, size: number) {
@@ -34,7 +34,7 @@ describe("Cluster over TCP", () => {
           )
         yield* harness.waitUntil("all are delivered", Effect.sync(() => arrived().length >= 501), "10 seconds")
         for (const { cluster, message } of arrived()) {
-          assert.strictEqual(cluster.node.hex, harness.closest(message.key).cluster.node.hex)
+          assert.strictEqual(cluster.id.hex, harness.closest(message.key).cluster.id.hex)
         }
         assert.strictEqual(new Set(arrived().map(({ message }) => text(message))).size, 501)
         assert.lengthOf(arrived(), 501)
@@ -85,7 +85,7 @@ describe("Cluster over TCP", () => {
       const harness = yield* makeHarness(realTime)
       const first = yield* harness.start({ localHost: "::1" })
       for (let count = 0; count < 2; count++) {
-        const member = yield* harness.start({ localHost: "::1", join: [`[::1]:${first.cluster.node.port}`] })
+        const member = yield* harness.start({ localHost: "::1", join: [`[::1]:${first.cluster.address.port}`] })
         yield* harness.during(member.cluster.ready)
       }
       yield* harness.waitUntil("exact leaf sets", harness.isExact, "10 seconds", "5 millis")
@@ -149,8 +149,8 @@ describe("Cluster over TCP", () => {
       yield* harness.kill(before)
       const after = yield* harness.join({ id, port })
       yield* harness.during(after.cluster.ready, "8 seconds")
-      assert.isTrue(NodeId.equals(after.cluster.node.id, id))
-      assert.isAbove(after.cluster.node.incarnation, before.cluster.node.incarnation)
+      assert.isTrue(NodeId.equals(after.cluster.id, id))
+      assert.isAbove(nodeOf(after.cluster).incarnation, nodeOf(before.cluster).incarnation)
       yield* harness.during(Fiber.join(sending))
       yield* harness.waitUntil("exact leaf sets", harness.isExact, "10 seconds", "5 millis")
       const receipt = yield* harness.during(harness.members[0]!.cluster.sendConfirmed(outgoing(id, "for its own id")))

@@ -13,12 +13,13 @@ import type { ClusterError } from "../../src/protocol/ClusterEvent.ts"
 import * as Message from "../../src/protocol/Message.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
+import { kill } from "../../src/testing.ts"
 import type { Transport } from "../../src/transport/Transport.ts"
-import { type Member, outgoing, text } from "../ClusterHarness.ts"
+import { type Member, nodeOf, outgoing, text } from "../ClusterHarness.ts"
 import { collectEvents, errorsOf, evenIds, failure, type Harness, idOf } from "./Rig.ts"
 
-const Chat = Message.define("Chat", { purpose: 20, value: Schema.Struct({ text: Schema.String }) })
-const Other = Message.define("Other", { purpose: 20, value: Schema.Finite })
+const Chat = Message.make("Chat", { purpose: 20, value: Schema.Struct({ text: Schema.String }) })
+const Other = Message.make("Other", { purpose: 20, value: Schema.Finite })
 
 const encoder = new TextEncoder()
 
@@ -139,7 +140,7 @@ export const applicationContract = (
           })
           yield* Effect.forkScoped(
             Stream.runForEach(
-              two!.cluster.deliveries(Chat),
+              two!.cluster.deliveriesOf(Chat),
               ({ value }) => Effect.sync(() => streamed.push(value.text))
             ),
             { startImmediately: true }
@@ -182,7 +183,7 @@ export const applicationContract = (
         const taken = yield* failure(harness, Effect.scoped(one!.cluster.register({ message: Other })))
         assert.instanceOf(taken, Message.PurposeTaken)
         assert.include(taken.message, "\"Chat\" and \"Other\" both have purpose 20")
-        const stream = yield* failure(harness, Stream.runDrain(one!.cluster.deliveries(Other)))
+        const stream = yield* failure(harness, Stream.runDrain(one!.cluster.deliveriesOf(Other)))
         assert.instanceOf(stream, Message.PurposeTaken)
         assert.strictEqual(
           yield* reasonOf(harness, one!.cluster.send(Other.make(NodeId.zero, 1))),
@@ -277,14 +278,14 @@ export const applicationContract = (
                 if (text(message) === "leave") yield* cluster.leave
               })
           })
-          yield* register(three!, { onDeliver: () => three!.cluster.kill })
-          yield* sendTo(harness, one!, outgoing(two!.cluster.node.id, "ask"))
+          yield* register(three!, { onDeliver: () => kill(three!.cluster) })
+          yield* sendTo(harness, one!, outgoing(two!.cluster.id, "ask"))
           yield* until(harness, "all are delivered", () => seen.length === 3)
           assert.sameMembers(seen, ["ask", "sent from inside", "confirmed from inside"])
           for (const member of [two!, three!]) {
             // The Node that ended has taken its receipt with it: its successor delivers the message.
             member.isLiving = false
-            yield* sendTo(harness, one!, outgoing(member.cluster.node.id, "leave"))
+            yield* sendTo(harness, one!, outgoing(member.cluster.id, "leave"))
             yield* harness.waitUntil("it is gone", Effect.map(member.cluster.isReady, (ready) => !ready))
           }
           yield* harness.waitUntil("the ring is one Node", harness.isExact)
@@ -315,10 +316,12 @@ export const applicationContract = (
     // forwarding
     // -------------------------------------------------------------------------
 
-    for (const form of ["onForward", "onForwardSync"] as const) {
+    for (const form of ["onForward", "onForward, at once"] as const) {
       const forwarding = <A>(decide: (message: Message.Message<A>, next: Node.Node) => Application.Forward<A>) =>
-        form === "onForwardSync"
-          ? { onForwardSync: decide }
+        form === "onForward, at once"
+          ? {
+            onForward: (message: Message.Message<A>, next: Node.Node) => Effect.sync(() => decide(message, next))
+          }
           : {
             onForward: (message: Message.Message<A>, next: Node.Node) =>
               Effect.as(Effect.yieldNow, decide(message, next))
@@ -334,24 +337,24 @@ export const applicationContract = (
               ...forwarding<Uint8Array>((message, next) => {
                 asked.push(`${text(message)} to ${next.hex.slice(0, 1)}`)
                 if (text(message) === "value") return Application.replace({ value: encoder.encode("another value") })
-                if (text(message) === "key") return Application.replace({ key: three!.cluster.node.id })
+                if (text(message) === "key") return Application.replace({ key: three!.cluster.id })
                 if (text(message) === "purpose") return Application.replace({ purpose: 99 })
                 return Application.forward
               })
             })
-            const key = two!.cluster.node.id
+            const key = two!.cluster.id
             yield* sendTo(harness, one!, outgoing(key, "as it is"))
             yield* sendTo(harness, one!, outgoing(key, "value"))
             yield* sendTo(harness, one!, outgoing(key, "purpose"))
             const receipt = yield* sendTo(harness, one!, outgoing(key, "key"))
-            assert.strictEqual(receipt.root.hex, three!.cluster.node.hex)
+            assert.strictEqual(receipt.root.hex, three!.cluster.id.hex)
             assert.deepStrictEqual(two!.delivered.map(text), ["as it is", "another value", "purpose"])
             assert.deepStrictEqual(two!.delivered.map(({ purpose }) => purpose), [16, 16, 99])
             assert.deepStrictEqual(three!.delivered.map(text), ["key"])
-            assert.deepStrictEqual(three!.delivered.map(({ from }) => from.hex), [one!.cluster.node.hex])
+            assert.deepStrictEqual(three!.delivered.map(({ from }) => from.hex), [one!.cluster.id.hex])
             assert.deepStrictEqual(asked, ["as it is to 5", "value to 5", "purpose to 5", "key to 5"])
             // One's own keys are delivered, not forwarded.
-            yield* sendTo(harness, one!, outgoing(one!.cluster.node.id, "here"))
+            yield* sendTo(harness, one!, outgoing(one!.cluster.id, "here"))
             assert.lengthOf(asked, 4)
           })
       )
@@ -392,10 +395,10 @@ export const applicationContract = (
             Effect.succeed(Application.replace({ value: encoder.encode(`${text(message)} ${name}`) }))
           for (const [index, member] of members.entries()) {
             yield* register(member, { onForward: sign(`${index}a`) })
-            yield* register(member, { onForwardSync: (message) => Effect.runSync(sign(`${index}b`)(message)) })
+            yield* register(member, { onForward: sign(`${index}b`) })
           }
           const root = members[4]!
-          const receipt = yield* sendTo(harness, members[0]!, outgoing(root.cluster.node.id, "by"))
+          const receipt = yield* sendTo(harness, members[0]!, outgoing(root.cluster.id, "by"))
           const path = text(root.delivered[0]!).split(" ").slice(1)
           assert.lengthOf(path, 2 * receipt.hops)
           assert.isAtLeast(receipt.hops, 1)
@@ -421,15 +424,15 @@ export const applicationContract = (
             }
           },
           {
-            onForwardSync: () => {
+            onForward: () => {
               throw new Error("thrown")
             }
           },
-          { onForwardSync: () => Application.replace({ purpose: 3 }) },
-          { onForwardSync: () => Application.replace({ value: new Uint8Array(2 * 1024 * 1024) }) },
+          { onForward: () => Effect.succeed(Application.replace({ purpose: 3 })) },
+          { onForward: () => Effect.succeed(Application.replace({ value: new Uint8Array(2 * 1024 * 1024) })) },
           { onForward: () => Effect.succeed("no answer at all" as never) },
           { onForward: () => Effect.as(Effect.yieldNow, undefined as never) },
-          { onForwardSync: () => Application.replace(undefined as never) },
+          { onForward: () => Effect.succeed(Application.replace(undefined as never)) },
           { onForward: () => Effect.never },
           { onForward: () => Effect.uninterruptible(Effect.never) }
         ]
@@ -462,7 +465,7 @@ export const applicationContract = (
           const expected: Array<string> = []
           for (const how of ["leave", "kill"] as const) {
             const other = yield* harness.join({ id: idOf("8") })
-            const { port } = other.cluster.node
+            const { port } = other.cluster.address
             yield* harness.during(other.cluster.ready)
             yield* until(harness, "the join is told", () => calls.includes(`join 8 ${port}`))
             yield* harness[how](other)
@@ -491,7 +494,7 @@ export const applicationContract = (
               }
               : {})
           yield* until(harness, "both have beaten", () => beats.size === 2)
-          assert.sameMembers([...beats], [two!.cluster.node.hex, three!.cluster.node.hex])
+          assert.sameMembers([...beats], [two!.cluster.id.hex, three!.cluster.id.hex])
           assert.deepStrictEqual(leaves, ["1 1", "2 2"])
           const known = yield* one!.cluster.nodes
           assert.sameMembers(known.map(({ node }) => node.hex), [...beats])
@@ -541,16 +544,16 @@ export const applicationContract = (
     run("sendDirect reaches the Node that it names, whoever is the root", (harness) =>
       Effect.gen(function*() {
         const [one, two, three] = yield* startRing(harness, 3)
-        const key = three!.cluster.node.id
+        const key = three!.cluster.id
         for (const [from, to] of [[one!, two!], [one!, one!], [two!, three!]] as const) {
           to.delivered.length = 0
-          const receipt = yield* harness.during(from.cluster.sendDirect(to.cluster.node, outgoing(key, "direct")))
-          assert.strictEqual(receipt.root.hex, to.cluster.node.hex)
+          const receipt = yield* harness.during(from.cluster.sendDirect(nodeOf(to.cluster), outgoing(key, "direct")))
+          assert.strictEqual(receipt.root.hex, to.cluster.id.hex)
           assert.strictEqual(receipt.hops, from === to ? 0 : 1)
           assert.deepStrictEqual(to.delivered.map(text), ["direct"])
           assert.isTrue(to.delivered[0]!.isDirect)
           assert.strictEqual(to.delivered[0]!.key.hex, key.hex)
-          assert.strictEqual(to.delivered[0]!.from.hex, from.cluster.node.hex)
+          assert.strictEqual(to.delivered[0]!.from.hex, from.cluster.id.hex)
         }
         yield* sendTo(harness, one!, outgoing(key, "routed"))
         assert.isFalse(three!.delivered.at(-1)!.isDirect)
@@ -562,13 +565,16 @@ export const applicationContract = (
         Effect.gen(function*() {
           const [one, two, three] = yield* startRing(harness, 3)
           const send = (node: Node.Node) => one!.cluster.sendDirect(node, outgoing(NodeId.zero, "direct"))
-          const { node } = three!.cluster
-          const otherLife = new Node.Node({ ...two!.cluster.node, incarnation: two!.cluster.node.incarnation + 1 })
+          const node = nodeOf(three!.cluster)
+          const otherLife = new Node.Node({
+            ...nodeOf(two!.cluster),
+            incarnation: nodeOf(two!.cluster).incarnation + 1
+          })
           assert.strictEqual(yield* reasonOf(harness, send(otherLife)), "Unreachable")
           yield* harness.kill(three!)
           assert.strictEqual(yield* reasonOf(harness, send(node)), "Unreachable")
           assert.lengthOf(two!.delivered, 0)
-          yield* harness.during(send(two!.cluster.node))
+          yield* harness.during(send(nodeOf(two!.cluster)))
         })
     )
 
@@ -592,8 +598,8 @@ export const applicationContract = (
       Effect.gen(function*() {
         const members = yield* startRing(harness, 4)
         for (const [index, member] of members.entries()) {
-          const next = yield* members[0]!.cluster.route(member.cluster.node.id)
-          assert.strictEqual(Option.getOrUndefined(next)?.hex, index === 0 ? undefined : member.cluster.node.hex)
+          const next = yield* members[0]!.cluster.nextHop(member.cluster.id)
+          assert.strictEqual(Option.getOrUndefined(next)?.hex, index === 0 ? undefined : member.cluster.id.hex)
         }
         assert.isTrue(members.every(({ delivered }) => delivered.length === 0))
       }))

@@ -256,7 +256,7 @@ describe("reachable (B5)", () => {
     Effect.gen(function*() {
       const wire: Wire = { ...network.transport(host(1)), hosts: Effect.succeed(["192.0.2.7", "2001:db8::7"]) }
       const make = (options: Cluster.Options) =>
-        Effect.map(Effect.provideService(Cluster.make(options), Transport, wire), ({ node }) => node.localHost)
+        Effect.map(Effect.provideService(Cluster.make(options), Transport, wire), ({ address }) => address.host)
       assert.strictEqual(yield* make({ bind: "0.0.0.0" }), "192.0.2.7")
       assert.strictEqual(yield* make({ bind: "0.0.0.0", localHost: "192.0.2.9" }), "192.0.2.9")
       assert.strictEqual(yield* make({ bind: host(1) }), host(1))

@@ -42,7 +42,7 @@ const story = (count: number) =>
       Array.from({ length: count }, (_, index) => index),
       (index) =>
         from.sendConfirmed(
-          { key: to.node.id, purpose: 16, value: new Uint8Array(size).fill(index) },
+          { key: to.id, purpose: 16, value: new Uint8Array(size).fill(index) },
           { deadline: "10 minutes" }
         ),
       { concurrency: "unbounded" }
@@ -65,7 +65,7 @@ const clientStory = (count: number) =>
         application: { onDeliver: ({ value }) => Effect.sync(() => delivered.push(value[0]!)) }
       })
     )
-    const { node, ready } = yield* gateway.value
+    const { id, ready } = yield* gateway.value
     yield* ready
     const client = yield* (yield* start("c", Client.make({ to: ["a:7000"] }))).value
     yield* client.connected
@@ -74,13 +74,13 @@ const clientStory = (count: number) =>
       Array.from({ length: count }, (_, index) => index),
       (index) =>
         client.sendConfirmed(
-          { key: node.id, purpose: 16, value: new Uint8Array(size).fill(index) },
+          { key: id, purpose: 16, value: new Uint8Array(size).fill(index) },
           { deadline: "10 minutes" }
         ),
       { concurrency: "unbounded" }
     )
     const seconds = ((yield* Clock.currentTimeMillis) - began) / 1_000
-    const { roundTrip } = yield* client.sendConfirmed({ key: node.id, purpose: 16, value: Uint8Array.of(99) })
+    const { roundTrip } = yield* client.sendConfirmed({ key: id, purpose: 16, value: Uint8Array.of(99) })
     return { delivered: delivered.sort((one, other) => one - other), seconds, roundTrip }
   })
 

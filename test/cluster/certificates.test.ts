@@ -80,7 +80,7 @@ describe("certificates", () => {
         const authority = yield* makeAuthority
         const [id] = evenIds(1) as [NodeId.NodeId]
         const named = yield* harness.start({ credentials: credentialsOf(yield* issue(authority, { id }), [authority]) })
-        assert.strictEqual(named.cluster.node.hex, id.hex)
+        assert.strictEqual(named.cluster.id.hex, id.hex)
         yield* startRing(harness, authority)
         yield* checkWorks(harness, "the ring")
         for (const role of ["member", "client"] as const) {
@@ -137,7 +137,7 @@ describe("certificates", () => {
           for (const { cluster } of harness.living()) {
             if (cluster === stranger.cluster) continue
             const { left, right } = yield* cluster.leafSet
-            assert.isFalse([...left, ...right].some(({ hex }) => hex === stranger.cluster.node.hex))
+            assert.isFalse([...left, ...right].some(({ hex }) => hex === stranger.cluster.id.hex))
           }
         })
     )
@@ -351,7 +351,7 @@ describe("certificates", () => {
     Effect.gen(function*() {
       const authority = yield* makeAuthority
       const credentials = credentialsOf(yield* issue(authority), [authority])
-      for (const layer of [Tcp.layer, Memory.layerAlone]) {
+      for (const layer of [Tcp.layer, Memory.layer]) {
         const error = yield* Effect.flip(Effect.provide(Cluster.make({ credentials }), layer))
         assert.deepInclude(error, { _tag: "BadOption", option: "credentials" })
         assert.match(error.message, /TlsTransport/)

@@ -30,7 +30,7 @@ const overMemory = (
   title: string,
   body: (harness: Harness) => Effect.Effect<void, unknown, Scope.Scope | Transport>
 ): void => {
-  it.effect(title, () => Effect.flatMap(makeHarness(passing), body).pipe(Effect.provide(Memory.layerAlone)))
+  it.effect(title, () => Effect.flatMap(makeHarness(passing), body).pipe(Effect.provide(Memory.layer)))
 }
 
 type Custom = Parameters<typeof Credentials.make>[0]
@@ -77,10 +77,10 @@ const assertStaysOut = Effect.fnUntraced(function*(
   yield* harness.kill(stranger)
   for (const { cluster } of harness.living()) {
     const { left, right } = yield* cluster.leafSet
-    assert.isFalse([...left, ...right].some(({ hex }) => hex === stranger.cluster.node.hex), "it is in a table")
+    assert.isFalse([...left, ...right].some(({ hex }) => hex === stranger.cluster.id.hex), "it is in a table")
   }
   const hasJoined = ring.events.flat().some((event) =>
-    event._tag === "NodeJoined" && event.node.hex === stranger.cluster.node.hex
+    event._tag === "NodeJoined" && event.node.hex === stranger.cluster.id.hex
   )
   assert.isFalse(hasJoined, "it was in a table")
   for (const index of [1, 2]) {
@@ -374,4 +374,4 @@ it.effect("credentials that are refused for a moment prove no death: nobody exit
     assert.isAbove(events.flatMap((seen) => errorsOf(seen, "Refused")).length, 0)
     yield* harness.waitUntil("exact leaf sets", harness.isExact)
     yield* harness.checkCoverage(keys, true)
-  }).pipe(Effect.provide(Memory.layerAlone)))
+  }).pipe(Effect.provide(Memory.layer)))

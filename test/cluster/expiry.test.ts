@@ -31,7 +31,7 @@ const certificate = (days: number) =>
 const network = Layer.effect(
   Transport,
   Effect.map(Transport, (memory) => ({ ...memory, protection: "tls" as const }))
-).pipe(Layer.provide(Memory.layerAlone))
+).pipe(Layer.provide(Memory.layer))
 
 describe("certificates that end", () => {
   it.effect("a Node says so from 30 days before on: at its start, once a day, and with new ones", () => {
@@ -91,7 +91,7 @@ describe("certificates that end", () => {
 
   it.effect("without certificates nothing is said", () =>
     Effect.gen(function*() {
-      const cluster = yield* Cluster.make({})
+      const cluster = yield* Cluster.make()
       assert.isUndefined((yield* cluster.statistics).certificateEnds)
-    }).pipe(Effect.scoped, Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.scoped, Effect.provide(Memory.layer)))
 })

@@ -82,7 +82,7 @@ describe("a silenced host", () => {
           if (
             observed.some((events, index) =>
               harness.members[index] !== victim &&
-              events.some((event) => event._tag === "NodeExited" && event.node.hex === victim.cluster.node.hex)
+              events.some((event) => event._tag === "NodeExited" && event.node.hex === victim.cluster.id.hex)
             )
           ) suspectedAt ??= now
           if ((yield* coveredBy(others)).every((count) => count === 1)) takenAt = now
@@ -145,7 +145,7 @@ describe("a silenced host", () => {
         const victim = harness.members[2]!
         yield* network.silence(hostOf(victim))
         const receipts = yield* harness.during(burst(harness.members[0]!.cluster, "burst", 200, 200), "60 seconds")
-        assert.isFalse(receipts.some(({ root }) => root.hex === victim.cluster.node.hex))
+        assert.isFalse(receipts.some(({ root }) => root.hex === victim.cluster.id.hex))
         yield* network.restore(hostOf(victim))
         yield* harness.waitUntil("the ring is exact", harness.isExact, "60 seconds", "100 millis")
         yield* passing("10 seconds")
@@ -275,12 +275,12 @@ describe("a receipt that is lost while the key changes hands", () => {
     (harness, network) =>
       Effect.gen(function*() {
         yield* startMachines(harness, 4, { application })
-        const key = NodeId.add(harness.members[2]!.cluster.node.id, idOf("01"))
+        const key = NodeId.add(harness.members[2]!.cluster.id, idOf("01"))
         const { root, sending } = yield* loseReceipt(harness, network, key)
         assert.strictEqual(root, harness.members[2])
         yield* harness.leave(root)
         const receipt = yield* harness.during(Fiber.join(sending), "90 seconds")
-        assert.strictEqual(receipt.root.hex, harness.closest(key).cluster.node.hex)
+        assert.strictEqual(receipt.root.hex, harness.closest(key).cluster.id.hex)
         assert.strictEqual(begun, 1)
       })
   )
@@ -290,7 +290,7 @@ describe("a receipt that is lost while the key changes hands", () => {
     (harness, network) =>
       Effect.gen(function*() {
         yield* startMachines(harness, 4, { application })
-        const key = NodeId.add(harness.members[2]!.cluster.node.id, idOf("01"))
+        const key = NodeId.add(harness.members[2]!.cluster.id, idOf("01"))
         const { sending } = yield* loseReceipt(harness, network, key)
         const joiner = yield* startOn(harness, 9, { id: key, application })
         yield* harness.during(joiner.cluster.ready)
@@ -338,7 +338,7 @@ describe("applications", () => {
               )
               const took = (yield* Clock.currentTimeMillis) - startedAt
               assert.strictEqual((error as NotConfirmed).reason, "DeliveryFailed")
-              assert.include(error.message, harness.closest(key).cluster.node.hex)
+              assert.include(error.message, harness.closest(key).cluster.id.hex)
               if (what === "never returns") assert.isAtLeast(took, defaults.deliverTimeout)
               else assert.isBelow(took, 1000)
               assert.strictEqual(called, before + 1, "it is called once, also when the sender sends again meanwhile")
@@ -376,15 +376,15 @@ describe("applications", () => {
         const taken: Array<string> = []
         const late: Array<string> = []
         yield* Effect.forkScoped(
-          Stream.runForEach(root!.cluster.deliveries(), (message) => Effect.sync(() => taken.push(text(message)))),
+          Stream.runForEach(root!.cluster.deliveries, (message) => Effect.sync(() => taken.push(text(message)))),
           { startImmediately: true }
         )
-        const key = root!.cluster.node.id
+        const key = root!.cluster.id
         const words = Array.from({ length: 3000 }, (_, index) => `word ${index}`)
         for (const word of words.slice(0, 1500)) yield* sender!.cluster.send(outgoing(key, word))
         yield* harness.waitUntil("half has come", Effect.sync(() => taken.length === 1500))
         yield* Effect.forkScoped(
-          Stream.runForEach(root!.cluster.deliveries(), (message) => Effect.sync(() => late.push(text(message)))),
+          Stream.runForEach(root!.cluster.deliveries, (message) => Effect.sync(() => late.push(text(message)))),
           { startImmediately: true }
         )
         for (const word of words.slice(1500)) yield* sender!.cluster.send(outgoing(key, word))
@@ -403,7 +403,7 @@ describe("applications", () => {
         const taken: Array<string> = []
         yield* Effect.forkScoped(
           Stream.runForEach(
-            member.cluster.deliveries(),
+            member.cluster.deliveries,
             (message) => Effect.andThen(Effect.sleep("10 millis"), Effect.sync(() => taken.push(text(message))))
           ),
           { startImmediately: true }
@@ -497,7 +497,7 @@ describe("applications", () => {
         })
       }
       yield* startMachines(harness, 3, { config, application })
-      const key = harness.members[2]!.cluster.node.id
+      const key = harness.members[2]!.cluster.id
       const words = Array.from({ length: 500 }, (_, index) => `word ${index}`)
       const receipts = yield* harness.during(
         Effect.forEach(words, (word, index) =>

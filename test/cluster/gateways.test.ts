@@ -8,7 +8,7 @@ import * as Client from "../../src/Client.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import { Transport } from "../../src/transport/Transport.ts"
-import { makeHarness, type Member, outgoing, passing } from "../ClusterHarness.ts"
+import { makeHarness, type Member, nodeOf, outgoing, passing } from "../ClusterHarness.ts"
 import { burst, checkBurst, type Harness, hostOf, idOf, startOn } from "./Rig.ts"
 
 const onNetwork = (
@@ -21,10 +21,10 @@ const onNetwork = (
   it.effect(title, () =>
     Effect.gen(function*() {
       yield* body(yield* makeHarness(passing), yield* Memory.Network)
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 }
 
-const addressOf = (member: Member): string => `${hostOf(member)}:${member.cluster.node.port}`
+const addressOf = (member: Member): string => `${hostOf(member)}:${member.cluster.address.port}`
 
 const clientHost = "10.0.0.99"
 
@@ -187,7 +187,7 @@ describe("a client's gateway", () => {
       Effect.gen(function*() {
         yield* startRing(harness)
         const [before, after] = harness.members as [Member, Member]
-        let address = before.cluster.node
+        let address = nodeOf(before.cluster)
         const inner = network.transport(clientHost)
         const transport: Transport["Service"] = {
           ...inner,
@@ -200,7 +200,7 @@ describe("a client's gateway", () => {
           Effect.provideService(Transport, transport)
         )
         yield* harness.during(client.connected)
-        address = after.cluster.node
+        address = nodeOf(after.cluster)
         yield* harness.leave(before)
         checkBurst(harness, "moved", yield* harness.during(burst(client, "moved", 50), "5 seconds"))
       })

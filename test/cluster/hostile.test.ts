@@ -11,7 +11,7 @@ import type * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
 import type { Transport } from "../../src/transport/Transport.ts"
-import { makeHarness, type Member, realTime, text } from "../ClusterHarness.ts"
+import { makeHarness, type Member, nodeOf, realTime, text } from "../ClusterHarness.ts"
 import {
   burst,
   checkBurst,
@@ -68,7 +68,7 @@ const attack = (
       yield* harness.waitUntil("exact leaf sets", harness.isExact, "10 seconds", "5 millis")
       const victim = harness.members[1]!
       const events = yield* Effect.forEach(harness.members, ({ cluster }) => collectEvents(cluster))
-      yield* body({ harness, victim, port: victim.cluster.node.port, events: events[1]! })
+      yield* body({ harness, victim, port: victim.cluster.address.port, events: events[1]! })
       yield* harness.waitUntil("exact leaf sets after the attack", harness.isExact, "10 seconds", "5 millis")
       yield* checkWorks(harness, "after")
       yield* harness.checkCoverage(keys, true)
@@ -76,7 +76,7 @@ const attack = (
         assert.isFalse(seen.some(({ _tag }) => _tag === "NotReady"), "no Node loses its leases")
         if (index !== 1) assert.isEmpty(seen.filter(({ _tag }) => _tag === "Error"), "nobody else notices")
         const exited = seen.filter((event) =>
-          event._tag === "NodeExited" && harness.members.some(({ cluster }) => cluster.node.hex === event.node.hex)
+          event._tag === "NodeExited" && harness.members.some(({ cluster }) => cluster.id.hex === event.node.hex)
         )
         assert.isEmpty(exited, "no true Node is taken for dead")
       }
@@ -235,13 +235,13 @@ describe("a Node under attack", () => {
         const { harness, port, victim } = attacked
         const { hello, node: me } = makeClient("a client")
         const raw = yield* shakeHands(port, me, hello)
-        const other = harness.members[0]!.cluster.node
+        const other = nodeOf(harness.members[0]!.cluster)
         writeFrames(
           raw,
-          routed({ key: victim.cluster.node.id, origin: other.id, incarnation: other.incarnation }, "forged", 0),
-          routed({ key: victim.cluster.node.id, origin: me.id, purpose: 1 }, "a receipt", 1),
-          routed({ key: victim.cluster.node.id, origin: me.id, purpose: 15 }, "reserved", 2),
-          routed({ key: victim.cluster.node.id, origin: me.id }, "honest", 3)
+          routed({ key: victim.cluster.id, origin: other.id, incarnation: other.incarnation }, "forged", 0),
+          routed({ key: victim.cluster.id, origin: me.id, purpose: 1 }, "a receipt", 1),
+          routed({ key: victim.cluster.id, origin: me.id, purpose: 15 }, "reserved", 2),
+          routed({ key: victim.cluster.id, origin: me.id }, "honest", 3)
         )
         const receipts = () => decodeAll(raw).filter((frame) => frame._tag === "Receipt")
         yield* harness.waitUntil("a receipt", Effect.sync(() => receipts().length > 0), "5 seconds", "5 millis")
@@ -257,7 +257,7 @@ describe("a Node under attack", () => {
       Effect.gen(function*() {
         const { hello, node: me } = makeClient("a client")
         const raw = yield* shakeHands(port, me, hello)
-        const other = harness.members[0]!.cluster.node
+        const other = nodeOf(harness.members[0]!.cluster)
         writeFrames(
           raw,
           Frame.control({ _tag: "Leaving", reason: "left", attempt: 0, delivered: [], floors: [] }),
@@ -265,7 +265,7 @@ describe("a Node under attack", () => {
           Frame.control({ _tag: "Joined", attempt: 1 }),
           probe(1, true),
           Frame.delivered([{ key: me.id, origin: me.id, incarnation: 1, counter: 0 }]),
-          routed({ key: victim.cluster.node.id, origin: me.id }, "honest", 0)
+          routed({ key: victim.cluster.id, origin: me.id }, "honest", 0)
         )
         const receipts = () => decodeAll(raw).filter((frame) => frame._tag === "Receipt")
         yield* harness.waitUntil("a receipt", Effect.sync(() => receipts().length > 0), "5 seconds", "5 millis")
@@ -283,7 +283,7 @@ describe("a Node under attack", () => {
     ({ harness, port }) =>
       Effect.gen(function*() {
         const { hello, node } = makeClient("a client")
-        const { id } = harness.members[0]!.cluster.node
+        const { id } = harness.members[0]!.cluster
         for (const incarnation of [1, Number.MAX_SAFE_INTEGER]) {
           const asMember = makePeer({ id, incarnation, localHost: "client", globalHost: "client" })
           assert.strictEqual(yield* knock(port, asMember, hello), "identity")

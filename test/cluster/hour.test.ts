@@ -5,7 +5,7 @@ import type * as Application from "../../src/Application.ts"
 import { presets } from "../../src/protocol/ClusterConfig.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Memory from "../../src/transport/Memory.ts"
-import { makeHarness, type Member, passing } from "../ClusterHarness.ts"
+import { makeHarness, type Member, nodeOf, passing } from "../ClusterHarness.ts"
 import { keys } from "./Rig.ts"
 
 /** Who has joined and not exited, as an application was told; and everything that should not have been said. */
@@ -78,7 +78,7 @@ describe("64 Nodes under TestClock", () => {
           const end = Effect.fnUntraced(function*(how: "leave" | "kill") {
             const member = pick(harness.living())
             yield* harness[how](member)
-            endedAt.set(member.cluster.node.life, yield* Clock.currentTimeMillis)
+            endedAt.set(nodeOf(member.cluster).life, yield* Clock.currentTimeMillis)
             gone.push(member)
           })
 
@@ -99,7 +99,7 @@ describe("64 Nodes under TestClock", () => {
               else if (choice === 1) yield* end("kill")
               else if (choice === 2 && gone.length > 0) {
                 const [again] = gone.splice(random(gone.length), 1)
-                yield* start(again!.cluster.node.id)
+                yield* start(again!.cluster.id)
               } else yield* start(NodeId.fromString(`${seed} new ${happened}`))
             }
             yield* harness.checkCoverage(keys.slice(0, 10), false)
@@ -108,7 +108,7 @@ describe("64 Nodes under TestClock", () => {
           yield* harness.waitUntil("one ring, exact leaf sets", harness.isExact, "2 minutes", "1 second")
           yield* harness.checkCoverage(keys, true)
           yield* passing(longestDead)
-          const lives = new Set(harness.living().map(({ cluster }) => cluster.node.life))
+          const lives = new Set(harness.living().map(({ cluster }) => nodeOf(cluster).life))
           for (const member of harness.living()) {
             const diary = diaries.get(member)!
             assert.deepStrictEqual(diary.wrong, [])
@@ -118,7 +118,7 @@ describe("64 Nodes under TestClock", () => {
             assert.isAtLeast(diary.told(), known.length)
           }
           assert.isAtLeast(happened, minutes)
-        }).pipe(Effect.provide(Memory.layerAlone)),
+        }).pipe(Effect.provide(Memory.layer)),
       300_000
     )
   }

@@ -8,8 +8,8 @@ import * as Message from "../../src/protocol/Message.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import { makeHarness, passing } from "../ClusterHarness.ts"
 
-const Hung = Message.define("Hung", { purpose: 16, value: Schema.String })
-const Quick = Message.define("Quick", { purpose: 17, value: Schema.String })
+const Hung = Message.make("Hung", { purpose: 16, value: Schema.String })
+const Quick = Message.make("Quick", { purpose: 17, value: Schema.String })
 /** More than a Node keeps of its own, and more than a root keeps of others. */
 const flood = 12_000
 
@@ -20,10 +20,10 @@ const setUp = Effect.gen(function*() {
   yield* harness.during(seed.cluster.ready)
   const other = yield* harness.join({ config })
   yield* harness.during(other.cluster.ready)
-  const { node, register } = other.cluster
+  const { id, register } = other.cluster
   yield* register({ message: Hung, onDeliver: () => Effect.never })
   yield* register({ message: Quick, onDeliver: () => Effect.void })
-  const to = (kind: typeof Hung): Message.Outgoing => kind.make(node.id, "text")
+  const to = (kind: typeof Hung): Message.Outgoing => kind.make(id, "text")
   return { harness, seed, other, to }
 })
 
@@ -46,13 +46,13 @@ describe("a hung application", () => {
       yield* passing("2 seconds")
       assert.isAbove((yield* other.cluster.statistics).custody, 500)
       yield* checkOthers(story, seed.cluster.sendConfirmed(to(Quick)))
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
   it.effect("nor at a client that sends to both", () =>
     Effect.gen(function*() {
       const story = yield* setUp
       const { seed, to } = story
-      const client = yield* Client.make({ to: [`127.0.0.1:${seed.cluster.node.port}`], config: { maxOwn: 1_000 } })
+      const client = yield* Client.make({ to: [`127.0.0.1:${seed.cluster.address.port}`], config: { maxOwn: 1_000 } })
       yield* story.harness.during(client.connected)
       yield* Effect.forkScoped(
         Effect.forEach(Array.from({ length: flood }), () => Effect.ignore(client.sendConfirmed(to(Hung))), {
@@ -61,5 +61,5 @@ describe("a hung application", () => {
       )
       yield* passing("2 seconds")
       yield* checkOthers(story, client.sendConfirmed(to(Quick)))
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 })

@@ -31,7 +31,7 @@ const keepLines = (lines: Array<Line>) =>
     })
   ])
 
-const underTest = (lines: Array<Line>) => Layer.merge(Memory.layerAlone, keepLines(lines))
+const underTest = (lines: Array<Line>) => Layer.merge(Memory.layer, keepLines(lines))
 
 const nothing: Observer = {
   started: () => {},
@@ -67,7 +67,7 @@ describe("the log of a Node", () => {
       assert.deepStrictEqual(errors[0]!.annotations, {
         package: "effect-wendy",
         module: "effect-wendy/actors/StateTables",
-        node: cluster.node.hex
+        node: cluster.id.hex
       })
     }).pipe(Effect.provide(underTest(lines)))
   })
@@ -96,10 +96,10 @@ describe("the log of a Node", () => {
       assert.deepStrictEqual(lines.map(({ level, text }) => `${level}: ${text}`), [
         "Warn: this Node has lost its place in the ring: it answers for nothing until it has joined again"
       ])
-      const ours = { package: "effect-wendy", module: "effect-wendy/Cluster", node: cluster.node.hex }
+      const ours = { package: "effect-wendy", module: "effect-wendy/Cluster", node: cluster.id.hex }
       assert.deepStrictEqual(lines[0]!.annotations, ours)
       yield* harness.waitUntil("it has joined again", harness.isExact)
-      yield* harness.during(Effect.flip(harness.members[0]!.cluster.sendConfirmed(outgoing(cluster.node.id, "x"))))
+      yield* harness.during(Effect.flip(harness.members[0]!.cluster.sendConfirmed(outgoing(cluster.id, "x"))))
       const [info, warning] = lines.slice(1)
       assert.strictEqual(info?.text, "mine")
       assert.deepStrictEqual(info?.annotations, {})

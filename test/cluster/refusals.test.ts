@@ -37,8 +37,7 @@ const overBoth = (
   title: string,
   body: (harness: Harness) => Effect.Effect<void, unknown, Scope.Scope | Transport>
 ): void => {
-  it.effect(`${title} (memory)`, () =>
-    Effect.flatMap(makeHarness(passing), body).pipe(Effect.provide(Memory.layerAlone)))
+  it.effect(`${title} (memory)`, () => Effect.flatMap(makeHarness(passing), body).pipe(Effect.provide(Memory.layer)))
   for (const [name, layer] of [["TCP", Tcp.layer], ["TLS", Tls.layer]] as const) {
     // The warnings of each start would go to the terminal.
     const quiet = Layer.merge(layer, Logger.layer([]))
@@ -107,7 +106,7 @@ describe("a Node that does not belong", () => {
         yield* harness.kill(stranger)
 
         // The rest goes on, and has seen nothing at all.
-        yield* noTableHolds(harness, stranger.cluster.node.hex)
+        yield* noTableHolds(harness, stranger.cluster.id.hex)
         yield* checkWorks(harness, "the rest")
         for (const index of [1, 2]) {
           assert.lengthOf(
@@ -124,7 +123,7 @@ describe("a Node that does not belong", () => {
       const first = yield* harness.join()
       yield* harness.during(first.cluster.ready)
       const events = yield* collectEvents(first.cluster)
-      const raw = yield* connectRaw(first.cluster.node.port)
+      const raw = yield* connectRaw(first.cluster.address.port)
       writeFrames(raw, Handshake.encode(helloOf(makePeer(), { lowestVersion: 98, highestVersion: 99 })))
       const [answer] = yield* takeFrames(raw, 1)
       assert.deepStrictEqual(Handshake.decode(answer!), { _tag: "Refusal", reason: "version" })
@@ -159,7 +158,7 @@ describe("a Node that does not belong", () => {
     (harness) =>
       Effect.gen(function*() {
         for (let count = 0; count < 3; count++) yield* harness.during((yield* harness.join()).cluster.ready)
-        const twin = yield* harness.join({ id: harness.members[0]!.cluster.node.id })
+        const twin = yield* harness.join({ id: harness.members[0]!.cluster.id })
         const error = yield* failure(harness, twin.cluster.ready)
         assert.strictEqual((error as Cluster.JoinFailed).reason, "IdInUse")
         yield* harness.kill(twin)
@@ -186,7 +185,7 @@ describe("seeds that cannot be reached", () => {
   overBoth("it joins as soon as a seed is there", (harness) =>
     Effect.gen(function*() {
       const before = yield* harness.start()
-      const { port } = before.cluster.node
+      const { port } = before.cluster.address
       yield* harness.kill(before)
       const joiner = yield* harness.start({ join: [`127.0.0.1:${port}`] })
       const events = yield* collectEvents(joiner.cluster)
@@ -205,11 +204,11 @@ describe("bad options", () => {
       const first = yield* harness.start()
       const error = yield* failure(
         harness,
-        Effect.provide(start({ port: first.cluster.node.port }), Layer.succeed(Transport, yield* Transport))
+        Effect.provide(start({ port: first.cluster.address.port }), Layer.succeed(Transport, yield* Transport))
       )
       assert.strictEqual(error._tag, "ListenError")
       assert.strictEqual(error._tag === "ListenError" ? error.reason : undefined, "InUse")
-      assert.include(error.message, String(first.cluster.node.port))
+      assert.include(error.message, String(first.cluster.address.port))
     }))
 
   const bad: ReadonlyArray<readonly [string, Cluster.Options, string, RegExp?]> = [
@@ -250,7 +249,7 @@ describe("bad options", () => {
         assert.strictEqual(error._tag, "BadOption")
         assert.strictEqual(error.option, option)
       }
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 })
 
 describe("messages that cannot be sent", () => {
@@ -283,7 +282,7 @@ describe("messages that cannot be sent", () => {
         [16, 100],
         [255, 0]
       ], "all or none of sendAll are taken")
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
   overBoth("the largest value passes from Node to Node", (harness) =>
     Effect.gen(function*() {
@@ -291,7 +290,7 @@ describe("messages that cannot be sent", () => {
       for (let count = 0; count < 3; count++) yield* harness.during((yield* harness.join({ config })).cluster.ready)
       for (const key of keys.slice(0, 12)) {
         const sent = harness.members[0]!.cluster.sendConfirmed({ key, purpose: 16, value: new Uint8Array(300_000) })
-        assert.strictEqual((yield* harness.during(sent)).root.hex, harness.closest(key).cluster.node.hex)
+        assert.strictEqual((yield* harness.during(sent)).root.hex, harness.closest(key).cluster.id.hex)
       }
     }))
 })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Application from "../../src/Application.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
+import { kill } from "../../src/testing.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import { Transport } from "../../src/transport/Transport.ts"
 import { makeHarness, outgoing, passing } from "../ClusterHarness.ts"
@@ -34,13 +35,14 @@ const countHops = (hasRegions: boolean) =>
         // Small, so that the routing table has something to do in so small a ring.
         config: { leafSetSide: 2, neighborhoodSize: 8, tableExchange: 2_000, exchange: 1_000 },
         application: {
-          onForwardSync: (_, next) => {
-            if (isCounting) {
-              hops++
-              if (places.get(next.hex) !== place) crossings++
-            }
-            return Application.forward
-          }
+          onForward: (_, next) =>
+            Effect.sync(() => {
+              if (isCounting) {
+                hops++
+                if (places.get(next.hex) !== place) crossings++
+              }
+              return Application.forward
+            })
         }
       })
       yield* harness.during(member.cluster.ready)
@@ -54,13 +56,13 @@ const countHops = (hasRegions: boolean) =>
         const key = NodeId.fromString(`message ${index}`)
         const sender = harness.members[index % 64]!
         const root = harness.closest(key)
-        if (places.get(root.cluster.node.hex) !== places.get(sender.cluster.node.hex)) must.crossings++
+        if (places.get(root.cluster.id.hex) !== places.get(sender.cluster.id.hex)) must.crossings++
         return sender.cluster.sendConfirmed(outgoing(key, "value"))
       }, { concurrency: 16 })
     )
-    for (const { cluster } of harness.members) yield* cluster.kill
+    for (const { cluster } of harness.members) yield* kill(cluster)
     return { hops, crossings, must: must.crossings }
-  }).pipe(Effect.provide(Memory.layerAlone))
+  }).pipe(Effect.provide(Memory.layer))
 
 describe("Regions", () => {
   it.effect(
@@ -115,5 +117,5 @@ describe("Regions", () => {
         const [from, to, host] = /^(\w+) to (\w+): (\w+)$/.exec(way)!.slice(1)
         assert.strictEqual(host, from === to ? "local" : "global", way)
       }
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 })

@@ -23,7 +23,7 @@ import * as Security from "../../src/transport/Security.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
 import * as Tls from "../../src/transport/Tls.ts"
 import { Transport } from "../../src/transport/Transport.ts"
-import { makeHarness, type Member, outgoing, realTime } from "../ClusterHarness.ts"
+import { makeHarness, type Member, nodeOf, outgoing, realTime } from "../ClusterHarness.ts"
 import {
   alter,
   endingTls,
@@ -187,7 +187,7 @@ const talk = Effect.fnUntraced(function*(scene: Scene) {
   yield* harness.during(client.connected)
   yield* harness.during(burst(client, "a value that a client sends", 20))
   const messages = harness.members.flatMap(({ delivered }) => delivered)
-  const nodes = harness.members.map(({ cluster }) => cluster.node)
+  const nodes = harness.members.map(({ cluster }) => nodeOf(cluster))
   return findHeard(relays, {
     secrets,
     values: messages.map(({ value }) => value),
@@ -260,7 +260,7 @@ const sayAgain = Effect.fnUntraced(function*(scene: Scene) {
   assert.isAbove(recorded.length, 1)
   for (const { flows } of recorded) {
     for (const { cluster } of harness.living()) {
-      const raw = yield* connectRaw(relays.realPortOf(cluster.node.port))
+      const raw = yield* connectRaw(relays.realPortOf(cluster.address.port))
       for (const chunk of flows.dialler.heard) raw.socket.write(chunk)
       yield* harness.waitUntil("the Node ends it", Effect.sync(() => raw.isEnded), "5 seconds", "5 millis")
     }
@@ -553,7 +553,7 @@ describe("a meddler within the handshake", () => {
     Effect.gen(function*() {
       const harness = yield* makeHarness(realTime)
       const { cluster } = yield* harness.start({ credentials })
-      const raw = yield* connectRaw(cluster.node.port)
+      const raw = yield* connectRaw(cluster.address.port)
       // The start of a ClientHello.
       raw.socket.end(Uint8Array.of(0x16, 3, 1, 2))
       yield* harness.waitUntil("the Node ends it, too", Effect.sync(() => raw.isEnded), "2 seconds")

@@ -138,7 +138,7 @@ describe("credentials are replaced while messages go", () => {
       }
       const isGone = Effect.map(
         Effect.forEach(harness.members.slice(0, 3), ({ cluster }) => cluster.leafSet),
-        (sets) => sets.every(({ left, right }) => [...left, ...right].every(({ hex }) => hex !== lost.cluster.node.hex))
+        (sets) => sets.every(({ left, right }) => [...left, ...right].every(({ hex }) => hex !== lost.cluster.id.hex))
       )
       yield* harness.waitUntil("the others hold it no more", isGone, "20 seconds", "20 millis")
       yield* harness.kill(lost)
@@ -159,5 +159,5 @@ describe("credentials are replaced while messages go", () => {
         assert.deepInclude(error, { _tag: "BadOption", option: "credentials" })
       }
       yield* harness.during((yield* harness.join({ credentials: Credentials.passphrase(secret) })).cluster.ready)
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 })

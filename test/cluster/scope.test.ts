@@ -83,7 +83,7 @@ describe("closing the scope of a Node", () => {
       const harness = yield* makeHarness(realTime)
       yield* startThree(harness)
       const joiner = yield* harness.start({ join: [`127.0.0.1:${yield* freePort}`] })
-      const { port } = harness.members[0]!.cluster.node
+      const { port } = harness.members[0]!.cluster.address
       const silent = yield* connectRaw(port)
       const linked = yield* shakeHands(port, makePeer())
       const client = yield* shakeHands(port, makeClient("a client").node, makeClient("a client").hello)
@@ -97,7 +97,7 @@ describe("closing the scope of a Node", () => {
     Effect.gen(function*() {
       const harness = yield* makeHarness(realTime)
       yield* startThree(harness)
-      const raw = yield* shakeHands(harness.members[0]!.cluster.node.port, makePeer())
+      const raw = yield* shakeHands(harness.members[0]!.cluster.address.port, makePeer())
       raw.socket.pause()
       const startedAt = performance.now()
       yield* harness.kill(harness.members[0]!)
@@ -117,7 +117,7 @@ describe("closing the scope of a Node", () => {
       yield* harness.kill(second!)
       yield* harness.during(second!.cluster.leave, "2 seconds")
       yield* harness.waitUntil("a ring of one", harness.isExact)
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 })
 
 describe("a confirmed send of a Node that ends", () => {
@@ -136,7 +136,7 @@ describe("a confirmed send of a Node that ends", () => {
         assert.isUndefined(pending.pollUnsafe())
         yield* harness[how](member)
         assert.deepStrictEqual(tags([yield* harness.during(Fiber.join(pending), "1 second")]), ["Closed"])
-      }).pipe(Effect.provide(Memory.layerAlone)))
+      }).pipe(Effect.provide(Memory.layer)))
   }
 
   it.effect("fails with Closed wherever it waits: for a receipt, in the mailbox, for room", () =>
@@ -155,7 +155,7 @@ describe("a confirmed send of a Node that ends", () => {
       yield* passing("1 second")
       yield* harness.kill(member)
       assert.deepStrictEqual(tags(yield* harness.during(Fiber.join(pending), "1 second")), ["Closed"])
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
   it.effect("fails with Closed when the mailbox has not been read yet, and when the Node has ended already", () =>
     Effect.gen(function*() {
@@ -167,7 +167,7 @@ describe("a confirmed send of a Node that ends", () => {
       yield* harness.kill(member)
       assert.deepStrictEqual(tags([yield* harness.during(Fiber.join(unread), "1 second")]), ["Closed"])
       assert.deepStrictEqual(tags([yield* harness.during(send, "1 second")]), ["Closed"])
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
   it.effect("fails with Closed at a client that ends, pending and afterwards", () =>
     Effect.gen(function*() {
@@ -186,5 +186,5 @@ describe("a confirmed send of a Node that ends", () => {
       assert.deepStrictEqual(tags(yield* harness.during(Fiber.join(pending), "1 second")), ["Closed"])
       assert.deepStrictEqual(tags([yield* harness.during(send, "1 second")]), ["Closed"])
       assert.deepStrictEqual(tags([yield* harness.during(Effect.exit(client.connected), "1 second")]), ["Closed"])
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 })

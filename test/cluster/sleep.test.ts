@@ -81,9 +81,9 @@ describe("a machine that sleeps", () => {
       const { predecessor, successor } = sleeper.node!.membership
       const leases = () => [predecessor.leaseUntil, successor.leaseUntil]
       const before = leases()
-      assert.isTrue(yield* member.cluster.covers(member.cluster.node.id))
+      assert.isTrue(yield* member.cluster.covers(member.cluster.id))
       time.ahead = hour
-      assert.isFalse(yield* member.cluster.covers(member.cluster.node.id))
+      assert.isFalse(yield* member.cluster.covers(member.cluster.id))
       assert.isFalse(yield* member.cluster.isReady)
       assert.deepStrictEqual(leases(), before)
       assert.deepStrictEqual(errorsOf(events, "Slept"), [])
@@ -93,8 +93,8 @@ describe("a machine that sleeps", () => {
       assert.lengthOf(errorsOf(events, "Slept"), 1)
       assert.isTrue(events.some(({ _tag }) => _tag === "NotReady"))
       yield* harness.waitUntil("it has joined again", harness.isExact)
-      assert.isTrue(yield* member.cluster.covers(member.cluster.node.id))
-    }).pipe(Effect.provide(Memory.layerAlone)))
+      assert.isTrue(yield* member.cluster.covers(member.cluster.id))
+    }).pipe(Effect.provide(Memory.layer)))
 
   it.effect(
     "between any two readings of its clock: it delivers nothing more until it has joined again",
@@ -102,7 +102,7 @@ describe("a machine that sleeps", () => {
       Effect.gen(function*() {
         const { harness, member, sleeper, time } = yield* setUp
         const sender = harness.members[0]!.cluster
-        const key = member.cluster.node.id
+        const key = member.cluster.id
         for (let count = 1; count <= 30; count++) {
           const slept = time.ahead
           time.sleepBefore = time.readings + count
@@ -116,7 +116,7 @@ describe("a machine that sleeps", () => {
           assert.strictEqual(sleeper.wrongs, 0, `asleep before reading ${count}`)
         }
         assert.isAbove(sleeper.delivered, 100)
-      }).pipe(Effect.provide(Memory.layerAlone)),
+      }).pipe(Effect.provide(Memory.layer)),
     60_000
   )
 })

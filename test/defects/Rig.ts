@@ -35,7 +35,7 @@ export const overBoth = (
   body: (harness: Harness) => Effect.Effect<void, unknown, Scope.Scope | Transport>
 ): void => {
   it.effect(`${title} (memory)`, () =>
-    Effect.flatMap(makeHarness(passing), body).pipe(Effect.provide(Layer.fresh(Memory.layerAlone))))
+    Effect.flatMap(makeHarness(passing), body).pipe(Effect.provide(Layer.fresh(Memory.layer))))
   it.live(`${title} (TCP)`, () => Effect.flatMap(makeHarness(realTime), body).pipe(Effect.provide(Tcp.layer)))
 }
 
@@ -60,14 +60,14 @@ export const startMachines = Effect.fnUntraced(function*(
 /** Every living Node is ready, and its leaf set is what brute force says for so many leaves a side. */
 export const hasExactLeaves = (harness: Harness, side: number): Effect.Effect<boolean> =>
   Effect.gen(function*() {
-    const ring = harness.living().toSorted((x, y) => NodeId.compare(x.cluster.node.id, y.cluster.node.id))
+    const ring = harness.living().toSorted((x, y) => NodeId.compare(x.cluster.id, y.cluster.id))
     const size = ring.length
     const count = Math.min(side, size - 1)
     for (const [index, { cluster }] of ring.entries()) {
       if (!(yield* cluster.isReady)) return false
       const { left, right } = yield* cluster.leafSet
       const hexes = (step: number) =>
-        Array.from({ length: count }, (_, at) => ring[(index + step * (at + 1) + size * size) % size]!.cluster.node.hex)
+        Array.from({ length: count }, (_, at) => ring[(index + step * (at + 1) + size * size) % size]!.cluster.id.hex)
       if (right.map(({ hex }) => hex).join() !== hexes(1).join()) return false
       if (left.map(({ hex }) => hex).join() !== hexes(-1).join()) return false
     }

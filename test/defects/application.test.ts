@@ -4,9 +4,10 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Cluster from "../../src/Cluster.ts"
 import * as Node from "../../src/ring/Node.ts"
+import * as Testing from "../../src/testing.ts"
 import type { Transport } from "../../src/transport/Transport.ts"
 import { burst, freePort, type Harness, keys } from "../cluster/Rig.ts"
-import { type Member, outgoing, text } from "../ClusterHarness.ts"
+import { type Member, nodeOf, outgoing, text } from "../ClusterHarness.ts"
 import { overBoth } from "./Rig.ts"
 
 describe("Application", () => {
@@ -42,7 +43,7 @@ describe("Application", () => {
         ]
         for (const node of wire) {
           assert.instanceOf(node, Node.Node)
-          const made = clusters.find((cluster) => cluster.node.hex === node.hex)!.node
+          const made = nodeOf(clusters.find((cluster) => cluster.id.hex === node.hex)!)
           assert.strictEqual(node.life, made.life)
           assert.isTrue(Node.isSameAddress(node, made))
           const direct = yield* Effect.forEach(
@@ -71,7 +72,7 @@ describe("Application", () => {
       (harness) =>
         Effect.gen(function*() {
           const soon = <A, E>(effect: Effect.Effect<A, E>) => harness.during(effect, "2 seconds")
-          const kill = ({ cluster }: Member) => cluster.kill
+          const kill = ({ cluster }: Member) => Testing.kill(cluster)
           const leave = ({ cluster }: Member) => cluster.leave
           const twice = (end: typeof kill) => (member: Member) =>
             Effect.all([end(member), end(member)], { concurrency: "unbounded", discard: true })
@@ -81,7 +82,10 @@ describe("Application", () => {
               [twice(kill), leave],
               [leave, kill],
               [twice(leave), leave],
-              [(member: Member) => Effect.all([leave(member), kill(member)], { concurrency: 2, discard: true }), kill]
+              [
+                (member: Member) => Effect.all([leave(member), kill(member)], { concurrency: 2, discard: true }),
+                kill
+              ]
             ]
           ) {
             const member = yield* harness.start(yield* prepare(harness))
@@ -95,9 +99,9 @@ describe("Application", () => {
             const sent = yield* soon(Effect.flip(member.cluster.sendConfirmed(outgoing("key", "late"))))
             assert.strictEqual(sent.reason, "Closed")
             // The port is free again: nothing was left behind.
-            const heir = yield* harness.start({ port: member.cluster.node.port })
+            const heir = yield* harness.start({ port: member.cluster.address.port })
             heir.isLiving = false
-            yield* soon(kill(heir))
+            yield* soon(Testing.kill(heir.cluster))
           }
         })
     )
@@ -112,12 +116,12 @@ describe("Application", () => {
         yield* harness.during(first.cluster.ready)
         const member = yield* harness.join({
           application: {
-            onDeliver: (message) => text(message).endsWith(" 20") ? own[0]!.cluster.kill : Effect.void
+            onDeliver: (message) => text(message).endsWith(" 20") ? Testing.kill(own[0]!.cluster) : Effect.void
           }
         })
         own.push(member)
         yield* harness.during(member.cluster.ready)
-        const key = member.cluster.node.id
+        const key = member.cluster.id
         yield* first.cluster.sendAll(Array.from({ length: 100 }, (_, index) => outgoing(key, `word ${index}`)))
         member.isLiving = false
         yield* harness.waitUntil(
@@ -125,7 +129,7 @@ describe("Application", () => {
           first.cluster.covers(key),
           "5 seconds"
         )
-        yield* harness.during(member.cluster.kill, "2 seconds")
+        yield* harness.during(Testing.kill(member.cluster), "2 seconds")
         assert.lengthOf(yield* harness.during(burst(first.cluster, "after", 20)), 20)
       })
   )

@@ -22,7 +22,7 @@ import {
   takeFrames,
   writeFrames
 } from "./../cluster/Rig.ts"
-import { makeHarness, outgoing, realTime, text } from "../ClusterHarness.ts"
+import { makeHarness, nodeOf, outgoing, realTime, text } from "../ClusterHarness.ts"
 
 /** Four Nodes over TCP; afterwards all is as before. */
 const against = (
@@ -51,7 +51,7 @@ describe("hostile input", () => {
       harness
     ) =>
       Effect.gen(function*() {
-        const { port } = harness.members[1]!.cluster.node
+        const { port } = harness.members[1]!.cluster.address
         const me = makePeer()
         const real = [
           Frame.control({ _tag: "RowRequest", row: 31 }),
@@ -105,7 +105,7 @@ describe("hostile input", () => {
     "Go Wendy defect 39: a Node whose incarnation is the largest number stops nobody",
     (harness) =>
       Effect.gen(function*() {
-        const { port } = harness.members[0]!.cluster.node
+        const { port } = harness.members[0]!.cluster.address
         const me = makePeer({ incarnation: Number.MAX_SAFE_INTEGER })
         const raw = yield* shakeHands(port, me)
         writeFrames(
@@ -128,12 +128,12 @@ describe("hostile input", () => {
           stolen.push(...raw.frames)
         })
         const forged = new Node.Node({
-          ...victim!.cluster.node,
+          ...nodeOf(victim!.cluster),
           incarnation: Number.MAX_SAFE_INTEGER - 1,
           port: trap.port
         })
         for (const member of harness.members.filter((member) => member !== victim)) {
-          const raw = yield* shakeHands(member.cluster.node.port, forged)
+          const raw = yield* shakeHands(member.cluster.address.port, forged)
           writeFrames(
             raw,
             Frame.control({ _tag: "Joined", attempt: 1 }),
@@ -145,15 +145,15 @@ describe("hostile input", () => {
               attempt: 0,
               waited: false
             }),
-            Frame.control({ _tag: "Failed", node: victim!.cluster.node }),
+            Frame.control({ _tag: "Failed", node: nodeOf(victim!.cluster) }),
             Frame.control({ _tag: "Probe", sequence: 1, ready: true, wantsLeaves: false }),
             Frame.control({ _tag: "Leaving", reason: "left", attempt: 0, delivered: [], floors: [] })
           )
           yield* takeFrames(raw, 3)
         }
-        const { key, ...rest } = outgoing(victim!.cluster.node.id, "for the true one")
+        const { key, ...rest } = outgoing(victim!.cluster.id, "for the true one")
         const receipt = yield* harness.during(asked!.cluster.sendConfirmed({ key, ...rest }), "5 seconds")
-        assert.strictEqual(receipt.root.hex, victim!.cluster.node.hex)
+        assert.strictEqual(receipt.root.hex, victim!.cluster.id.hex)
         assert.deepStrictEqual(victim!.delivered.map(text), ["for the true one"])
         assert.isEmpty(stolen)
       })
@@ -171,7 +171,7 @@ describe("hostile input", () => {
       })
       // In the gap of the Node that is asked, so that it has to answer the joiner itself, at the address that it gives.
       const joiner = makePeer({ id: NodeId.parse("0123".padEnd(32, "0")), port: third.port })
-      const raw = yield* shakeHands(harness.members[0]!.cluster.node.port, makePeer())
+      const raw = yield* shakeHands(harness.members[0]!.cluster.address.port, makePeer())
       const request = Frame.control({ _tag: "JoinRequest", joiner, attempt: 1, hops: 0, rows: [] })
       writeFrames(raw, request)
       yield* harness.waitUntil(
@@ -180,7 +180,7 @@ describe("hostile input", () => {
         "5 seconds"
       )
       const bytes = Buffer.concat(received)
-      const hello = Handshake.encode(helloOf(harness.members[0]!.cluster.node))
+      const hello = Handshake.encode(helloOf(nodeOf(harness.members[0]!.cluster)))
       // A greeting, which is no longer than what asked for it; the leaf set follows only a handshake.
       assert.isAbove(bytes.length, 0)
       assert.isAtMost(bytes.length, dialled.length * (hello.length + 64))
@@ -201,7 +201,7 @@ describe("hostile input", () => {
             raw.socket.destroy()
           })
         })
-        const raw = yield* shakeHands(harness.members[0]!.cluster.node.port, makePeer())
+        const raw = yield* shakeHands(harness.members[0]!.cluster.address.port, makePeer())
         const leaves = Array.from(
           { length: 200 },
           (_, index) =>
@@ -230,7 +230,7 @@ describe("hostile input", () => {
           Array.from({ length: 400 }),
           () => listenRaw(({ socket }) => void ports.add(socket.localPort!))
         )
-        const raw = yield* shakeHands(victim!.cluster.node.port, makePeer())
+        const raw = yield* shakeHands(victim!.cluster.address.port, makePeer())
         writeFrames(raw, Frame.control({ _tag: "Probe", sequence: 1, ready: true, wantsLeaves: false }))
         let ghosts = 0
         const { undialled } = yield* victim!.cluster.statistics
@@ -255,7 +255,7 @@ describe("hostile input", () => {
       yield* harness.during(first.cluster.ready)
       const second = yield* harness.join({ config: { nodesPerBlock: 2 } })
       yield* harness.during(second.cluster.ready)
-      const raw = yield* connectRaw(first.cluster.node.port)
+      const raw = yield* connectRaw(first.cluster.address.port)
       const liar = makePeer({ localHost: "203.0.113.7", globalHost: "203.0.113.7" })
       writeFrames(raw, Handshake.encode(helloOf(liar)), Handshake.encode({ _tag: "Proof", bytes: new Uint8Array(0) }))
       const [, answer] = yield* takeFrames(raw, 2)

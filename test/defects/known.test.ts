@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import { burst, checkBurst, collectEvents, errorsOf, evenIds, keys } from "../cluster/Rig.ts"
-import { makeHarness, outgoing, passing } from "../ClusterHarness.ts"
+import { makeHarness, nodeOf, outgoing, passing } from "../ClusterHarness.ts"
 
 const hour = 3_600_000
 
@@ -38,7 +38,7 @@ describe("what the authors of Go Wendy knew", () => {
       checkBurst(harness, "while they join", receipts)
       // Some of it arrived at those who had only just joined.
       assert.isAbove(harness.members.slice(8).flatMap(({ delivered }) => delivered).length, 0)
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
   it.effect("Go Wendy known bug: a hole in the leaf set stays until state happens to arrive", () =>
     Effect.gen(function*() {
@@ -50,7 +50,7 @@ describe("what the authors of Go Wendy knew", () => {
       yield* harness.leave(harness.members[21]!)
       // Nobody sends anything: what fills the holes is repair alone.
       yield* harness.waitUntil("the holes are filled", harness.isExact, "5 seconds")
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
   it.effect("Go Wendy known bug: the system clock: Nodes whose clocks are hours apart work together", () =>
     Effect.gen(function*() {
@@ -67,7 +67,7 @@ describe("what the authors of Go Wendy knew", () => {
       checkBurst(harness, "apart", yield* harness.during(burst(harness.members[3]!.cluster, "apart", 200)))
       yield* harness.checkCoverage(keys, true)
       assert.isFalse(events.flat().some(({ _tag }) => _tag === "NotReady"))
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
   it.effect("Go Wendy known bug: the system clock: set back while a Node runs, it changes nothing", () =>
     Effect.gen(function*() {
@@ -83,7 +83,7 @@ describe("what the authors of Go Wendy knew", () => {
       yield* passing("1 minute")
       yield* harness.checkCoverage(keys, true)
       assert.isFalse(events.flat().some(({ _tag }) => _tag === "NotReady" || _tag === "Error"))
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 
   it.effect(
     "Go Wendy known bug: the system clock: a machine that slept answers for nothing, and joins again by itself",
@@ -113,7 +113,7 @@ describe("what the authors of Go Wendy knew", () => {
         assert.isTrue(events.some(({ _tag }) => _tag === "NotReady"))
         yield* harness.waitUntil("it has joined again", harness.isExact)
         yield* harness.checkCoverage(keys, true)
-      }).pipe(Effect.provide(Memory.layerAlone))
+      }).pipe(Effect.provide(Memory.layer))
   )
 
   it.effect("Go Wendy known bug: the system clock: a restart after the clock was set back is let in (rule J8)", () =>
@@ -124,16 +124,16 @@ describe("what the authors of Go Wendy knew", () => {
       const start = (id: NodeId.NodeId) => harness.join({ id }).pipe(Effect.provideService(Clock.Clock, clock))
       for (const id of evenIds(4)) yield* harness.during((yield* start(id)).cluster.ready)
       yield* harness.waitUntil("exact leaf sets", harness.isExact)
-      const { node } = harness.members[2]!.cluster
+      const node = nodeOf(harness.members[2]!.cluster)
       yield* harness.kill(harness.members[2]!)
       yield* harness.waitUntil("the others have noticed", harness.isExact)
       wall.ahead = 500 * hour
       const again = yield* start(node.id)
       yield* harness.during(again.cluster.ready)
-      assert.isAbove(again.cluster.node.incarnation, node.incarnation)
+      assert.isAbove(nodeOf(again.cluster).incarnation, node.incarnation)
       yield* harness.waitUntil("exact leaf sets", harness.isExact)
       const receipt = yield* harness.during(harness.members[0]!.cluster.sendConfirmed(outgoing(node.id, "again")))
       assert.strictEqual(receipt.root.hex, node.hex)
       assert.lengthOf(again.delivered, 1)
-    }).pipe(Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.provide(Memory.layer)))
 })

@@ -29,7 +29,7 @@ import {
   startOn,
   writeFrames
 } from "../cluster/Rig.ts"
-import { makeHarness, type Member, outgoing, passing, text } from "../ClusterHarness.ts"
+import { makeHarness, type Member, nodeOf, outgoing, passing, text } from "../ClusterHarness.ts"
 import {
   comingAndGoing,
   counting,
@@ -52,9 +52,9 @@ const small: Partial<ClusterConfig> = { leafSetSide: 1, neighborhoodSize: 4, exc
 const findDetour = Effect.fnUntraced(function*(harness: Harness, senders: ReadonlyArray<Member> = harness.members) {
   for (const sender of senders) {
     for (const key of keys) {
-      const next = Option.getOrUndefined(yield* sender.cluster.route(key))
+      const next = Option.getOrUndefined(yield* sender.cluster.nextHop(key))
       if (next === undefined) continue
-      const hop = harness.members.find(({ cluster }) => cluster.node.hex === next.hex)!
+      const hop = harness.members.find(({ cluster }) => cluster.id.hex === next.hex)!
       const ring = harness.members
       const distance = Math.abs(ring.indexOf(hop) - ring.indexOf(harness.closest(key)))
       if (distance > 1 && distance < ring.length - 1 && hop !== ring[0]) return { sender, key, hop }
@@ -129,10 +129,10 @@ describe("Network: whoever does not answer", () => {
       yield* network.silence(hostOf(victim))
       yield* harness.waitUntil(
         "its neighbour says so",
-        Effect.sync(() => comingAndGoing(events).includes(`failed ${victim.cluster.node.hex}`)),
+        Effect.sync(() => comingAndGoing(events).includes(`failed ${victim.cluster.id.hex}`)),
         defaults.renewal + (1 + defaults.probeRetries) * defaults.probe + 200
       )
-      assert.isFalse(yield* knows(harness.members[1]!, victim.cluster.node.hex))
+      assert.isFalse(yield* knows(harness.members[1]!, victim.cluster.id.hex))
     }))
 
   for (const how of ["killed", "silent"] as const) {
@@ -147,8 +147,8 @@ describe("Network: whoever does not answer", () => {
           if (how === "killed") yield* harness.kill(hop)
           else yield* network.silence(hostOf(hop))
           // Nobody has noticed yet: the dead Node is still the next hop.
-          const next = yield* sender.cluster.route(key)
-          if (how === "silent") assert.strictEqual(Option.getOrThrow(next).hex, hop.cluster.node.hex)
+          const next = yield* sender.cluster.nextHop(key)
+          if (how === "silent") assert.strictEqual(Option.getOrThrow(next).hex, hop.cluster.id.hex)
           // Acknowledged messages: no receipt is awaited, nothing is sent again by its sender.
           yield* sender.cluster.sendAll(words.map((word) => outgoing(key, word)))
           const arrived = () => root.delivered.map(text).filter((word) => words.includes(word))
@@ -207,7 +207,7 @@ describe("Network: whoever does not answer", () => {
         yield* startMachines(harness, evenIds(4))
         const owner = harness.members[1]!
         yield* network.silence(hostOf(owner))
-        const key = NodeId.add(owner.cluster.node.id, idOf("01"))
+        const key = NodeId.add(owner.cluster.id, idOf("01"))
         const joiner = yield* startOn(harness, 99, { id: key })
         // Nothing proves that the owner has ended: the gap stays shut until its lease has run out.
         const { lease, margin, probe, probeRetries, renewal } = defaults
@@ -230,7 +230,7 @@ describe("Network: loops and storms", () => {
         yield* harness.waitUntil("exact leaf sets", harness.isExact, "10 seconds", "5 millis")
         const victim = harness.members[0]!
         const events = yield* collectEvents(victim.cluster)
-        const { port } = victim.cluster.node
+        const { port } = victim.cluster.address
         // It says that it is ready, in the part of another, and gives back every message that it gets.
         const raw = yield* shakeHands(port, makePeer({ id: idOf("9") }))
         writeFrames(raw, Frame.control({ _tag: "Joined", attempt: 1 }))
@@ -286,7 +286,7 @@ describe("Network: loops and storms", () => {
           Transport,
           transport
         )
-      }).pipe(Effect.provide(Layer.fresh(Memory.layerAlone))))
+      }).pipe(Effect.provide(Layer.fresh(Memory.layer))))
 
   counted("Go Wendy defect 29: a join, a leave and a death in a ring of 3 cost a bounded number of messages", (
     harness,
@@ -375,15 +375,15 @@ describe("Network: who comes back, and who was never there", () => {
           }
           yield* harness.waitUntil("exact leaf sets", harness.isExact)
           const before = harness.members[2]!
-          const { id, incarnation, port } = before.cluster.node
+          const { id, incarnation, port } = nodeOf(before.cluster)
           if (what.includes("silence")) yield* network.silence(hostOf(before))
           yield* end(harness, before)
           wall.ahead += ahead
           const after = yield* start(machine, id)
           // As long as nothing proves the end of the silent life, its lease keeps the place.
           yield* harness.during(after.cluster.ready, what.includes("silence") ? "25 seconds" : "5 seconds")
-          assert.isAbove(after.cluster.node.incarnation, incarnation, "a later life")
-          if (machine === 2) assert.notStrictEqual(after.cluster.node.port, port)
+          assert.isAbove(nodeOf(after.cluster).incarnation, incarnation, "a later life")
+          if (machine === 2) assert.notStrictEqual(after.cluster.address.port, port)
           yield* harness.waitUntil("exact leaf sets", harness.isExact, 4 * defaults.lease + 20_000, "100 millis")
           const receipt = yield* harness.during(harness.members[0]!.cluster.sendConfirmed(outgoing(id, "again")))
           assert.strictEqual(receipt.root.hex, id.hex)
@@ -412,12 +412,12 @@ describe("Network: who comes back, and who was never there", () => {
       const mute = yield* listenRaw((raw) => asked.push(raw))
       const nobody = yield* freePort
       // Right behind the victim, where sixteen of them would fill a side of its leaf set.
-      const forged = [nobody, mute.port, living!.cluster.node.port].flatMap((port, which) =>
+      const forged = [nobody, mute.port, living!.cluster.address.port].flatMap((port, which) =>
         Array.from({ length: 16 }, (_, index) =>
-          makePeer({ id: NodeId.add(victim!.cluster.node.id, idOf(`0${which}${index.toString(16)}1`)), port }))
+          makePeer({ id: NodeId.add(victim!.cluster.id, idOf(`0${which}${index.toString(16)}1`)), port }))
       )
-      const nodes = [...forged, dead!.cluster.node]
-      const raw = yield* shakeHands(victim!.cluster.node.port, makePeer())
+      const nodes = [...forged, nodeOf(dead!.cluster)]
+      const raw = yield* shakeHands(victim!.cluster.address.port, makePeer())
       writeFrames(
         raw,
         // Who is in no table is not listened to at all.
@@ -431,9 +431,7 @@ describe("Network: who comes back, and who was never there", () => {
       yield* harness.waitUntil(
         "they were looked at, and given up",
         Effect.sync(() =>
-          asked.length >= 3 && asked.every(({ isEnded }) =>
-            isEnded
-          )
+          asked.length >= 3 && asked.every(({ isEnded }) => isEnded)
         ),
         "5 seconds",
         "5 millis"
@@ -467,13 +465,13 @@ describe("Network: who comes back, and who was never there", () => {
         // Its leases run out by the time that passes, and only then do others answer for its keys.
         const isTaken = Effect.map(
           Effect.forEach(harness.members.filter((member) => member !== victim), ({ cluster }) =>
-            cluster.covers(victim.cluster.node.id)),
+            cluster.covers(victim.cluster.id)),
           (covers) =>
             covers.includes(true)
         )
         yield* harness.waitUntil(
           "another answers for its keys",
-          Effect.andThen(harness.checkCoverage([victim.cluster.node.id, ...keys.slice(0, 30)], false), isTaken),
+          Effect.andThen(harness.checkCoverage([victim.cluster.id, ...keys.slice(0, 30)], false), isTaken),
           "30 seconds",
           "100 millis"
         )
@@ -489,8 +487,8 @@ describe("Network: who comes back, and who was never there", () => {
       // Frames travel for 20 ms: the join takes a while, and messages meet the joiner at each of its steps.
       const join = Effect.fnUntraced(function*(machine: number, id: NodeId.NodeId) {
         const host = `10.0.0.${machine}`
-        const seed = harness.living()[0]?.cluster.node
-        return yield* harness.start({ id, localHost: host, join: seed ? [`${seed.localHost}:${seed.port}`] : [] }).pipe(
+        const seed = harness.living()[0]?.cluster.address
+        return yield* harness.start({ id, localHost: host, join: seed ? [`${seed.host}:${seed.port}`] : [] }).pipe(
           Effect.provideService(Transport, network.transport(host))
         )
       })
@@ -532,13 +530,13 @@ describe("Network: under load", () => {
       yield* harness.waitUntil("exact leaf sets", harness.isExact, "10 seconds", "5 millis")
       const flooded = harness.members[2]!
       const events = yield* Effect.forEach(harness.members, ({ cluster }) => collectEvents(cluster))
-      const messages = Array.from({ length: 512 }, () => outgoing(flooded.cluster.node.id, "flood"))
+      const messages = Array.from({ length: 512 }, () => outgoing(flooded.cluster.id, "flood"))
       const floods = yield* Effect.forEach(harness.members.slice(0, 2), ({ cluster }) =>
         Effect.forkChild(Effect.forever(cluster.sendAll(messages)), { startImmediately: true }))
       const heartbeats = () =>
         events.slice(0, 2).map((seen) =>
           seen.filter((event) =>
-            event._tag === "Heartbeat" && event.from.hex === flooded.cluster.node.hex
+            event._tag === "Heartbeat" && event.from.hex === flooded.cluster.id.hex
           ).length
         )
       // More renewals from the flooded Node than fit into a lease: without them the leases would have run out.

@@ -31,7 +31,7 @@ import {
   tcpHandles,
   writeFrames
 } from "../cluster/Rig.ts"
-import { makeHarness, realTime } from "../ClusterHarness.ts"
+import { makeHarness, nodeOf, realTime } from "../ClusterHarness.ts"
 import { comingAndGoing, counting, knows, makeTraffic, onMachines, overTcp, untilCovered } from "./Rig.ts"
 
 const MiB = 1024 * 1024
@@ -59,18 +59,18 @@ describe("Sockets", () => {
       Effect.gen(function*() {
         for (const [index, id] of evenIds(4).entries()) {
           const host = `fd00::${index + 1}`
-          const seed = harness.living()[0]?.cluster.node
+          const seed = harness.living()[0]?.cluster.address
           const member = yield* harness.start({
             id,
             localHost: host,
-            join: seed === undefined ? [] : [`[${seed.localHost}]:${seed.port}`]
+            join: seed === undefined ? [] : [`[${seed.host}]:${seed.port}`]
           }).pipe(Effect.provideService(Transport, network.transport(host)))
           yield* harness.during(member.cluster.ready)
         }
         yield* harness.waitUntil("exact leaf sets", harness.isExact)
         yield* checkWorks(harness, "IPv6")
         const [first, victim] = harness.members
-        assert.isTrue(yield* knows(first!, victim!.cluster.node.hex))
+        assert.isTrue(yield* knows(first!, victim!.cluster.id.hex))
         yield* harness.kill(victim!)
         yield* harness.waitUntil("its end is noticed", harness.isExact, "5 seconds")
         yield* untilCovered(harness)
@@ -83,7 +83,7 @@ describe("Sockets", () => {
       Effect.gen(function*() {
         const first = yield* harness.join()
         yield* harness.during(first.cluster.ready)
-        const { port } = first.cluster.node
+        const { port } = first.cluster.address
         const events = yield* collectEvents(first.cluster)
         for (const role of ["member", "client"] as const) {
           const client = makeClient("a client")
@@ -126,7 +126,7 @@ describe("Sockets", () => {
       Effect.gen(function*() {
         const first = yield* harness.join({ config: { idleTimeout: 1000 } })
         yield* harness.during(first.cluster.ready)
-        const { port } = first.cluster.node
+        const { port } = first.cluster.address
         const handles = tcpHandles()
         const raws = yield* Effect.forEach(
           Array.from({ length: 100 }, (_, index) => makePeer({ id: NodeId.fromString(`peer ${index}`) })),
@@ -235,7 +235,7 @@ describe("Sockets", () => {
       Effect.gen(function*() {
         const own = yield* harness.start({ localHost: "127.0.0.1" })
         yield* harness.during(own.cluster.ready)
-        const { port } = own.cluster.node
+        const { port } = own.cluster.address
         assert.isTrue(yield* answers("127.0.0.1", port))
         const others = Object.values(Os.networkInterfaces()).flat().flatMap((face) =>
           face === undefined || face.address === "127.0.0.1" || face.address.startsWith("fe80") ? [] : [face.address]
@@ -250,7 +250,7 @@ describe("Sockets", () => {
         const all = yield* harness.start({ localHost: "127.0.0.1", bind: "0.0.0.0" })
         yield* harness.during(all.cluster.ready)
         for (const host of others.filter(Net.isIPv4)) {
-          assert.isTrue(yield* answers(host, all.cluster.node.port))
+          assert.isTrue(yield* answers(host, all.cluster.address.port))
         }
       })
   )
@@ -264,8 +264,8 @@ describe("Sockets", () => {
       const victim = harness.members[1]!
       const largest = Number.MAX_SAFE_INTEGER
       const me = makePeer({ incarnation: largest })
-      const raw = yield* shakeHands(victim.cluster.node.port, me)
-      const receipt = { origin: victim.cluster.node.id, via: victim.cluster.node.id, root: me.id, hops: 255 }
+      const raw = yield* shakeHands(victim.cluster.address.port, me)
+      const receipt = { origin: victim.cluster.id, via: victim.cluster.id, root: me.id, hops: 255 }
       for (const number of [0, 1, 2 ** 31, 2 ** 32 - 1]) {
         writeFrames(raw, Frame.acknowledged(0, number), Frame.busy(number))
       }
@@ -317,7 +317,7 @@ describe("Sockets", () => {
           config: { joinRetry: 50, joinJitter: 10 }
         })
         yield* harness.waitUntil("it has heard all of it", Effect.sync(() => asked >= 3), "5 seconds", "5 millis")
-        assert.isBelow(joiner.cluster.node.incarnation, Number.MAX_SAFE_INTEGER / 2)
+        assert.isBelow(nodeOf(joiner.cluster).incarnation, Number.MAX_SAFE_INTEGER / 2)
         const honest = yield* harness.start({ port })
         yield* harness.during(honest.cluster.ready)
         yield* harness.during(joiner.cluster.ready, "8 seconds")

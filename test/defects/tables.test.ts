@@ -63,16 +63,16 @@ describe("Tables", () => {
         }
         yield* startMachines(harness, evenIds(12), { config })
         const victim = harness.members[5]!
-        const { hex } = victim.cluster.node
+        const { hex } = victim.cluster.id
         // Next to it, so that whoever holds it in any table would send a message for one of these to it.
         const near = [
-          victim.cluster.node.id,
-          ...["0001", "0002"].map((by) => NodeId.add(victim.cluster.node.id, idOf(by)))
+          victim.cluster.id,
+          ...["0001", "0002"].map((by) => NodeId.add(victim.cluster.id, idOf(by)))
         ]
         const holds = (member: Member) =>
           Effect.gen(function*() {
             for (const key of [...near, ...keys]) {
-              const next = yield* member.cluster.route(key)
+              const next = yield* member.cluster.nextHop(key)
               if (Option.isSome(next) && next.value.hex === hex) return true
             }
             return yield* knows(member, hex)

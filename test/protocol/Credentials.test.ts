@@ -62,7 +62,7 @@ describe("credentials that are no secret", () => {
           Transport,
           Effect.map(Transport, (memory) => ({ ...memory, protection: "tls" as const }))
         ),
-        Effect.provide(Memory.layerAlone)
+        Effect.provide(Memory.layer)
       ))
   }
 
@@ -71,7 +71,7 @@ describe("credentials that are no secret", () => {
       const cluster = yield* Cluster.make({ credentials: passphrase("a passphrase that is long") })
       const error = yield* Effect.flip(cluster.useCredentials(passphrase("short")))
       assert.deepInclude(error, { _tag: "BadOption", option: "credentials" })
-    }).pipe(Effect.scoped, Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.scoped, Effect.provide(Memory.layer)))
 
   it.effect("rules that are named and not given are refused, too", () =>
     Effect.gen(function*() {
@@ -80,5 +80,5 @@ describe("credentials that are no secret", () => {
         assert.deepInclude(error, { _tag: "BadOption", option: "authorization" })
       }
       yield* Cluster.make({ authorization: { admits: () => true } })
-    }).pipe(Effect.scoped, Effect.provide(Memory.layerAlone)))
+    }).pipe(Effect.scoped, Effect.provide(Memory.layer)))
 })

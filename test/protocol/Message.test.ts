@@ -49,18 +49,18 @@ describe("Message.encode, raw", () => {
   })
 })
 
-const Chat = Message.define("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
+const Chat = Message.make("Chat", { purpose: 16, value: Schema.Struct({ text: Schema.String }) })
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
 describe("Message.define", () => {
   it("takes a purpose from 16 to 255 and no other", () => {
     for (const purpose of [16, 17, 254, 255]) {
-      assert.strictEqual(Message.define("It", { purpose, value: Schema.String }).purpose, purpose)
+      assert.strictEqual(Message.make("It", { purpose, value: Schema.String }).purpose, purpose)
     }
     for (const purpose of [-1, 0, 15, 256, 16.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       assert.throws(
-        () => Message.define("It", { purpose, value: Schema.String }),
+        () => Message.make("It", { purpose, value: Schema.String }),
         RangeError,
         `"It" cannot be defined: the purpose is ${purpose}`
       )
@@ -79,7 +79,7 @@ describe("Message.define", () => {
 
   it("dates, bytes, maps and classes find their way through", () => {
     class Point extends Schema.Class<Point>("Point")({ x: Schema.Finite }) {}
-    const All = Message.define("All", {
+    const All = Message.make("All", {
       purpose: 17,
       value: Schema.Struct({
         at: Schema.Date,
@@ -104,7 +104,7 @@ describe("Message.define", () => {
     "whatever a Schema holds comes back",
     [Schema.Struct({ text: Schema.String, count: Schema.Int, list: Schema.Array(Schema.Boolean) })],
     ([value]) => {
-      const Any = Message.define("Any", {
+      const Any = Message.make("Any", {
         purpose: 18,
         value: Schema.Struct({ text: Schema.String, count: Schema.Int, list: Schema.Array(Schema.Boolean) })
       })
@@ -140,9 +140,9 @@ describe("Message.define", () => {
   })
 
   it("two definitions are the same kind when name and purpose are", () => {
-    const again = Message.define("Chat", { purpose: 16, value: Schema.String })
+    const again = Message.make("Chat", { purpose: 16, value: Schema.String })
     assert.isTrue(Message.isSameDefinition(Chat, again))
-    assert.isFalse(Message.isSameDefinition(Chat, Message.define("Chat", { purpose: 17, value: Schema.String })))
-    assert.isFalse(Message.isSameDefinition(Chat, Message.define("Talk", { purpose: 16, value: Schema.String })))
+    assert.isFalse(Message.isSameDefinition(Chat, Message.make("Chat", { purpose: 17, value: Schema.String })))
+    assert.isFalse(Message.isSameDefinition(Chat, Message.make("Talk", { purpose: 16, value: Schema.String })))
   })
 })

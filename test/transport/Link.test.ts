@@ -147,7 +147,7 @@ const run = Effect.fnUntraced(function*(link: Link.Link, watch?: Link.Watch) {
 
 const probe = (sequence: number) => Frame.control({ _tag: "Probe", sequence, ready: true, wantsLeaves: false })
 
-const layer = Memory.layerAlone
+const layer = Memory.layer
 
 describe("Link: the handshake", () => {
   for (const passphrase of [undefined, "one passphrase"]) {

@@ -10,7 +10,7 @@ import * as Memory from "../../src/transport/Memory.ts"
 import { type Connection, type Listener, Transport } from "../../src/transport/Transport.ts"
 import { bytes, dialOptions, drain, echo, listenOptions, serve, text, transportContract } from "./contract.ts"
 
-transportContract("Memory", Memory.layerAlone, { live: false, maxInFlight: 5 * 1024 * 1024 })
+transportContract("Memory", Memory.layer, { live: false, maxInFlight: 5 * 1024 * 1024 })
 
 const layerSlow = Memory.layerNetworkWith({ latency: "10 millis" })
 

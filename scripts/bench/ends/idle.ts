@@ -33,7 +33,7 @@ export const open = async ({ kind, seed }: Argument) => {
           Effect.provide(Layer.merge(Tcp.layer, Logger.layer([])))
         )
       )
-      port = cluster.node.port
+      port = cluster.address.port
     } else {
       Effect.runFork(Effect.never)
     }

@@ -61,7 +61,7 @@ export const open = async ({ nodes: count }: { readonly nodes: number }) => {
     Effect.gen(function*() {
       while (nodes.length < count) {
         const began = performance.now()
-        nodes.push(yield* join(nodes[Math.floor(Math.random() * nodes.length)]?.node.port, { onDeliver }))
+        nodes.push(yield* join(nodes[Math.floor(Math.random() * nodes.length)]?.address.port, { onDeliver }))
         times.push(performance.now() - began)
       }
     }).pipe(Scope.provide(scope), Effect.provide(network))
@@ -82,7 +82,7 @@ export const open = async ({ nodes: count }: { readonly nodes: number }) => {
   let from = 0
 
   return {
-    port: () => nodes[0]!.node.port,
+    port: () => nodes[0]!.address.port,
     joins: () => ({ seconds, p50: percentile(times, 0.5), p99: percentile(times, 0.99) }),
     state: async () => {
       const now = memory()

@@ -60,17 +60,17 @@ const nodes = async (): Promise<ReadonlyArray<Subject>> => {
   }
   const { one, two } = await Effect.runPromise(
     Effect.gen(function*() {
-      const one = yield* Cluster.make({})
+      const one = yield* Cluster.make()
       yield* one.ready
-      const two = yield* Cluster.make({ join: [`127.0.0.1:${one.node.port}`], application: { onDeliver } })
+      const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`], application: { onDeliver } })
       yield* two.ready
       return { one, two }
     }).pipe(
       Scope.provide(Scope.makeUnsafe()),
-      Effect.provide(Layer.merge(Memory.layerAlone, Logger.layer([])))
+      Effect.provide(Layer.merge(Memory.layer, Logger.layer([])))
     )
   )
-  const key = two.node.id
+  const key = two.id
   const message = () => ({ key, purpose: 16, value: new Uint8Array(256) })
   return [
     {

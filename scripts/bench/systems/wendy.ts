@@ -119,7 +119,7 @@ const confirmed = (
 const connectNode = Effect.fnUntraced(function*(settings: Settings) {
   const cluster = yield* startNode(settings)
   const { root } = settings.to as Address
-  const keyOf = makeKeys({ port: 0, root, others: [cluster.node.id.hex] })
+  const keyOf = makeKeys({ port: 0, root, others: [cluster.id.hex] })
   const messageOf = (number: number, size: number) => ({ key: keyOf(number), purpose, value: makeValue(number, size) })
   const drained = Effect.gen(function*() {
     while ((yield* cluster.statistics).custody > 0) yield* Effect.sleep(1)
@@ -222,13 +222,13 @@ export const system: System = {
       return Effect.void
     }
     const application = settings.form === "onDeliverAll" ? { onDeliverAll } : { onDeliver }
-    const { node } = await run(settings.certificate, startNode(settings, application))
-    const address: Address = { port: node.port, root: node.id.hex, others: [] }
+    const node = await run(settings.certificate, startNode(settings, application))
+    const address: Address = { port: node.address.port, root: node.id.hex, others: [] }
     return { address, tally }
   },
   forward: async (settings) => {
-    const { node } = await run(settings.certificate, startNode(settings))
-    const address: Address = { port: node.port, root: (settings.to as Address).root, others: [node.id.hex] }
+    const node = await run(settings.certificate, startNode(settings))
+    const address: Address = { port: node.address.port, root: (settings.to as Address).root, others: [node.id.hex] }
     return { address }
   },
   connect: (settings) => {

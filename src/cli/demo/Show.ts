@@ -11,12 +11,13 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Application } from "../../Application.ts"
 import * as Cluster from "../../Cluster.ts"
 import * as Address from "../../protocol/Address.ts"
+import type { Application } from "../../protocol/Application.ts"
 import type { Credentials } from "../../protocol/Credentials.ts"
 import { lowestPurpose } from "../../protocol/Message.ts"
 import type * as NodeId from "../../ring/NodeId.ts"
+import { kill } from "../../testing.ts"
 import type { Transport } from "../../transport/Transport.ts"
 import { jsonLine, Output, type OutputClosed } from "../Output.ts"
 import { fromCluster, type ProgramError } from "../ProgramError.ts"
@@ -184,7 +185,7 @@ const startNode = Effect.fnUntraced(function*(stage: Stage, parent: Scope.Scope,
   const cluster = yield* Cluster.make({
     id: plan.ids[index],
     credentials: yield* stage.credentials(plan.ids[index]!),
-    join: via === undefined ? [] : [Address.format({ host: "127.0.0.1", port: via.cluster.node.port })],
+    join: via === undefined ? [] : [Address.format({ host: "127.0.0.1", port: via.cluster.address.port })],
     joinTimeout: "30 seconds",
     application
   }).pipe(Scope.provide(scope), Effect.mapError(fromCluster))
@@ -224,7 +225,7 @@ const killNode = Effect.fnUntraced(function*(stage: Stage, index: number) {
     noticedMillis: undefined
   })
   stage.notes.push(`killed  Node ${stage.plan.ids[index]!.hex} without notice`)
-  yield* victim.cluster.kill
+  yield* kill(victim.cluster)
   stage.journal.noteDead(index)
   yield* Scope.close(victim.scope, Exit.void)
 })
