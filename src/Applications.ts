@@ -208,7 +208,9 @@ export const make = Effect.fnUntraced(function*(options: {
     if (decoded !== undefined && Result.isFailure(decoded)) {
       report(
         "BadValue",
-        `a message from ${message.from.hex} does not fit the definition of "${definition!.name}": ${decoded.failure}`
+        `a message from ${message.from.hex} does not fit the definition of "${
+          definition!.name
+        }": ${decoded.failure.message}`
       )
       return "undecodable"
     }

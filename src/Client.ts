@@ -448,7 +448,7 @@ export const make: (
         const deadline = sendOptions?.deadline === undefined
           ? config.confirmDeadline
           : Duration.toMillis(sendOptions.deadline)
-        yield* unresolved.enter(raw.purpose, { messages: 1, bytes: Envelope.headerSize + raw.value.length }, () => {
+        yield* unresolved.enter(raw.purpose, { messages: 1, bytes: Envelope.sizeOf(raw) }, () => {
           if (isEnded) return Waiting.close(waiting)
           const entry = Confirmations.begin(
             confirmations,

@@ -189,7 +189,7 @@ const make = Effect.gen(function*() {
   /** Takes own messages of one purpose as soon as they have room. */
   const enter = (messages: ReadonlyArray<Raw>, then: () => unknown) => {
     let bytes = 0
-    for (const { value } of messages) bytes += Envelope.headerSize + value.length
+    for (const message of messages) bytes += Envelope.sizeOf(message)
     return own.enter(messages[0]!.purpose, { messages: messages.length, bytes }, then)
   }
 

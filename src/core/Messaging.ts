@@ -11,7 +11,8 @@
  */
 import * as Envelope from "../protocol/Envelope.ts"
 import * as Frame from "../protocol/Frame.ts"
-import { type DeliveryClass, lowestPurpose, type Message, type Raw } from "../protocol/Message.ts"
+import type { DeliveryClass, Message, Raw } from "../protocol/Message.ts"
+import * as Purposes from "../protocol/Purposes.ts"
 import { IdMap } from "../ring/IdMap.ts"
 import { nextHop } from "../ring/NextHop.ts"
 import * as Node from "../ring/Node.ts"
@@ -189,11 +190,16 @@ export interface Messaging<A extends Context> {
 /** The version of the protocol from which on frames carry marks (M11). */
 const marksSince = 2
 
-/** The purpose of a receipt that has to be routed, because nobody knows the way back. */
-const receiptPurpose = 1
+/** What of an own message that nobody waits for is told when it has left this Node. */
+class Own {
+  readonly purpose: number
+  readonly bytes: number
 
-/** Purposes that there are: an own message that nobody waits for is kept with its bytes times so many, plus its purpose. */
-const purposes = 256
+  constructor(frame: Uint8Array) {
+    this.purpose = Envelope.purpose(frame)
+    this.bytes = frame.length
+  }
+}
 
 /**
  * Puts the parts together over a state.
@@ -235,18 +241,18 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     deliver: (frame) => deliver(frame),
     ...(ports.mayDeliver === undefined ? {} : {
       // What is for the Node itself waits for nobody.
-      mayDeliver: (purpose) => purpose < lowestPurpose || ports.mayDeliver!(purpose)
+      mayDeliver: (purpose) => purpose < Purposes.lowest || ports.mayDeliver!(purpose)
     }),
     dial: ports.dial,
     suspect: ports.suspect,
     released: (owner) => {
-      if (typeof owner === "number") return ports.left(owner % purposes, Math.floor(owner / purposes))
+      if (owner instanceof Own) return ports.left(owner.purpose, owner.bytes)
       const entry = owner as Confirmations.Unresolved<A>
       entry.inCustody = false
       ports.left(Envelope.purpose(entry.frame), entry.frame.length)
     },
     forward: (frame, next, token) => {
-      if (ports.forward === undefined || Envelope.purpose(frame) < lowestPurpose) return "forward"
+      if (ports.forward === undefined || Envelope.purpose(frame) < Purposes.lowest) return "forward"
       const forward = ports.forward(() => messageOf(frame), next, token, frame)
       return forward === undefined ? "wait" : forwardingOf(frame, forward)
     },
@@ -275,8 +281,8 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
   const delivered = () => Routing.delivered(routing, view, time, sink)
 
   const deliver = (frame: Uint8Array): void => {
-    if (Envelope.purpose(frame) < lowestPurpose) {
-      if (Envelope.purpose(frame) === receiptPurpose) {
+    if (Envelope.purpose(frame) < Purposes.lowest) {
+      if (Envelope.purpose(frame) === Purposes.reserved.receipt) {
         const receipt = Frame.decode(Envelope.value(frame))
         if (receipt._tag === "Receipt") onReceipt(receipt.receipt)
       }
@@ -356,7 +362,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     if (link !== undefined) return ports.transmit(link, bytes)
     const known = Liveness.known(membership, receipt.via)
     if (known !== undefined) ports.dial(known)
-    const message = { key: receipt.via, purpose: receiptPurpose, value: bytes }
+    const message = { key: receipt.via, purpose: Purposes.reserved.receipt, value: bytes }
     Routing.send(
       routing,
       view,
@@ -402,7 +408,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
             // A client speaks for itself alone, in the life that it shook hands with: each further one would displace what
             // roots remember of others. Its receipts come back through this Node.
             if (!Envelope.isFrom(frame.frame, client)) break
-            if (Envelope.purpose(frame.frame) < lowestPurpose || Envelope.isDirect(frame.frame)) break
+            if (Envelope.purpose(frame.frame) < Purposes.lowest || Envelope.isDirect(frame.frame)) break
             Envelope.setVia(frame.frame, membership.self.id)
             Envelope.setHops(frame.frame, 0)
             if (ports.mayEnter?.(link, Envelope.purpose(frame.frame)) === false) {
@@ -475,7 +481,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     frameOf: (message, deliveryClass) => Envelope.fromSender(membership.self, message, deliveryClass, counter++, 0),
     send: (now, frame) => {
       time = now
-      Routing.send(routing, view, now, frame, frame.length * purposes + Envelope.purpose(frame), sink)
+      Routing.send(routing, view, now, frame, new Own(frame), sink)
     },
     hasRoom: () => Confirmations.hasRoom(confirmations),
     sendConfirmed: (now, message, deadline, context) => {

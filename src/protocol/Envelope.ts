@@ -12,11 +12,14 @@
  * 56 incarnation (u64)       64 counter (u64)   72 floor (u64)      80 value
  * ```
  *
+ * The value of a message whose purpose follows from a name begins with six bytes of that (`Purposes`).
+ *
  * @since 0.1.0
  */
 import type * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import type { DeliveryClass, Raw } from "./Message.ts"
+import * as Purposes from "./Purposes.ts"
 
 const classes: ReadonlyArray<DeliveryClass> = ["atMostOnce", "acknowledged", "confirmed"]
 
@@ -102,19 +105,40 @@ const allocate = (size: number): Uint8Array<ArrayBuffer> => {
  * @since 0.1.0
  */
 export const make = (header: Header, value: Uint8Array): Uint8Array<ArrayBuffer> => {
-  const frame = allocate(headerSize + value.length)
+  const start = valueAt(header.purpose)
+  const frame = allocate(start + value.length)
   frame[0] = kind
   frame[5] = classes.indexOf(header.deliveryClass) | (header.isDirect === true ? directBit : 0)
-  frame[7] = header.purpose
+  setPurpose(frame, header.purpose)
   NodeId.write(header.key, frame, 8)
   NodeId.write(header.origin, frame, 24)
   NodeId.write(header.via, frame, 40)
   writeCount(frame, 56, header.incarnation)
   writeCount(frame, 64, header.counter)
   writeCount(frame, 72, header.floor)
-  frame.set(value, headerSize)
+  frame.set(value, start)
   return frame
 }
+
+/** Where the value begins. */
+const valueAt = (purpose: number): number => Purposes.isNamed(purpose) ? headerSize + Purposes.nameSize : headerSize
+
+const setPurpose = (frame: Uint8Array, purpose: number): void => {
+  if (!Purposes.isNamed(purpose)) {
+    frame[7] = purpose
+    return
+  }
+  frame[7] = Purposes.reserved.named
+  Purposes.write(purpose, frame, headerSize)
+}
+
+/**
+ * The bytes of a frame with such a value.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const sizeOf = ({ purpose, value }: Pick<Raw, "purpose" | "value">): number => valueAt(purpose) + value.length
 
 /**
  * Makes the frame of a sender's own message.
@@ -244,11 +268,12 @@ const readWord = (bytes: Uint8Array, offset: number): number =>
  * @since 0.1.0
  */
 export const withContents = (frame: Uint8Array, { key, purpose, value }: Raw): Uint8Array<ArrayBuffer> => {
-  const changed = new Uint8Array(headerSize + value.length)
+  const start = valueAt(purpose)
+  const changed = new Uint8Array(start + value.length)
   changed.set(frame.subarray(0, headerSize))
-  changed[7] = purpose
+  setPurpose(changed, purpose)
   NodeId.write(key, changed, 8)
-  changed.set(value, headerSize)
+  changed.set(value, start)
   return changed
 }
 
@@ -261,12 +286,13 @@ export const withContents = (frame: Uint8Array, { key, purpose, value }: Raw): U
 export const hops = (frame: Uint8Array): number => frame[6]!
 
 /**
- * The purpose.
+ * The purpose; of a name the whole of it.
  *
  * @category getters
  * @since 0.1.0
  */
-export const purpose = (frame: Uint8Array): number => frame[7]!
+export const purpose = (frame: Uint8Array): number =>
+  frame[7] === Purposes.reserved.named ? Purposes.read(frame, headerSize) : frame[7]!
 
 /**
  * The key.
@@ -331,7 +357,8 @@ export const floor = (frame: Uint8Array): number => readCount(frame, 72)
  * @category getters
  * @since 0.1.0
  */
-export const value = (frame: Uint8Array): Uint8Array => frame.subarray(headerSize)
+export const value = (frame: Uint8Array): Uint8Array =>
+  frame.subarray(frame[7] === Purposes.reserved.named ? headerSize + Purposes.nameSize : headerSize)
 
 /**
  * A frame of the same bytes that shares none of them. (`slice` of what comes from a socket does: it is a `Buffer`.)

@@ -7,9 +7,12 @@
  *
  * @since 0.1.0
  */
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 import type * as NodeId from "../ring/NodeId.ts"
+import * as Purposes from "./Purposes.ts"
 
 /**
  * What a sender is promised. Rule M6 of `docs/protocol.md`.
@@ -39,7 +42,7 @@ export type DeliveryClass = "atMostOnce" | "acknowledged" | "confirmed"
 export interface Raw {
   /** Where it goes: to the root of this key. */
   readonly key: NodeId.NodeId
-  /** What the value is, for whoever gets it: 16 to 255; 0 to 15 are the overlay's own. */
+  /** What the value is, for whoever gets it: 16 to 255, or the purpose of a definition; 0 to 15 are the overlay's own. */
   readonly purpose: number
   /** At most `maxValueSize` bytes (1 MiB), or none. They must not be changed before the send has completed. */
   readonly value: Uint8Array
@@ -77,7 +80,7 @@ export type Outgoing = Raw | Typed<any>
 export interface Message<out A = Uint8Array> {
   /** Where it was sent: this Node is the root of this key, or was when it was delivered. */
   readonly key: NodeId.NodeId
-  /** What the value is: 16 to 255. */
+  /** What the value is: 16 to 255, or more where it follows from the name of a definition. */
   readonly purpose: number
   /**
    * Bytes, or the value of a definition. Bytes may be part of a larger buffer: copy them with `slice` to keep them for
@@ -108,20 +111,20 @@ export interface Receipt {
 }
 
 /**
- * The lowest purpose an application may use: 16. Those below are the overlay's own.
+ * The lowest purpose that an application may choose: 16. Those below are the overlay's own.
  *
  * @category constants
  * @since 0.1.0
  */
-export const lowestPurpose = 16
+export const lowestPurpose = Purposes.lowest
 
 /**
- * The highest purpose: 255, for it is one byte of a frame.
+ * The highest purpose that an application may choose: 255. Larger ones follow from names.
  *
  * @category constants
  * @since 0.1.0
  */
-export const highestPurpose = 255
+export const highestPurpose = Purposes.highest
 
 /**
  * The message cannot be sent, whatever the network does.
@@ -156,7 +159,9 @@ export const highestPurpose = 255
  */
 export class MessageRejected extends Schema.TaggedError<MessageRejected>()("MessageRejected", {
   reason: Schema.Literals(["ValueTooLarge", "BadPurpose", "BadValue", "PurposeTaken", "Closed"]),
-  message: Schema.String
+  message: Schema.String,
+  /** Of `BadValue` the `SchemaError`. */
+  cause: Schema.optionalKey(Schema.Defect())
 }) {}
 
 /**
@@ -218,20 +223,17 @@ export class PurposeTaken extends Schema.TaggedError<PurposeTaken>()("PurposeTak
  * @since 0.1.0
  */
 export interface Definition<in out A> {
-  /** For errors, and to tell two definitions of one purpose apart. It does not travel. */
+  /** For errors, and to tell two definitions of one purpose apart. It decides the purpose where none was given. */
   readonly name: string
-  /** Under which its values travel: 16 to 255. */
+  /** Under which its values travel: 16 to 255, or more where it follows from the name. */
   readonly purpose: number
   /** A message of this kind. */
   readonly make: (key: NodeId.NodeId, value: A) => Typed<A>
-  /** The bytes of a value: JSON, as the Schema encodes it. Fails with what is wrong with the value. */
-  readonly encode: (value: A) => Result.Result<Uint8Array, string>
-  /** The value of bytes. Fails with what is wrong with them. */
-  readonly decode: (bytes: Uint8Array) => Result.Result<A, string>
+  /** The bytes of a value, as the Schema and the codec encode it. */
+  readonly encode: (value: A) => Result.Result<Uint8Array, Schema.SchemaError>
+  /** The value of bytes. */
+  readonly decode: (bytes: Uint8Array) => Result.Result<A, Schema.SchemaError>
 }
-
-const encoder = new TextEncoder()
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 /**
  * Defines a kind of message.
@@ -244,13 +246,18 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
  *
  * **Details**
  *
- * Values travel as JSON (the Schema's JSON form, so dates, byte arrays and the like are welcome), and so
- * `wendy send --purpose 16 '{"text":"hello"}'` and programs in other languages can send them too.
+ * The name tells kinds of messages apart, so that libraries in one cluster do not have to know of each other. A
+ * `purpose` from 16 to 255 takes its place, for programs that agree on bytes: it saves six bytes a message, and
+ * `wendy send --purpose 16 '{"text":"hello"}'` sends such messages.
+ *
+ * Values travel as JSON (the Schema's JSON form, so dates, byte arrays and the like are welcome), or with
+ * `codec: "binary"` in the compact form of Effect's `SchemaBinary`, which both ends need the same Schema for.
  *
  * **Gotchas**
  *
  * A purpose belongs to one definition at a Node: using a second one there, by another name, fails with `PurposeTaken`.
- * Throws a `RangeError` when the purpose is not a whole number from 16 to 255.
+ * Throws a `RangeError` when the purpose is not a whole number from 16 to 255. Roots that speak version 1 of the protocol do not
+ * know names: a confirmed message to one has no receipt.
  *
  * **Example** (A typed message, sent and received)
  *
@@ -280,32 +287,63 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
  */
 export const make = <S extends Schema.Codec<unknown, unknown>>(
   name: string,
-  options: { readonly purpose: number; readonly value: S }
+  options: {
+    /** Of its values. */
+    readonly value: S
+    /** From 16 to 255. Default: it follows from the name. */
+    readonly purpose?: number | undefined
+    /** How values travel. Default `json`. */
+    readonly codec?: "json" | "binary" | undefined
+  }
 ): Definition<S["Type"]> => {
-  const { purpose } = options
-  const problem = purposeProblem(purpose)
+  const { codec = "json", purpose = Purposes.ofName(name), value } = options
+  const problem = Purposes.problemOf(purpose)
   if (problem !== undefined) throw new RangeError(`the message "${name}" cannot be defined: ${problem}`)
-  const json = Schema.fromJsonString(Schema.toCodecJson(options.value))
-  const toJson = Schema.encodeUnknownResult(json)
-  const fromJson = Schema.decodeUnknownResult(json)
   const definition: Definition<S["Type"]> = {
     name,
     purpose,
     make: (key, value) => ({ definition, key, value }),
-    encode: (value) =>
-      Result.mapBoth(toJson(value), { onSuccess: (text) => encoder.encode(text), onFailure: ({ message }) => message }),
+    ...(codec === "binary" ? makeBinary(value) : makeJson(value))
+  }
+  return definition
+}
+
+type Codec<A> = Pick<Definition<A>, "decode" | "encode">
+
+const makeBinary = <S extends Schema.Codec<unknown, unknown>>(value: S): Codec<S["Type"]> => {
+  const binary = SchemaBinary.toCodec(value)
+  const encode = Schema.encodeUnknownResult(binary)
+  return {
+    // A copy, for the encoder hands out a view of a buffer that all share.
+    encode: (value) => Result.map(encode(value), (bytes) => bytes.slice()),
+    decode: Schema.decodeUnknownResult(binary)
+  }
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const makeJson = <S extends Schema.Codec<unknown, unknown>>(value: S): Codec<S["Type"]> => {
+  const json = Schema.fromJsonString(Schema.toCodecJson(value))
+  const encode = Schema.encodeUnknownResult(json)
+  const decode = Schema.decodeUnknownResult(json)
+  return {
+    encode: (value) => Result.map(encode(value), (text) => encoder.encode(text)),
     decode: (bytes) => {
       let text: string
       try {
         text = decoder.decode(bytes)
       } catch {
-        return Result.fail("the bytes are no UTF-8 text")
+        return Result.fail(notText)
       }
-      return Result.mapError(fromJson(text), ({ message }) => message)
+      return decode(text)
     }
   }
-  return definition
 }
+
+const notText = new Schema.SchemaError(
+  new SchemaIssue.InvalidValue({ message: "the bytes are no UTF-8 text" })
+)
 
 /**
  * Whether two definitions stand for one kind of message: they have one name and one purpose. Their Schemas are not
@@ -330,11 +368,6 @@ export const make = <S extends Schema.Codec<unknown, unknown>>(
  */
 export const isSameDefinition = (x: Definition<any>, y: Definition<any>): boolean =>
   x.purpose === y.purpose && x.name === y.name
-
-const purposeProblem = (purpose: number): string | undefined =>
-  Number.isInteger(purpose) && purpose >= lowestPurpose && purpose <= highestPurpose
-    ? undefined
-    : `the purpose is ${purpose}; an application's is a whole number from ${lowestPurpose} to ${highestPurpose}`
 
 /**
  * The bytes of a message that may be sent, or why it may not: `BadPurpose`, `BadValue` or `ValueTooLarge`.
@@ -371,13 +404,14 @@ export const encode = (message: Outgoing, maxValueSize: number): Result.Result<R
     : Result.fail(
       new MessageRejected({
         reason: "BadValue",
-        message: `the value does not fit the definition of "${definition.name}": ${encoded.failure}`
+        message: `the value does not fit the definition of "${definition.name}": ${encoded.failure.message}`,
+        cause: encoded.failure
       })
     )
 }
 
 const check = (message: Raw, maxValueSize: number): Result.Result<Raw, MessageRejected> => {
-  const problem = purposeProblem(message.purpose)
+  const problem = Purposes.problemOf(message.purpose)
   if (problem !== undefined) return Result.fail(new MessageRejected({ reason: "BadPurpose", message: problem }))
   if (message.value.length > maxValueSize) {
     return Result.fail(

@@ -891,6 +891,7 @@ describe("Routing: data that makes progress (H11)", () => {
     world.wake(10_000 + wait)
     assert.deepStrictEqual(world.story(), ["suspect 1", "transmit 0 on 2 as 0"])
     world.acknowledged(2, 0)
+    assert.deepStrictEqual(world.story(), ["released 0"])
     world.wake(10_600 + 2 * wait)
     assert.deepStrictEqual(world.story(), [
       "suspect 1",

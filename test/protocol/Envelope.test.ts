@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Envelope from "../../src/protocol/Envelope.ts"
+import * as Purposes from "../../src/protocol/Purposes.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Oracle from "../ring/Oracle.ts"
@@ -39,7 +40,7 @@ const fixed: Envelope.Header = {
 describe("Envelope", () => {
   it.prop("what make writes, the getters read", [Samples.header, Samples.bytes(60)], ([header, value]) => {
     const frame = Envelope.make(header, value)
-    assert.strictEqual(frame.length, Envelope.headerSize + value.length)
+    assert.strictEqual(frame.length, Envelope.sizeOf({ purpose: header.purpose, value }))
     assert.strictEqual(frame[0], Envelope.kind)
     assert.isTrue(Envelope.isValid(frame))
     assert.strictEqual(Envelope.hops(frame), 0)
@@ -47,6 +48,29 @@ describe("Envelope", () => {
     assert.deepStrictEqual(hexOf(headerOf(frame)), hexOf(header))
     assert.deepStrictEqual(Array.from(Envelope.value(frame)), Array.from(value))
   }, { arbitrary: { runs: 300 } })
+
+  it.prop("a purpose that follows from a name stands in front of the value, and changes nothing else", [
+    Samples.header,
+    Samples.bytes(60),
+    Samples.text(0, 30)
+  ], ([header, value, name]) => {
+    const purpose = Purposes.ofName(name)
+    const frame = Envelope.make({ ...header, purpose }, value)
+    assert.strictEqual(Envelope.purpose(frame), purpose)
+    assert.deepStrictEqual(Array.from(Envelope.value(frame)), Array.from(value))
+    assert.isTrue(NodeId.equals(Envelope.key(frame), header.key))
+    assert.strictEqual(frame.length, Envelope.sizeOf({ purpose, value }))
+    const changed = Envelope.withContents(frame, { key: header.origin, purpose: 16, value })
+    assert.deepStrictEqual([Envelope.purpose(changed), Array.from(Envelope.value(changed))], [16, Array.from(value)])
+    const back = Envelope.withContents(changed, { key: header.origin, purpose, value })
+    assert.deepStrictEqual([Envelope.purpose(back), Array.from(Envelope.value(back))], [purpose, Array.from(value)])
+  })
+
+  it("one that says that a name stands in front of its value, and is too short for it, has an empty value", () => {
+    const frame = Envelope.make({ ...fixed, purpose: 2 }, Uint8Array.of(1, 2))
+    assert.isTrue(Number.isSafeInteger(Envelope.purpose(frame)))
+    assert.lengthOf(Envelope.value(frame), 0)
+  })
 
   it.prop("isFrom: of this origin in this life, and of no other", [Samples.header, Samples.node, Oracle.int(0, 15)], (
     [header, other, at]

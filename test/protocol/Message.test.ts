@@ -53,7 +53,7 @@ const Chat = Message.make("Chat", { purpose: 16, value: Schema.Struct({ text: Sc
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-describe("Message.define", () => {
+describe("Message.make", () => {
   it("takes a purpose from 16 to 255 and no other", () => {
     for (const purpose of [16, 17, 254, 255]) {
       assert.strictEqual(Message.make("It", { purpose, value: Schema.String }).purpose, purpose)
@@ -120,6 +120,7 @@ describe("Message.define", () => {
     assert.strictEqual(rejected?.reason, "BadValue")
     assert.include(rejected!.message, "\"Chat\"")
     assert.include(rejected!.message, "text")
+    assert.instanceOf(rejected!.cause, Schema.SchemaError)
     assert.strictEqual(problem(Chat.make(NodeId.zero, { text: "x".repeat(100) }), 100)?.reason, "ValueTooLarge")
   })
 
@@ -129,7 +130,7 @@ describe("Message.define", () => {
     ([list]) => {
       const decoded = Chat.decode(Uint8Array.from(list))
       if (Result.isSuccess(decoded)) assert.isString(decoded.success.text)
-      else assert.isString(decoded.failure)
+      else assert.instanceOf(decoded.failure, Schema.SchemaError)
     }
   )
 
@@ -145,4 +146,47 @@ describe("Message.define", () => {
     assert.isFalse(Message.isSameDefinition(Chat, Message.make("Chat", { purpose: 17, value: Schema.String })))
     assert.isFalse(Message.isSameDefinition(Chat, Message.make("Talk", { purpose: 16, value: Schema.String })))
   })
+
+  it("without a purpose the name decides: one that no byte can be, the same at every Node", () => {
+    const one = Message.make("library/One", { value: Schema.String })
+    const two = Message.make("library/Two", { value: Schema.String })
+    assert.isTrue(Message.isSameDefinition(one, Message.make("library/One", { value: Schema.String })))
+    assert.isFalse(Message.isSameDefinition(one, two))
+    assert.isAbove(one.purpose, 255)
+    assert.notStrictEqual(one.purpose, two.purpose)
+    // Its first bytes are those of the hash of the name: other programs can tell it, too.
+    assert.strictEqual(one.purpose, 2 ** 48 + Number.parseInt(NodeId.fromString("library/One").hex.slice(0, 12), 16))
+    const { purpose, value } = Result.getOrThrow(Message.encode(one.make(NodeId.zero, "text"), 100))
+    assert.deepStrictEqual([purpose, Result.getOrThrow(one.decode(value))], [one.purpose, "text"])
+  })
+})
+
+describe("codec: binary", () => {
+  const Point = Schema.Struct({ x: Schema.Number, name: Schema.String, tags: Schema.Array(Schema.String) })
+  const points = Message.make("Point", { value: Point, codec: "binary" })
+  const value = { x: 1.5, name: "a", tags: ["b", "c"] }
+
+  it("is smaller than JSON, and the bytes are the value's own", () => {
+    const json = Message.make("Point", { value: Point })
+    const bytes = Result.getOrThrow(points.encode(value))
+    assert.isBelow(bytes.length, Result.getOrThrow(json.encode(value)).length)
+    assert.strictEqual(bytes.buffer.byteLength, bytes.length)
+    assert.deepStrictEqual(Result.getOrThrow(points.decode(bytes)), value)
+  })
+
+  it("a value that does not fit is rejected with the SchemaError", () => {
+    const rejected = problem(points.make(NodeId.zero, { x: "1" } as never), 100)
+    assert.strictEqual(rejected?.reason, "BadValue")
+    assert.instanceOf(rejected!.cause, Schema.SchemaError)
+  })
+
+  it.prop(
+    "any bytes are a value or a failure, never a crash",
+    [Arbitrary.array(Oracle.int(0, 255), { maxLength: 60 })],
+    ([list]) => {
+      const decoded = points.decode(Uint8Array.from(list))
+      if (Result.isFailure(decoded)) assert.instanceOf(decoded.failure, Schema.SchemaError)
+      else assert.isString(decoded.success.name)
+    }
+  )
 })

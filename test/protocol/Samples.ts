@@ -126,7 +126,8 @@ export const control: Arbitrary.Arbitrary<ControlMessage> = Arbitrary.flatMap(
 export const header: Arbitrary.Arbitrary<Envelope.Header> = Arbitrary.all({
   deliveryClass: oneOf("atMostOnce", "acknowledged", "confirmed"),
   isDirect: Oracle.boolean,
-  purpose: Oracle.int(0, 255),
+  // Two says that the rest of the purpose stands in front of the value.
+  purpose: Arbitrary.map(Oracle.int(0, 255), (purpose) => purpose === 2 ? 2 ** 48 + 7 : purpose),
   key: id,
   origin: id,
   via: id,
