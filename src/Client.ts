@@ -30,7 +30,7 @@ import type { Resolution } from "./core/Messaging.ts"
 import * as Silence from "./core/Silence.ts"
 import type * as Address from "./protocol/Address.ts"
 import { type BadOption, checkConfig, checkTargets } from "./protocol/BadOption.ts"
-import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
+import type { Input } from "./protocol/ClusterConfig.ts"
 import type * as Credentials from "./protocol/Credentials.ts"
 import * as Envelope from "./protocol/Envelope.ts"
 import * as Frame from "./protocol/Frame.ts"
@@ -131,7 +131,7 @@ export interface Options {
    * Settings that differ from the defaults. A client has use for `maxValueSize`, `dialTimeout`, `handshakeTimeout`,
    * `maxOwn` and `confirmDeadline`.
    */
-  readonly config?: Partial<ClusterConfig> | undefined
+  readonly config?: Input | undefined
 }
 
 /**
@@ -258,7 +258,7 @@ export const make: (
     const scope = yield* Effect.scope
     const clock = yield* Clock.Clock
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-    const identity = yield* makeClientIdentity(options)
+    const identity = yield* makeClientIdentity({ ...options, config })
     const connected = yield* Deferred.make<void, JoinFailed>()
     const confirmations = Confirmations.make<Waiting.Waiting>()
     const limit = Math.min(config.maxOwn, Confirmations.maxUnresolved)

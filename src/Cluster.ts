@@ -11,12 +11,14 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
@@ -38,12 +40,13 @@ import * as Applications from "./Applications.ts"
 import * as Liveness from "./core/Liveness.ts"
 import * as Membership from "./core/Membership.ts"
 import * as Crashes from "./Crashes.ts"
+import * as Environment from "./Environment.ts"
 import * as Address from "./protocol/Address.ts"
 import type * as Application from "./protocol/Application.ts"
 import type * as Authorization from "./protocol/Authorization.ts"
 import { BadOption, checkAddresses, checkConfig } from "./protocol/BadOption.ts"
 import * as Certificates from "./protocol/Certificates.ts"
-import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
+import type { ClusterConfig, ConfigProblem, Input } from "./protocol/ClusterConfig.ts"
 import type { ClusterEvent } from "./protocol/ClusterEvent.ts"
 import type * as Credentials from "./protocol/Credentials.ts"
 import * as Expiry from "./protocol/Expiry.ts"
@@ -66,6 +69,7 @@ import * as LeafSet from "./ring/LeafSet.ts"
 import { nextHop } from "./ring/NextHop.ts"
 import * as Node from "./ring/Node.ts"
 import * as NodeId from "./ring/NodeId.ts"
+import * as Settings from "./Settings.ts"
 import { expiryOf, makeIdentity, makeSecurity, randomId } from "./transport/Identity.ts"
 import { type Identity, maxFrameSizeFor } from "./transport/Link.ts"
 import type * as Security from "./transport/Security.ts"
@@ -574,7 +578,7 @@ export interface Options {
   /** Registered from the start, so that it misses nothing. See `register` and `Application.layer` for further ones. */
   readonly application?: Application.Any | undefined
   /** Settings that differ from the defaults; see `ClusterConfig`, `ClusterConfig.presets` and `Settings`. */
-  readonly config?: Partial<ClusterConfig> | undefined
+  readonly config?: Input | undefined
 }
 
 /**
@@ -676,6 +680,90 @@ export const layer = (options: Options = {}): Layer.Layer<Cluster, ListenError |
   Layer.effect(Cluster, make(options))
 
 /**
+ * Runs a Node whose options come from Effect's `Config`, each by itself or all together.
+ *
+ * **When to use**
+ *
+ * Where an application reads its configuration under names of its own. For the names that the program knows, `layerFromEnv`.
+ *
+ * **Example** (Port and seeds from variables of one's own)
+ *
+ * ```ts
+ * import { Config, ConfigProvider, Effect, Layer } from "effect"
+ * import { Cluster, MemoryTransport } from "effect-wendy"
+ *
+ * const NodeLive = Cluster.layerConfig({
+ *   port: Config.Port("RING_PORT"),
+ *   region: Config.String("RING_REGION").pipe(Config.withDefault(""))
+ * }).pipe(Layer.provide(MemoryTransport.layer))
+ *
+ * const Variables = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { RING_PORT: "7001" } }))
+ * const port = await Effect.runPromise(
+ *   Cluster.Cluster.use(({ address }) => Effect.succeed(address.port)).pipe(
+ *     Effect.provide(NodeLive.pipe(Layer.provide(Variables)))
+ *   )
+ * )
+ * port // => 7001
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  config: Config.Wrap<Options>
+): Layer.Layer<Cluster, ListenError | BadOption | Config.ConfigError, Transport> =>
+  Layer.effect(Cluster, Effect.flatMap(Config.unwrap(config), make))
+
+/**
+ * Runs a Node whose options and settings come from the environment: `WENDY_JOIN` (seeds, with commas), `WENDY_PORT`,
+ * `WENDY_REGION`, `WENDY_CLUSTER`, `WENDY_LOCAL_HOST`, `WENDY_GLOBAL_HOST`, `WENDY_BIND`, `WENDY_PASSPHRASE` or
+ * `WENDY_PASSPHRASE_FILE`, and the settings (`Settings.fromEnv`).
+ *
+ * **When to use**
+ *
+ * Where a Node is set up by its environment, as in a container.
+ *
+ * **Details**
+ *
+ * `options` count before the environment. A variable that is wrong, a secret that is empty, and a name that is
+ * nearly one of these are errors. The file is read by the `FileSystem` of the context.
+ *
+ * **Example** (A Node in a container)
+ *
+ * ```ts
+ * import { NodeFileSystem } from "@effect/platform-node"
+ * import { ConfigProvider, Effect, Layer } from "effect"
+ * import { Cluster, MemoryTransport } from "effect-wendy"
+ *
+ * // Without this line: the environment of the process.
+ * const Variables = ConfigProvider.layer(ConfigProvider.fromEnv({ env: { WENDY_PORT: "7001", WENDY_LEASE: "20s" } }))
+ *
+ * const NodeLive = Cluster.layerFromEnv().pipe(
+ *   Layer.provide([MemoryTransport.layer, NodeFileSystem.layer, Variables])
+ * )
+ *
+ * const program = Cluster.Cluster.use(({ address }) => Effect.succeed(address.port))
+ * await Effect.runPromise(Effect.provide(program, NodeLive)) // => 7001
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerFromEnv = (
+  options: Options = {}
+): Layer.Layer<Cluster, ListenError | BadOption | ConfigProblem, FileSystem.FileSystem | Transport> =>
+  Layer.effect(
+    Cluster,
+    Effect.gen(function*() {
+      const environment = yield* Environment.nodeOptions
+      const settings = yield* Settings.loadForProgram({})
+      const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+      const config: Input = Object.assign({}, settings, options.config)
+      return yield* make({ ...environment, ...given, config })
+    })
+  )
+
+/**
  * Runs a Node as long as the scope is open.
  *
  * **When to use**
@@ -722,7 +810,7 @@ export const make: (
     // A child: whatever fails below, the port is given back with the outer scope.
     const scope = yield* Scope.fork(outer)
 
-    let security = yield* makeSecurity(options)
+    let security = yield* makeSecurity({ ...options, config })
     let certificateEnds = endOf(security)
     const holder = yield* checkHolder(security, options)
     const listener = yield* transport.listen({ host: bind, port: options.port ?? 0 }, {
@@ -741,7 +829,7 @@ export const make: (
       incarnation: yield* Clock.currentTimeMillis
     })
     const annotated = Effect.annotateLogs({ ...logAnnotations, node: initial.hex })
-    const identity = makeIdentity("member", initial, () => security, options)
+    const identity = makeIdentity("member", initial, () => security, { ...options, config })
     let isEnded = false
     const fork = Effect.runForkWith(yield* annotated(Effect.context<never>()))
     const ended = yield* Deferred.make<void>()
@@ -862,7 +950,7 @@ export const make: (
       ))
 
     const useCredentials = Effect.fnUntraced(function*(credentials: Credentials.Credentials) {
-      const next = yield* makeSecurity({ ...options, credentials })
+      const next = yield* makeSecurity({ ...options, config, credentials })
       if (next.kind !== security.kind) {
         return yield* new BadOption({
           option: "credentials",

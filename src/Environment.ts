@@ -14,6 +14,8 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Address from "./protocol/Address.ts"
 import { ConfigProblem, findSimilar, names, type Problem } from "./protocol/ClusterConfig.ts"
+import * as Credentials from "./protocol/Credentials.ts"
+import * as SecretFile from "./SecretFile.ts"
 
 const prefix = "WENDY"
 
@@ -204,6 +206,44 @@ export const passphrase = ({ options }: Environment): Effect.Effect<Option.Optio
     ? Effect.succeedNone
     : Effect.succeedSome({ _tag: "Text", text: Redacted.make(text), what: nameOf("passphrase") })
 }
+
+/**
+ * The passphrases themselves.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const passphrases = Effect.fnUntraced(function*(environment: Environment) {
+  const secret = yield* passphrase(environment)
+  if (Option.isNone(secret)) return Option.none()
+  return Option.some(
+    secret.value._tag === "File"
+      ? yield* SecretFile.readPassphrases(secret.value.path)
+      : yield* SecretFile.parsePassphrases(Redacted.value(secret.value.text), secret.value.what)
+  )
+})
+
+/**
+ * All options of a Node that have a variable; `undefined` where it is not set.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const nodeOptions = Effect.gen(function*() {
+  const environment = yield* Effect.tap(read, check)
+  const secrets = yield* passphrases(environment)
+  const given = (name: Parameters<typeof text>[1]) => Option.getOrUndefined(text(environment, name))
+  return {
+    join: yield* join(environment),
+    port: Option.getOrUndefined(yield* port(environment)),
+    region: given("region"),
+    cluster: given("cluster"),
+    localHost: given("localHost"),
+    globalHost: given("globalHost"),
+    bind: given("bind"),
+    credentials: Option.isSome(secrets) ? Credentials.passphrase(secrets.value) : undefined
+  }
+})
 
 // -----------------------------------------------------------------------------
 // internals

@@ -1,51 +1,23 @@
 /**
- * Files of credentials: passphrases, keys, certificates.
+ * Files of credentials, for the program.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Option from "effect/Option"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
+import type { ConfigProblem } from "../protocol/ClusterConfig.ts"
 import * as SecretText from "../protocol/SecretText.ts"
 import { type ProgramError, usage } from "./ProgramError.ts"
 
 /**
- * Reads a file that is text, and not blank. `what` says what it is for.
+ * What is wrong with a file, as the program says it.
  *
- * @category reading
+ * @category errors
  * @since 0.1.0
  */
-export const read = Effect.fnUntraced(function*(
-  what: string,
-  path: string
-): Effect.fn.Return<string, ProgramError, FileSystem.FileSystem> {
-  if (path.trim() === "") return yield* usage(`the ${what} is the file "", which is none: name one`)
-  const { readFile } = yield* FileSystem.FileSystem
-  const bytes = yield* Effect.mapError(
-    readFile(path),
-    ({ reason }) => usage(`cannot read the ${what} ${path} (${reason._tag}): name a file that you may read`)
-  )
-  return yield* Effect.mapError(Effect.fromResult(SecretText.decode(bytes, `the ${what} ${path}`)), usage)
-})
-
-/**
- * Reads a file that nobody but its owner may read. Pipes have no owner, nor have files of Windows bits for others.
- *
- * @category reading
- * @since 0.1.0
- */
-export const readSecret = Effect.fnUntraced(function*(what: string, path: string) {
-  const text = yield* read(what, path)
-  if (process.platform === "win32") return text
-  const { stat } = yield* FileSystem.FileSystem
-  const info = yield* Effect.option(stat(path))
-  if (Option.isSome(info) && info.value.type === "File" && (info.value.mode & others) !== 0) {
-    return yield* usage(`others than its owner may read or write the ${what} ${path}: chmod 600 ${path}`)
-  }
-  return text
-})
+export const asUsage = <A, R>(effect: Effect.Effect<A, ConfigProblem, R>): Effect.Effect<A, ProgramError, R> =>
+  Effect.mapError(effect, ({ message }) => usage(message))
 
 /**
  * Reads standard input to its end, as `read` does a file.
@@ -60,6 +32,3 @@ export const readInput = (what: string): Effect.Effect<string, ProgramError, Std
       Effect.mapError(Effect.fromResult(SecretText.decode(Buffer.concat([...chunks]), what)), usage)
     )
   )
-
-/** Bits of a file's mode that let others than its owner read or write it. */
-const others = 0o077

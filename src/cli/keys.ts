@@ -14,7 +14,8 @@ import * as Option from "effect/Option"
 import { X509Certificate } from "node:crypto"
 import * as Certificates from "../protocol/Certificates.ts"
 import type * as NodeId from "../ring/NodeId.ts"
-import { read } from "./credentialFiles.ts"
+import * as SecretFile from "../SecretFile.ts"
+import { asUsage } from "./credentialFiles.ts"
 import { id, int, json, toggle } from "./flags.ts"
 import type * as Authority from "./keys/Authority.ts"
 import * as Folder from "./keys/Folder.ts"
@@ -286,7 +287,7 @@ const show = Effect.fnUntraced(function*(files: ReadonlyArray<string>, isJson: b
   const style = Style.make(canColor)
   const now = yield* Clock.currentTimeMillis
   for (const file of files) {
-    const text = yield* read("certificate", file)
+    const text = yield* asUsage(SecretFile.read("certificate", file))
     const parts = Certificates.split(text)
     if (parts.length === 0 || !parts.every(Certificates.isReadable)) {
       return yield* usage(`${file} is no certificate in PEM`)

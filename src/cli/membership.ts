@@ -17,11 +17,11 @@ import type * as Stdio from "effect/Stdio"
 import * as Environment from "../Environment.ts"
 import type { ConfigProblem } from "../protocol/ClusterConfig.ts"
 import * as Credentials from "../protocol/Credentials.ts"
-import * as SecretText from "../protocol/SecretText.ts"
+import * as SecretFile from "../SecretFile.ts"
 import * as Tcp from "../transport/Tcp.ts"
 import * as Tls from "../transport/Tls.ts"
 import type { Transport } from "../transport/Transport.ts"
-import { read, readInput, readSecret } from "./credentialFiles.ts"
+import { asUsage, readInput } from "./credentialFiles.ts"
 import { type ProgramError, usage } from "./ProgramError.ts"
 
 const file = (name: string, description: string): Flag.Flag<string> =>
@@ -175,23 +175,11 @@ export const checkEnvironment: Effect.Effect<void, ProgramError> = Effect.flatMa
 
 /** Of a flag, or else of the environment: each line is one. */
 const loadPassphrases = Effect.fnUntraced(function*({ passphraseFile }: Flags, environment: Environment.Environment) {
-  if (Option.isSome(passphraseFile)) return Option.some(yield* readPassphrases(passphraseFile.value))
-  const secret = yield* Effect.mapError(Environment.passphrase(environment), toUsage)
-  if (Option.isNone(secret)) return Option.none()
-  return Option.some(
-    secret.value._tag === "File"
-      ? yield* readPassphrases(secret.value.path)
-      : yield* parsePassphrases(Redacted.value(secret.value.text), secret.value.what)
-  )
+  if (Option.isNone(passphraseFile)) return yield* asUsage(Environment.passphrases(environment))
+  if (passphraseFile.value !== "-") return Option.some(yield* asUsage(SecretFile.readPassphrases(passphraseFile.value)))
+  const text = yield* readInput("the passphrase")
+  return Option.some(yield* asUsage(SecretFile.parsePassphrases(text, "the passphrase")))
 })
-
-const readPassphrases = Effect.fnUntraced(function*(path: string) {
-  if (path === "-") return yield* parsePassphrases(yield* readInput("the passphrase"), "the passphrase")
-  return yield* parsePassphrases(yield* readSecret("passphrase file", path), `the passphrase file ${path}`)
-})
-
-const parsePassphrases = (text: string, what: string) =>
-  Effect.mapError(Effect.fromResult(SecretText.passphrases(text, what)), usage)
 
 const toUsage = ({ message }: ConfigProblem): ProgramError => usage(message)
 
@@ -201,9 +189,9 @@ const loadCertificate = Effect.fnUntraced(function*({ ca, cert, crl, privateKey 
   }
   const keyFile = Option.getOrElse(privateKey, () => cert.value.replace(/(\.crt)?$/, ".key"))
   return Credentials.certificate({
-    chain: yield* read("certificate", cert.value),
-    key: Redacted.make(yield* readSecret("private key", keyFile)),
-    authorities: yield* Effect.forEach(ca, (name) => read("authority", name)),
-    revocations: yield* Effect.forEach(crl, (name) => read("list of revoked certificates", name))
+    chain: yield* asUsage(SecretFile.read("certificate", cert.value)),
+    key: Redacted.make(yield* asUsage(SecretFile.readSecret("private key", keyFile))),
+    authorities: yield* Effect.forEach(ca, (name) => asUsage(SecretFile.read("authority", name))),
+    revocations: yield* Effect.forEach(crl, (name) => asUsage(SecretFile.read("list of revoked certificates", name)))
   })
 })

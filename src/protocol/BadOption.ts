@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Address from "./Address.ts"
-import { check as checkSettings, type ClusterConfig } from "./ClusterConfig.ts"
+import { check as checkSettings, type ClusterConfig, type Input } from "./ClusterConfig.ts"
 
 /**
  * An option that cannot be.
@@ -46,7 +46,7 @@ export class BadOption extends Schema.TaggedError<BadOption>()("BadOption", {
  *
  * @internal
  */
-export const checkConfig = (config: Partial<ClusterConfig> | undefined): Effect.Effect<ClusterConfig, BadOption> => {
+export const checkConfig = (config: Input | undefined): Effect.Effect<ClusterConfig, BadOption> => {
   const result = checkSettings(config ?? {})
   if (Result.isSuccess(result)) return Effect.succeed(result.success)
   const { message, problems } = result.failure

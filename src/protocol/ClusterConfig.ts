@@ -8,6 +8,9 @@
  *
  * @since 0.1.0
  */
+import * as ByteSize from "effect/ByteSize"
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
@@ -474,6 +477,48 @@ export const ClusterConfig = Schema.Struct(mapFields((_, field) => schemaOf(fiel
 export type ClusterConfig = typeof ClusterConfig.Type
 
 /**
+ * Some settings, as a program gives them: times as a `Duration.Input`, where a number is milliseconds, sizes as a
+ * `ByteSize.Input`, where a number is bytes.
+ *
+ * **Example** (In words, and in numbers)
+ *
+ * ```ts
+ * import { Result } from "effect"
+ * import { ClusterConfig } from "effect-wendy"
+ *
+ * const input: ClusterConfig.Input = { lease: "20 seconds", probe: 250, maxValueSize: "64 KiB" }
+ * const { lease, maxValueSize, probe } = Result.getOrThrow(ClusterConfig.check(input))
+ * const numbers = [lease, probe, maxValueSize] // => [20000, 250, 65536]
+ * ```
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Input = {
+  readonly [Name in FieldName]?:
+    | (typeof table[Name]["unit"] extends "ms" ? Duration.Input
+      : typeof table[Name]["unit"] extends "bytes" ? ByteSize.Input
+      : number)
+    | undefined
+}
+
+/** What may be a time or a size: a number with a unit, but no time without end, and no object that names none. */
+const isQuantity = (value: unknown): boolean =>
+  typeof value === "string"
+    ? /^\s*[\d.]+\s*[a-zA-Z]+\s*$/.test(value)
+    : typeof value === "bigint" || (typeof value === "object" && value !== null && !Array.isArray(value) &&
+      (Duration.isDuration(value) || Object.keys(value).length > 0))
+
+/** A number of the unit of a setting; what is none stays as it is, for others to say so. */
+const toNumber = ({ unit }: Field, value: unknown): unknown => {
+  if (unit === "count" || !isQuantity(value)) return value
+  const read: Option.Option<number | bigint> = unit === "ms"
+    ? Option.map(Duration.fromInput(value as Duration.Input), Duration.toMillis)
+    : Option.map(ByteSize.fromInput(value as ByteSize.Input), ByteSize.toBigInt)
+  return Option.isSome(read) ? Number(read.value) : value
+}
+
+/**
  * The default settings, those of the presets `local` and `lan`.
  *
  * **Example** (How long a lease lasts)
@@ -624,7 +669,7 @@ export const check = (
   for (const [name, value] of Object.entries(input)) {
     if (!isFieldName(name) && value !== undefined) problems.push(unknownSetting(name, names, written(name)?.source))
   }
-  const config = mapFields((name) => input[name] === undefined ? base[name] : input[name])
+  const config = mapFields((name, field) => input[name] === undefined ? base[name] : toNumber(field, input[name]))
   for (const name of names) {
     const problem = checkField(name, config[name], written(name))
     if (problem !== undefined) problems.push(problem)

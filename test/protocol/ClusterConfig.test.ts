@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -10,6 +11,7 @@ import {
   type FieldName,
   fields,
   findSimilar,
+  type Input,
   names,
   presets
 } from "../../src/protocol/ClusterConfig.ts"
@@ -126,7 +128,8 @@ describe("ClusterConfig", () => {
         null,
         `${lowest}`,
         true,
-        10n,
+        // A `Duration.Input` and a `ByteSize.Input` it may be.
+        ...(fields[name as keyof typeof fields].unit === "count" ? [10n] : []),
         [lowest]
       ]
       if (kind === "whole") wrong.push(lowest + 0.5)
@@ -144,6 +147,29 @@ describe("ClusterConfig", () => {
       }
     })
   }
+
+  it("times and sizes may have a unit; inside are numbers", () => {
+    const input: Input = {
+      lease: "20 seconds",
+      probe: Duration.millis(250),
+      joinRetry: { seconds: 2 },
+      maxValueSize: "64 KiB",
+      windowBytes: 1_048_576n
+    }
+    const { joinRetry, lease, maxValueSize, probe, windowBytes } = Result.getOrThrow(check(input))
+    assert.deepStrictEqual([lease, probe, joinRetry, maxValueSize, windowBytes], [
+      20_000,
+      250,
+      2_000,
+      65_536,
+      1_048_576
+    ])
+    for (
+      const bad of [{ lease: "20" }, { lease: "Infinity" }, { lease: {} }, { window: "10 seconds" }, { lease: "5 KiB" }]
+    ) {
+      assert.isTrue(Result.isFailure(check(bad)), JSON.stringify(bad))
+    }
+  })
 
   it("the lowest lease is allowed with all else small", () => {
     const tight = { ...short, lease: 100, margin: 1 }

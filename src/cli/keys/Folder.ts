@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "effect/Path"
 import * as Certificates from "../../protocol/Certificates.ts"
+import * as SecretFile from "../../SecretFile.ts"
 import * as CredentialFiles from "../credentialFiles.ts"
 import { notDone, usage } from "../ProgramError.ts"
 import type * as Authority from "./Authority.ts"
@@ -40,7 +41,7 @@ export const open = Effect.fnUntraced(function*(folder: string) {
   const at = (file: string) => path.join(folder, file)
 
   const read = (file: string) =>
-    Effect.provideService(CredentialFiles.read("file", at(file)), FileSystem.FileSystem, fileSystem)
+    Effect.provideService(CredentialFiles.asUsage(SecretFile.read("file", at(file))), FileSystem.FileSystem, fileSystem)
 
   /** `undefined` for a file that is not there. */
   const find = (file: string) =>
