@@ -62,7 +62,7 @@ export * from "./protocol/Application.ts"
  * @category layers
  * @since 0.1.0
  */
-export const layer = <A = Uint8Array, R = never>(
-  application: Application<A, R>
+export const layer = <A = Uint8Array, R = never, Reply = undefined>(
+  application: Application<A, R, Reply>
 ): Layer.Layer<never, PurposeTaken, Cluster | Exclude<R, Scope.Scope>> =>
   Layer.effectDiscard(Effect.flatMap(Cluster, (cluster) => cluster.register(application)))

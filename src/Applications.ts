@@ -23,7 +23,7 @@ import { Fifo } from "./core/Fifo.ts"
 import type { Application, Changes, Forward } from "./protocol/Application.ts"
 import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
 import type { ClusterError, ClusterEvent } from "./protocol/ClusterEvent.ts"
-import type { Outcome } from "./protocol/Frame.ts"
+import type { Answer, Outcome } from "./protocol/Frame.ts"
 import * as Message from "./protocol/Message.ts"
 import { NodeEnded } from "./protocol/NodeEnded.ts"
 import type * as Node from "./ring/Node.ts"
@@ -37,11 +37,11 @@ import type * as Node from "./ring/Node.ts"
 export interface Applications {
   readonly upcalls: Upcalls["Service"]
   /** Registers an application as long as the scope is open. */
-  readonly register: <A, R>(
-    application: Application<A, R>
+  readonly register: <A, R, Reply>(
+    application: Application<A, R, Reply>
   ) => Effect.Effect<void, Message.PurposeTaken, R | Scope.Scope>
   /** Uses a definition at this Node. From then on no other may have its purpose. */
-  readonly bind: <A>(definition: Message.Definition<A>) => Result.Result<void, Message.PurposeTaken>
+  readonly bind: <A, Reply>(definition: Message.Definition<A, Reply>) => Result.Result<void, Message.PurposeTaken>
   /** The messages delivered from the moment of subscription on: all, or those of a purpose. */
   readonly deliveries: (purpose?: number) => Stream.Stream<Message.Message>
   /** What happens at this Node, in order. */
@@ -52,7 +52,7 @@ export interface Applications {
 const maxEvents = 1024
 
 interface Registered {
-  readonly application: Application<any, any>
+  readonly application: Application<any, any, any>
   readonly name: string
   readonly context: Context.Context<any>
   readonly events: Queue.Queue<ClusterEvent>
@@ -114,7 +114,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const log = (line: Effect.Effect<void>) =>
     void fork(Effect.annotateLogs(line, { module: "effect-wendy/Application" }))
-  const definitions = new Map<number, Message.Definition<any>>()
+  const definitions = new Map<number, Message.Definition<any, any>>()
   /** Replaced, never changed: a callback may register while it is being gone through. */
   let registered: ReadonlyArray<Registered> = []
   let forwarders: ReadonlyArray<Registered> = []
@@ -202,7 +202,7 @@ export const make = Effect.fnUntraced(function*(options: {
     return true
   }
 
-  const deliver = (message: Message.Message, done: (outcome: Outcome) => void): Outcome | undefined => {
+  const deliver = (message: Message.Message, done: (answer: Answer) => void): Answer | undefined => {
     const definition = definitions.get(message.purpose)
     const decoded = definition?.decode(message.value)
     if (decoded !== undefined && Result.isFailure(decoded)) {
@@ -215,12 +215,15 @@ export const make = Effect.fnUntraced(function*(options: {
       return "undecodable"
     }
     let outcome: Outcome = "delivered"
+    /** Of the first application that has one. */
+    let reply: Uint8Array | undefined
+    const answer = (): Answer => outcome === "delivered" ? reply ?? outcome : outcome
     let open = 1
     let isServed = false
     let isLater = false
     const close = (hadRoom: boolean): void => {
       open--
-      if (open === 0 && isLater) done(outcome)
+      if (open === 0 && isLater) done(answer())
       // Nothing else says that there is room: others still work on this message.
       else if (!hadRoom && isLater) onRoom()
     }
@@ -253,6 +256,13 @@ export const make = Effect.fnUntraced(function*(options: {
         if (exit === undefined || Exit.isFailure(exit)) {
           outcome = "failed"
           reportCallback(entry, "onDeliver", exit, config.deliverTimeout)
+        } else if (message.wantsReply && reply === undefined) {
+          const encoded = replyOf(kind, exit.value, Math.min(config.maxReplySize, config.maxValueSize))
+          if (Result.isSuccess(encoded)) reply = encoded.success
+          else {
+            outcome = "failed"
+            report("CallbackFailed", `onDeliver of ${entry.name} returned a reply that cannot be: ${encoded.failure}`)
+          }
         }
         closeFor(entry)
       })
@@ -260,7 +270,7 @@ export const make = Effect.fnUntraced(function*(options: {
     // Whoever was to have it has just been removed: to call that delivered would be to lose it.
     if (!isServed && (served.has(message.purpose) || served.has("all"))) outcome = "failed"
     open--
-    if (open === 0) return outcome
+    if (open === 0) return answer()
     isLater = true
     return undefined
   }
@@ -359,7 +369,7 @@ export const make = Effect.fnUntraced(function*(options: {
   // registration
   // ---------------------------------------------------------------------------
 
-  const bind = <A>(definition: Message.Definition<A>): Result.Result<void, Message.PurposeTaken> => {
+  const bind = <A, Reply>(definition: Message.Definition<A, Reply>): Result.Result<void, Message.PurposeTaken> => {
     const known = definitions.get(definition.purpose)
     if (known !== undefined && !Message.isSameDefinition(known, definition)) {
       return Result.fail(
@@ -379,7 +389,7 @@ export const make = Effect.fnUntraced(function*(options: {
     forwarders = entries.filter(({ application }) => application.onForward !== undefined)
   }
 
-  const register = <A, R>(application: Application<A, R>) =>
+  const register = <A, R, Reply>(application: Application<A, R, Reply>) =>
     Effect.gen(function*() {
       if (application.message !== undefined) yield* Effect.fromResult(bind(application.message))
       const entry: Registered = {
@@ -455,7 +465,7 @@ export const make = Effect.fnUntraced(function*(options: {
 
 /** The callback of an application for an event, and its name. */
 const handlerOf = <R>(
-  application: Application<any, R>,
+  application: Application<any, R, any>,
   event: ClusterEvent
 ): readonly [string, () => Effect.Effect<unknown, unknown, R>] | undefined => {
   switch (event._tag) {
@@ -484,15 +494,31 @@ const handlerOf = <R>(
   }
 }
 
-const decodeFor = <A>(kind: Message.Definition<A>, message: Message.Message): Message.Message<A> | undefined => {
+const decodeFor = <A>(kind: Message.Definition<A, any>, message: Message.Message): Message.Message<A> | undefined => {
   const decoded = kind.decode(message.value)
   return Result.isSuccess(decoded) ? { ...message, value: decoded.success } : undefined
+}
+
+/** The bytes of what a callback returned, none where it has no reply, or what is wrong with them. */
+const replyOf = (
+  kind: Message.Definition<any, any> | undefined,
+  value: unknown,
+  maxSize: number
+): Result.Result<Uint8Array | undefined, string> => {
+  const encoded = kind?.reply === undefined
+    ? Result.succeed(kind === undefined && value instanceof Uint8Array ? value : undefined)
+    : Result.mapError(kind.reply.encode(value), ({ message }) => message)
+  return Result.filterOrFail(
+    encoded,
+    (bytes) => bytes === undefined || bytes.length <= maxSize,
+    (bytes) => `it has ${bytes!.length} bytes; at most ${maxSize} are allowed`
+  )
 }
 
 /** The message that goes on in another's place, checked as one that is sent. */
 const changedMessage = (
   message: Message.Message,
-  kind: Message.Definition<unknown> | undefined,
+  kind: Message.Definition<any, any> | undefined,
   changes: Changes<unknown>,
   maxValueSize: number
 ): Result.Result<Message.Message, string> => {
@@ -505,7 +531,7 @@ const changedMessage = (
     }
     : kind.make(key, changes.value)
   return Result.mapBoth(Message.encode(outgoing, maxValueSize), {
-    onSuccess: (raw) => ({ ...message, ...raw }),
+    onSuccess: ({ key, purpose, value }) => ({ ...message, key, purpose, value }),
     onFailure: (error) => error.message
   })
 }

@@ -36,7 +36,15 @@ import * as Envelope from "./protocol/Envelope.ts"
 import * as Frame from "./protocol/Frame.ts"
 import type { Refused } from "./protocol/Handshake.ts"
 import { JoinFailed } from "./protocol/JoinFailed.ts"
-import { encode, type MessageRejected, type NotConfirmed, type Outgoing, type Receipt } from "./protocol/Message.ts"
+import {
+  encode,
+  type MessageRejected,
+  type NotConfirmed,
+  type Outgoing,
+  type Receipt,
+  type ReplyOf,
+  withReply
+} from "./protocol/Message.ts"
 import { makeClientIdentity } from "./transport/Identity.ts"
 import * as Link from "./transport/Link.ts"
 import { type ConnectionError, type DialError, Transport } from "./transport/Transport.ts"
@@ -95,10 +103,10 @@ export class Client extends Context.Service<Client, {
    * Who is interrupted here takes nothing back: the message goes on being sent until its deadline, while the client
    * lives.
    */
-  readonly sendConfirmed: (
-    message: Outgoing,
+  readonly sendConfirmed: <M extends Outgoing>(
+    message: M,
     options?: { readonly deadline?: Duration.Input | undefined }
-  ) => Effect.Effect<Receipt, MessageRejected | NotConfirmed>
+  ) => Effect.Effect<Receipt<ReplyOf<M>>, MessageRejected | NotConfirmed>
   /**
    * Completes with the first connection; fails with `JoinFailed` when Nodes answer, but every one of them refuses this
    * client (`Refused`), or when the client ends first (`Closed`).
@@ -270,9 +278,13 @@ export const make: (
       const sequence = session.next++
       // Until the gateway has it, it is on its way: to send it again over the same link would only be in its way.
       entry.inCustody = true
-      Envelope.setSequence(frame, sequence)
       session.sent.set(sequence, { entry, refusals })
-      session.link.sendData(frame)
+      const { link } = session
+      const isMarked = link.peer.version >= Envelope.marksSince || !Envelope.hasMarks(frame)
+      const sent = isMarked ? frame : Envelope.copy(frame)
+      if (!isMarked) Envelope.clearMarks(sent)
+      Envelope.setSequence(sent, sequence)
+      link.sendData(sent)
     }
 
     const transmitAgain = (entry: Confirmations.Unresolved<Waiting.Waiting>, refusals?: number): void => {
@@ -442,7 +454,10 @@ export const make: (
     return Client.of({
       connected: Deferred.await(connected),
       isConnected: Effect.sync(() => session !== undefined),
-      sendConfirmed: Effect.fnUntraced(function*(message, sendOptions) {
+      sendConfirmed: Effect.fnUntraced(function*<M extends Outgoing>(
+        message: M,
+        sendOptions?: { readonly deadline?: Duration.Input | undefined }
+      ) {
         const raw = yield* Effect.fromResult(encode(message, config.maxValueSize))
         const waiting = Waiting.make()
         const deadline = sendOptions?.deadline === undefined
@@ -459,7 +474,7 @@ export const make: (
           )
           transmit(entry, entry.frame)
         })
-        return yield* Deferred.await(waiting.deferred)
+        return yield* Effect.fromResult(withReply(message, yield* Deferred.await(waiting.deferred)))
       })
     })
   }

@@ -62,7 +62,9 @@ import {
   type Outgoing,
   type PurposeTaken,
   type Raw,
-  type Receipt
+  type Receipt,
+  type ReplyOf,
+  withReply
 } from "./protocol/Message.ts"
 import type { NodeEnded } from "./protocol/NodeEnded.ts"
 import * as LeafSet from "./ring/LeafSet.ts"
@@ -313,10 +315,10 @@ export class Cluster extends Context.Service<Cluster, {
    * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => [1, true]
    * ```
    */
-  readonly sendConfirmed: (
-    message: Outgoing,
+  readonly sendConfirmed: <M extends Outgoing>(
+    message: M,
     options?: { readonly deadline?: Duration.Input | undefined }
-  ) => Effect.Effect<Receipt, MessageRejected | NotConfirmed>
+  ) => Effect.Effect<Receipt<ReplyOf<M>>, MessageRejected | NotConfirmed>
   /**
    * Sends a message to a Node, whoever is the root of its key, and waits for its receipt, as `sendConfirmed` does.
    * Meant is this life of the Node: one that has started again is `Unreachable` under its old incarnation.
@@ -341,11 +343,11 @@ export class Cluster extends Context.Service<Cluster, {
    * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => true
    * ```
    */
-  readonly sendDirect: (
+  readonly sendDirect: <M extends Outgoing>(
     node: Node.Node,
-    message: Outgoing,
+    message: M,
     options?: { readonly deadline?: Duration.Input | undefined }
-  ) => Effect.Effect<Receipt, MessageRejected | NotConfirmed>
+  ) => Effect.Effect<Receipt<ReplyOf<M>>, MessageRejected | NotConfirmed>
   /**
    * All messages delivered at this Node, as bytes, from the moment of subscription on.
    *
@@ -387,7 +389,7 @@ export class Cluster extends Context.Service<Cluster, {
    * text // => Option.some("hello")
    * ```
    */
-  readonly deliveriesOf: <A>(definition: Definition<A>) => Stream.Stream<Message<A>, PurposeTaken>
+  readonly deliveriesOf: <A, Reply>(definition: Definition<A, Reply>) => Stream.Stream<Message<A>, PurposeTaken>
   /**
    * Registers an application as long as the scope is open. It hears of what happens from then on. Fails with
    * `PurposeTaken` when this Node uses another definition under the purpose of its `message`.
@@ -418,8 +420,8 @@ export class Cluster extends Context.Service<Cluster, {
    * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => 1
    * ```
    */
-  readonly register: <A = Uint8Array, R = never>(
-    application: Application.Application<A, R>
+  readonly register: <A = Uint8Array, R = never, Reply = undefined>(
+    application: Application.Application<A, R, Reply>
   ) => Effect.Effect<void, PurposeTaken, R | Scope.Scope>
   /**
    * What happens at this Node, in order: the newest 1,024 events so far, and then what comes. Of a consumer that is
@@ -931,15 +933,19 @@ export const make: (
       return Effect.succeed(encoded)
     }
 
-    const sendConfirmed = (message: Outgoing, deadline: Duration.Input | undefined, target?: Node.Node) =>
+    const sendConfirmed = <M extends Outgoing>(
+      message: M,
+      deadline: Duration.Input | undefined,
+      target?: Node.Node
+    ): Effect.Effect<Receipt<ReplyOf<M>>, MessageRejected | NotConfirmed> =>
       Effect.flatMap(encodeAll([message]), ([raw]) =>
         router.sendConfirmed(
           raw!,
           deadline === undefined ? config.confirmDeadline : Duration.toMillis(deadline),
           target
-        ))
+        )).pipe(Effect.flatMap((receipt) => Effect.fromResult(withReply(message, receipt))))
 
-    const deliveriesOf = <A>(definition: Definition<A>) =>
+    const deliveriesOf = <A, Reply>(definition: Definition<A, Reply>) =>
       Stream.unwrap(Effect.map(
         Effect.suspend(() => Effect.fromResult(applications.bind(definition))),
         () =>

@@ -41,10 +41,18 @@ describe("Applications", () => {
     Effect.gen(function*() {
       const config = { ...defaults, maxDelivering: 2 }
       const { deliveries, upcalls } = yield* Applications.make({ config, end: () => {} })
-      const outcomes: Array<string> = []
+      const outcomes: Array<unknown> = []
       const deliver = (value: number) => {
         const id = NodeId.parse("1")
-        const message = { key: id, purpose: 16, value: Uint8Array.of(value), from: id, hops: 1, isDirect: false }
+        const message = {
+          key: id,
+          purpose: 16,
+          value: Uint8Array.of(value),
+          from: id,
+          hops: 1,
+          isDirect: false,
+          wantsReply: false
+        }
         outcomes.push(upcalls.deliver(message, (outcome) => outcomes.push(`${value} ${outcome}`)) ?? `${value} waits`)
       }
       deliver(0)
@@ -53,7 +61,7 @@ describe("Applications", () => {
       yield* Effect.yieldNow
       for (const value of [1, 2, 3, 4]) deliver(value)
       assert.strictEqual(outcomes[0], "delivered")
-      assert.isTrue(outcomes.some((outcome) => outcome.endsWith("waits")))
+      assert.isTrue(outcomes.some((outcome) => `${outcome}`.endsWith("waits")))
       const got = [...(yield* Fiber.join(listening))]
       while (got.length < 4) got.push(...(yield* pull))
       assert.deepStrictEqual(got.map(({ value }) => value[0]), [1, 2, 3, 4])

@@ -146,9 +146,10 @@ const isApart = ({ _tag }: Frame.Frame): boolean =>
 /** After which part of the shortest time that depends on it word of progress is passed on again. */
 const toldPart = 1 / 4
 
-/** Answers to data do not wait behind data. */
+/** Answers to data do not wait behind data, but large replies, in bytes, are data themselves. */
+const largestAnswer = 1024
 const queue = (link: Link.Link, frame: Uint8Array): void => {
-  if (frame[0] === Envelope.kind) link.queueData(frame)
+  if (frame[0] === Envelope.kind || frame.length > largestAnswer) link.queueData(frame)
   else link.queueControl(frame)
 }
 

@@ -16,7 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import type { Input } from "../core/MembershipState.ts"
 import type { Token } from "../core/Routing.ts"
-import type { Frame, Outcome } from "../protocol/Frame.ts"
+import type { Answer, Frame } from "../protocol/Frame.ts"
 import type { Raw } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Peer } from "../transport/Link.ts"
@@ -64,7 +64,7 @@ export type RouterInput =
   | {
     readonly _tag: "Finished"
     readonly frame: Uint8Array
-    readonly outcome: Outcome
+    readonly answer: Answer
   }
   | { readonly _tag: "Woken" }
 

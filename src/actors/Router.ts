@@ -40,7 +40,7 @@ export class Router extends Context.Service<Router, {
     message: Raw,
     deadline: number,
     target?: Node.Node
-  ) => Effect.Effect<Receipt, NotConfirmed>
+  ) => Effect.Effect<Receipt<Uint8Array | undefined>, NotConfirmed>
   /** Completes when nothing is in custody. */
   readonly drained: Effect.Effect<void>
 }>()("effect-wendy/actors/Router") {
@@ -87,9 +87,9 @@ const make = Effect.gen(function*() {
     dial: links.dial,
     suspect: (node) => mailboxes.stateTables.offer({ _tag: "Suspect", node }),
     deliver: (message, frame) =>
-      upcalls.deliver(message, (outcome) => {
-        if (gatheredAt === undefined) mailboxes.router.submit({ _tag: "Finished", frame, outcome })
-        else messaging.finished(gatheredAt, frame, outcome)
+      upcalls.deliver(message, (answer) => {
+        if (gatheredAt === undefined) mailboxes.router.submit({ _tag: "Finished", frame, answer })
+        else messaging.finished(gatheredAt, frame, answer)
       }),
     mayDeliver: upcalls.mayDeliver,
     forward: (message, next, token, frame) =>
@@ -151,7 +151,7 @@ const make = Effect.gen(function*() {
         return
       }
       case "Finished":
-        return messaging.finished(time, input.frame, input.outcome)
+        return messaging.finished(time, input.frame, input.answer)
       case "RoomMade":
         return messaging.roomMade(time)
       case "Forwarded":

@@ -7,7 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { ClusterEvent } from "../protocol/ClusterEvent.ts"
-import type { Outcome } from "../protocol/Frame.ts"
+import type { Answer } from "../protocol/Frame.ts"
 import type { Message, Raw } from "../protocol/Message.ts"
 import type { NodeEnded } from "../protocol/NodeEnded.ts"
 import type * as Node from "../ring/Node.ts"
@@ -23,7 +23,7 @@ export class Upcalls extends Context.Service<Upcalls, {
    * A message has reached its root. The outcome when the applications are done with
    * it at once, else `undefined`, and `done` is called with it later, once.
    */
-  readonly deliver: (message: Message, done: (outcome: Outcome) => void) => Outcome | undefined
+  readonly deliver: (message: Message, done: (answer: Answer) => void) => Answer | undefined
   /** Whether each application that takes messages of a purpose works on fewer than it may. */
   readonly mayDeliver: (purpose: number) => boolean
   /** `listener` is called when one that worked on as many as it may has room again, or has gone. */

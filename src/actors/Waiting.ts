@@ -19,7 +19,7 @@ import type * as NodeId from "../ring/NodeId.ts"
  * @since 0.1.0
  */
 export interface Waiting {
-  readonly deferred: Deferred.Deferred<Receipt, NotConfirmed>
+  readonly deferred: Deferred.Deferred<Receipt<Uint8Array | undefined>, NotConfirmed>
   /** Of a direct message: where it goes. */
   readonly target: Node.Node | undefined
 }
@@ -63,9 +63,9 @@ export const resolve = (entry: Unresolved<Waiting>, resolution: Resolution): voi
   }
 }
 
-const receive = (entry: Unresolved<Waiting>, { hops, outcome, root }: ReceiptFrame, now: number): void => {
+const receive = (entry: Unresolved<Waiting>, { hops, outcome, reply, root }: ReceiptFrame, now: number): void => {
   if (outcome === "delivered") {
-    const receipt: Receipt = { root, hops, roundTrip: now - entry.sentAt }
+    const receipt = { root, hops, roundTrip: now - entry.sentAt, reply }
     Deferred.doneUnsafe(entry.context.deferred, Exit.succeed(receipt))
   } else {
     fail(entry.context, ...explain(outcome, root))

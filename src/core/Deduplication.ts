@@ -8,7 +8,7 @@
  * @since 0.1.0
  */
 import type { DeliveredId, OriginFloor } from "../protocol/ControlMessage.ts"
-import type { Outcome } from "../protocol/Frame.ts"
+import type { Answer } from "../protocol/Frame.ts"
 import * as NodeId from "../ring/NodeId.ts"
 
 /**
@@ -45,7 +45,15 @@ const maxFew = 128
  * @category models
  * @since 0.1.0
  */
-export type Progress = "running" | Outcome
+export type Progress = "running" | Answer
+
+/**
+ * Bytes of replies that are remembered in all; the oldest are forgotten first, and their messages stay delivered.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxReplyBytes = 64 * 1024 * 1024
 
 interface Delivery {
   readonly key: NodeId.NodeId
@@ -86,6 +94,9 @@ export interface Deduplication {
   delivered: number
   /** Counts calls. */
   calls: number
+  /** Deliveries with a reply, the oldest first, and the bytes of all replies. */
+  readonly replies: Set<Delivery>
+  replyBytes: number
 }
 
 /**
@@ -94,7 +105,14 @@ export interface Deduplication {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): Deduplication => ({ origins: new Map(), size: 0, delivered: 0, calls: 0 })
+export const make = (): Deduplication => ({
+  origins: new Map(),
+  size: 0,
+  delivered: 0,
+  calls: 0,
+  replies: new Set(),
+  replyBytes: 0
+})
 
 const placeOf = (id: NodeId.NodeId, incarnation: number): number =>
   id.word0 ^ id.word1 ^ id.word2 ^ id.word3 ^ (incarnation | 0)
@@ -149,6 +167,14 @@ const forgetOldest = (self: Deduplication): void => {
   else self.origins.set(place, rest)
   self.size--
   self.delivered -= oldest.confirmed.size
+  if (self.replies.size > 0) { for (const delivery of oldest.confirmed.values()) forgetReply(self, delivery) }
+}
+
+/** What is left of it is that it was delivered. */
+const forgetReply = (self: Deduplication, delivery: Delivery): void => {
+  if (!self.replies.delete(delivery)) return
+  self.replyBytes -= (delivery.progress as Uint8Array).length
+  delivery.progress = "delivered"
 }
 
 function* all(self: Deduplication): Generator<Origin> {
@@ -160,6 +186,8 @@ function* all(self: Deduplication): Generator<Origin> {
 const raiseFloor = (self: Deduplication, origin: Origin, floor: number): void => {
   if (floor <= origin.floor) return
   const forget = (counter: number): void => {
+    const delivery = self.replies.size === 0 ? undefined : origin.confirmed.get(counter)
+    if (delivery !== undefined) forgetReply(self, delivery)
     if (origin.confirmed.delete(counter)) self.delivered--
   }
   // Whichever is shorter: the numbers in between, or those that are there.
@@ -206,7 +234,7 @@ const remember = (
 }
 
 /**
- * The outcome of a delivery that `takeConfirmed` called new.
+ * What became of a delivery that `takeConfirmed` called new: its outcome, or its reply.
  *
  * @category transitions
  * @since 0.1.0
@@ -216,10 +244,18 @@ export const finishConfirmed = (
   origin: NodeId.NodeId,
   incarnation: number,
   counter: number,
-  outcome: Outcome
+  answer: Answer
 ): void => {
   const delivery = find(self, origin, incarnation)?.confirmed.get(counter)
-  if (delivery !== undefined) delivery.progress = outcome
+  if (delivery === undefined) return
+  delivery.progress = answer
+  if (typeof answer === "string") return
+  self.replies.add(delivery)
+  self.replyBytes += answer.length
+  for (const oldest of self.replies) {
+    if (self.replyBytes <= maxReplyBytes) return
+    forgetReply(self, oldest)
+  }
 }
 
 /**
@@ -279,10 +315,12 @@ const clearBits = (bits: Int32Array, from: number, count: number): void => {
 }
 
 /** What did not get to the application may be tried again at the Node that takes over. */
-const isHandedOver = (progress: Progress): boolean => progress === "running" || progress === "delivered"
+const isHandedOver = (progress: Progress): boolean =>
+  progress === "running" || progress === "delivered" || typeof progress !== "string"
 
 /**
  * The confirmed messages delivered here whose keys another Node takes over, and whose origins may still send copies.
+ * Replies stay behind: a copy that comes to the other Node is told that there is none any more.
  *
  * @category handover
  * @since 0.1.0

@@ -92,7 +92,7 @@ export interface Ports<A> {
    * This Node is the root of a message. The outcome when the applications are done with
    * it at once, else `undefined`, and `finished` is called with the frame later, once.
    */
-  readonly deliver: (message: Message, frame: Uint8Array) => Frame.Outcome | undefined
+  readonly deliver: (message: Message, frame: Uint8Array) => Frame.Answer | undefined
   /**
    * Whether the applications that take messages of a purpose have room for another one; `roomMade` is called when they
    * have it again without a `finished`. Left out where `maxDelivering` bounds all messages together.
@@ -179,16 +179,13 @@ export interface Messaging<A extends Context> {
   /** Takes an own confirmed message, for its root or its target; its deadline is a time. */
   readonly sendConfirmed: (now: number, message: Raw, deadline: number, context: A) => void
   /** The applications are done with a message. */
-  readonly finished: (now: number, frame: Uint8Array, outcome: Frame.Outcome) => void
+  readonly finished: (now: number, frame: Uint8Array, answer: Frame.Answer) => void
   /** An application that had no room has some again. */
   readonly roomMade: (now: number) => void
   /** The applications have said what becomes of a message that passes through. */
   readonly forwarded: (now: number, token: Routing.Token, frame: Uint8Array, forward: Raw | "forward" | "drop") => void
   readonly wake: (now: number) => void
 }
-
-/** The version of the protocol from which on frames carry marks (M11). */
-const marksSince = 2
 
 /** What of an own message that nobody waits for is told when it has left this Node. */
 class Own {
@@ -227,7 +224,8 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     value: Envelope.value(frame),
     from: Envelope.via(frame),
     hops: Envelope.hops(frame),
-    isDirect: Envelope.isDirect(frame)
+    isDirect: Envelope.isDirect(frame),
+    wantsReply: Envelope.wantsReply(frame)
   })
 
   const sink: Routing.Sink = {
@@ -321,20 +319,21 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
   }
 
   const upcall = (frame: Uint8Array): void => {
-    const outcome = ports.deliver(messageOf(frame), frame)
-    if (outcome !== undefined) afterUpcall(frame, outcome)
+    const answer = ports.deliver(messageOf(frame), frame)
+    if (answer !== undefined) afterUpcall(frame, answer)
   }
 
-  const afterUpcall = (frame: Uint8Array, outcome: Frame.Outcome): void => {
+  const afterUpcall = (frame: Uint8Array, answer: Frame.Answer): void => {
     if (Envelope.deliveryClass(frame) === "confirmed") {
       Deduplication.finishConfirmed(
         deduplication,
         Envelope.origin(frame),
         Envelope.incarnation(frame),
         Envelope.counter(frame),
-        outcome
+        // Nobody asks for the reply of a message that was sent without waiting for one.
+        Envelope.wantsReply(frame) ? answer : Frame.outcomeOf(answer)
       )
-      sendReceipt(frame, outcome)
+      sendReceipt(frame, answer)
     }
     delivered()
   }
@@ -343,7 +342,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
   // receipts
   // ---------------------------------------------------------------------------
 
-  const sendReceipt = (frame: Uint8Array, outcome: Frame.Outcome): void =>
+  const sendReceipt = (frame: Uint8Array, answer: Frame.Answer): void =>
     passReceipt({
       origin: Envelope.origin(frame),
       via: Envelope.via(frame),
@@ -351,7 +350,8 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       counter: Envelope.counter(frame),
       root: membership.self.id,
       hops: Envelope.hops(frame),
-      outcome
+      outcome: Frame.outcomeOf(answer),
+      ...(typeof answer === "string" || !Envelope.wantsReply(frame) ? {} : { reply: answer })
     })
 
   /** To the Node that sent the message or accepted it: over an open link, to a known address, or routed to its id. Rule C3. */
@@ -460,7 +460,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
         clientOf.set(link, node)
       }
       const member = role === "member" ? node : undefined
-      Routing.linkUp(routing, view, now, link, member, isPreferred, roundTrip, sink, version >= marksSince)
+      Routing.linkUp(routing, view, now, link, member, isPreferred, roundTrip, sink, version >= Envelope.marksSince)
     },
     linkDown: (now, link) => {
       time = now
@@ -496,9 +496,9 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       )
       launch(entry, entry.frame)
     },
-    finished: (now, frame, outcome) => {
+    finished: (now, frame, answer) => {
       time = now
-      afterUpcall(frame, outcome)
+      afterUpcall(frame, answer)
     },
     roomMade: (now) => {
       time = now

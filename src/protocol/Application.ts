@@ -74,20 +74,23 @@ import type { Definition, Message, Raw } from "./Message.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Application<in out A = Uint8Array, out R = never> {
+export interface Application<in out A = Uint8Array, out R = never, in out Reply = undefined> {
   /** What to call it in errors. Default: `application 1` and so on, counted at each Node. */
   readonly name?: string | undefined
   /** The kind of message that it gets. Default: all, as bytes. It concerns `onDeliver` and `onForward` only. */
-  readonly message?: Definition<A> | undefined
+  readonly message?: Definition<A, Reply> | undefined
   /**
    * A message reached this Node, the root of its key, or was sent directly to it. The receipt of a confirmed message
-   * leaves when this has returned.
+   * leaves when this has returned. Where its `message` has a `reply` the receipt brings what this returns, and without
+   * a `message` bytes that this returns, if the sender waits for them.
    */
-  readonly onDeliver?: ((message: Message<A>) => Effect.Effect<unknown, unknown, R>) | undefined
+  readonly onDeliver?:
+    | ((message: Message<A>) => Effect.Effect<[Reply] extends [undefined] ? unknown : Reply, unknown, R>)
+    | undefined
   /**
    * As `onDeliver`, for many messages at once: those that came together, one or more and at most `maxDelivering`, in the
    * order in which they came. Nothing waits for company. Their receipts leave when this has returned; where it fails, all
-   * of them fail. It takes the place of `onDeliver` where there are both.
+   * of them fail. It takes the place of `onDeliver` where there are both. It has no replies.
    */
   readonly onDeliverAll?:
     | ((messages: ReadonlyArray<Message<A>>) => Effect.Effect<unknown, unknown, R>)
@@ -121,7 +124,7 @@ export interface Application<in out A = Uint8Array, out R = never> {
  * @category models
  * @since 0.1.0
  */
-export type Any = Application<any>
+export type Any = Application<any, never, any>
 
 /**
  * An application, with the types of its callbacks inferred from its `message`.
@@ -166,7 +169,9 @@ export type Any = Application<any>
  * @category constructors
  * @since 0.1.0
  */
-export const make = <A = Uint8Array, R = never>(application: Application<A, R>): Application<A, R> => application
+export const make = <A = Uint8Array, R = never, Reply = undefined>(
+  application: Application<A, R, Reply>
+): Application<A, R, Reply> => application
 
 /**
  * What an application does with a message that is about to be sent on: `forward`, `drop` or `replace` make it.

@@ -248,6 +248,15 @@ const table = {
     formula: "a frame may be this and 8 KiB",
     cost: "a connection may buffer as much, and smaller messages wait behind it"
   },
+  maxReplySize: {
+    unit: "bytes",
+    minimum: 0,
+    maximum: MiB,
+    default: 64 * KiB,
+    meaning: "Largest reply that a receipt brings; never more than maxValueSize",
+    formula: "what a root remembers of replies in all (64 MiB) by 1,024",
+    cost: "a root forgets replies sooner when they are large, and then a copy of the message gets none"
+  },
   window: {
     unit: "count",
     minimum: 1,

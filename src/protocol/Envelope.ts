@@ -30,13 +30,15 @@ const directBit = 0x80
 const classBits = 0x03
 
 /**
- * The marks, which version 1 does not know: how often the origin has sent the message again, modulo 8, and that a Node
+ * Marks that version 1 does not know: how often the origin has sent the message again, modulo 8, and that a Node
  * on the way has sent another frame of the same message before this one.
  */
 const attemptShift = 2
 const attemptBits = 0x1c
 const copyBit = 0x20
-const markBits = attemptBits | copyBit
+/** Of the same byte: the sender waits for a reply, which version 1 does not know either. */
+const replyBit = 0x40
+const markBits = attemptBits | copyBit | replyBit
 
 /**
  * Bytes before the value.
@@ -64,6 +66,8 @@ export interface Header {
   readonly deliveryClass: DeliveryClass
   /** It goes to one Node over one link, not towards its key. */
   readonly isDirect?: boolean | undefined
+  /** The receipt is to bring what the application returns. */
+  readonly wantsReply?: boolean | undefined
   readonly purpose: number
   readonly key: NodeId.NodeId
   /** Who sent it: a Node, or a client of one. */
@@ -108,7 +112,8 @@ export const make = (header: Header, value: Uint8Array): Uint8Array<ArrayBuffer>
   const start = valueAt(header.purpose)
   const frame = allocate(start + value.length)
   frame[0] = kind
-  frame[5] = classes.indexOf(header.deliveryClass) | (header.isDirect === true ? directBit : 0)
+  frame[5] = classes.indexOf(header.deliveryClass) | (header.isDirect === true ? directBit : 0) |
+    (header.wantsReply === true ? replyBit : 0)
   setPurpose(frame, header.purpose)
   NodeId.write(header.key, frame, 8)
   NodeId.write(header.origin, frame, 24)
@@ -148,7 +153,7 @@ export const sizeOf = ({ purpose, value }: Pick<Raw, "purpose" | "value">): numb
  */
 export const fromSender = (
   sender: Node.Node,
-  { key, purpose, value }: Raw,
+  { key, purpose, value, wantsReply }: Raw,
   deliveryClass: DeliveryClass,
   counter: number,
   floor: number,
@@ -157,6 +162,7 @@ export const fromSender = (
   make({
     deliveryClass,
     isDirect,
+    wantsReply,
     purpose,
     key,
     origin: sender.id,
@@ -193,6 +199,14 @@ export const deliveryClass = (frame: Uint8Array): DeliveryClass => classes[frame
 export const isDirect = (frame: Uint8Array): boolean => (frame[5]! & directBit) !== 0
 
 /**
+ * Whether the receipt is to bring what the application returns.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const wantsReply = (frame: Uint8Array): boolean => (frame[5]! & replyBit) !== 0
+
+/**
  * Whether a Node on the way has sent another frame of the same message before.
  *
  * @category getters
@@ -217,8 +231,16 @@ export const markCopy = (frame: Uint8Array): void => {
  * @since 0.1.0
  */
 export const setAttempt = (frame: Uint8Array, attempt: number): void => {
-  frame[5] = (frame[5]! & ~markBits) | ((attempt << attemptShift) & attemptBits)
+  frame[5] = (frame[5]! & ~(attemptBits | copyBit)) | ((attempt << attemptShift) & attemptBits)
 }
+
+/**
+ * The version of the protocol from which on marks are known.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const marksSince = 2
 
 /**
  * Whether a frame has marks that a peer of version 1 takes for a broken header.

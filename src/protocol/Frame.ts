@@ -42,7 +42,33 @@ export interface ReceiptFrame {
   readonly root: NodeId.NodeId
   readonly hops: number
   readonly outcome: Outcome
+  /** What the application returned, where the sender waits for it; at most `maxReply` bytes. */
+  readonly reply?: Uint8Array | undefined
 }
+
+/**
+ * What the applications made of a message: an outcome, or `delivered` with a reply.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Answer = Outcome | Uint8Array
+
+/**
+ * The outcome of an answer.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const outcomeOf = (answer: Answer): Outcome => typeof answer === "string" ? answer : "delivered"
+
+/**
+ * The largest reply that a receipt can bring, in bytes.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxReply = 1024 * 1024
 
 /**
  * A frame that arrived and is well-formed.
@@ -85,6 +111,9 @@ const answerKind = 10
 const acknowledgedSize = 9
 const receiptSize = 67
 const deliveredSize = 48
+
+/** The byte behind a receipt that brings a reply, and in front of that: an empty reply is not the same as none. */
+const hasReply = 1
 
 const controlFrame = SchemaFrame.make(controlKind, ControlMessage)
 
@@ -142,7 +171,12 @@ export const busy = (sequence: number): Uint8Array => numbered(busyKind, sequenc
  * @since 0.1.0
  */
 export const receipt = (receipt: ReceiptFrame): Uint8Array => {
-  const frame = new Uint8Array(receiptSize)
+  const { reply } = receipt
+  const frame = new Uint8Array(reply === undefined ? receiptSize : receiptSize + 1 + reply.length)
+  if (reply !== undefined) {
+    frame[receiptSize] = hasReply
+    frame.set(reply, receiptSize + 1)
+  }
   frame[0] = receiptKind
   frame[1] = outcomes.indexOf(receipt.outcome)
   frame[2] = receipt.hops
@@ -248,7 +282,9 @@ export const decode = (frame: Uint8Array): Frame => {
 
 const decodeReceipt = (frame: Uint8Array): Frame => {
   if (
-    frame.length !== receiptSize || frame[1]! >= outcomes.length || !Envelope.isCount(frame, 51) ||
+    (frame.length > receiptSize && frame[receiptSize] !== hasReply) ||
+    frame.length < receiptSize || frame.length > receiptSize + 1 + maxReply || frame[1]! >= outcomes.length ||
+    !Envelope.isCount(frame, 51) ||
     !Envelope.isCount(frame, 59)
   ) {
     return malformed("a receipt of the wrong shape")
@@ -258,6 +294,7 @@ const decodeReceipt = (frame: Uint8Array): Frame => {
     frame,
     receipt: {
       outcome: outcomes[frame[1]!]!,
+      ...(frame.length === receiptSize ? {} : { reply: frame.subarray(receiptSize + 1) }),
       hops: frame[2]!,
       origin: NodeId.readUnsafe(frame, 3),
       via: NodeId.readUnsafe(frame, 19),

@@ -46,6 +46,8 @@ export interface Raw {
   readonly purpose: number
   /** At most `maxValueSize` bytes (1 MiB), or none. They must not be changed before the send has completed. */
   readonly value: Uint8Array
+  /** Of a confirmed message: its receipt is to bring what the application at its root returns, if that is bytes. */
+  readonly wantsReply?: boolean | undefined
 }
 
 /**
@@ -54,9 +56,9 @@ export interface Raw {
  * @category models
  * @since 0.1.0
  */
-export interface Typed<in out A> {
+export interface Typed<in out A, in out Reply = undefined> {
   /** Its kind. */
-  readonly definition: Definition<A>
+  readonly definition: Definition<A, Reply>
   /** Where it goes: to the root of this key. */
   readonly key: NodeId.NodeId
   /** Encoded, at most `maxValueSize` bytes (1 MiB). */
@@ -69,7 +71,16 @@ export interface Typed<in out A> {
  * @category models
  * @since 0.1.0
  */
-export type Outgoing = Raw | Typed<any>
+export type Outgoing = Raw | Typed<any, any>
+
+/**
+ * What the receipt of a message brings: the reply of its definition; of raw bytes whatever bytes there are.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ReplyOf<M extends Outgoing> = M extends Typed<any, infer Reply> ? Reply
+  : Uint8Array | undefined
 
 /**
  * What arrives at the root of its key.
@@ -93,6 +104,8 @@ export interface Message<out A = Uint8Array> {
   readonly hops: number
   /** It was sent to this Node, whoever is the root of its key (`cluster.sendDirect`). */
   readonly isDirect: boolean
+  /** Its sender waits for what the application returns. */
+  readonly wantsReply: boolean
 }
 
 /**
@@ -101,13 +114,15 @@ export interface Message<out A = Uint8Array> {
  * @category models
  * @since 0.1.0
  */
-export interface Receipt {
+export interface Receipt<out Reply = unknown> {
   /** The Node at which it was delivered. */
   readonly root: NodeId.NodeId
   /** How many times the message was sent on from Node to Node: 0 when it was delivered where it was sent. */
   readonly hops: number
   /** Milliseconds between the send and the receipt. */
   readonly roundTrip: number
+  /** What the application at the root returned: of a definition with a `reply` its value, of raw bytes bytes. */
+  readonly reply: Reply
 }
 
 /**
@@ -175,6 +190,9 @@ export class MessageRejected extends Schema.TaggedError<MessageRejected>()("Mess
  * - `Dropped`: an application on the way did not let it pass.
  * - `Forbidden`: this client may not send messages of this purpose.
  * - `Unreachable`: the Node to which a direct message was sent cannot be reached, or has ended.
+ * - `NoReply`: it was delivered, and its reply is gone: the root that had it ended before the receipt arrived, or a Node
+ *   on the way speaks version 1 of the protocol. To send it again as a new message runs the handler again.
+ * - `BadReply`: it was delivered, and its reply does not fit the definition here.
  * - `Closed`: this Node, or this client, ended first. The message may or may not have been delivered.
  *
  * **Example** (A handler that fails)
@@ -201,7 +219,17 @@ export class MessageRejected extends Schema.TaggedError<MessageRejected>()("Mess
  * @since 0.1.0
  */
 export class NotConfirmed extends Schema.TaggedError<NotConfirmed>()("NotConfirmed", {
-  reason: Schema.Literals(["Deadline", "DeliveryFailed", "BadValue", "Dropped", "Forbidden", "Unreachable", "Closed"]),
+  reason: Schema.Literals([
+    "Deadline",
+    "DeliveryFailed",
+    "BadValue",
+    "Dropped",
+    "Forbidden",
+    "Unreachable",
+    "NoReply",
+    "BadReply",
+    "Closed"
+  ]),
   message: Schema.String
 }) {}
 
@@ -222,14 +250,29 @@ export class PurposeTaken extends Schema.TaggedError<PurposeTaken>()("PurposeTak
  * @category models
  * @since 0.1.0
  */
-export interface Definition<in out A> {
+export interface Definition<in out A, in out Reply = undefined> {
   /** For errors, and to tell two definitions of one purpose apart. It decides the purpose where none was given. */
   readonly name: string
   /** Under which its values travel: 16 to 255, or more where it follows from the name. */
   readonly purpose: number
   /** A message of this kind. */
-  readonly make: (key: NodeId.NodeId, value: A) => Typed<A>
+  readonly make: (key: NodeId.NodeId, value: A) => Typed<A, Reply>
   /** The bytes of a value, as the Schema and the codec encode it. */
+  readonly encode: (value: A) => Result.Result<Uint8Array, Schema.SchemaError>
+  /** The value of bytes. */
+  readonly decode: (bytes: Uint8Array) => Result.Result<A, Schema.SchemaError>
+  /** How its replies travel in receipts; `undefined` where there are none. */
+  readonly reply: Codec<Reply> | undefined
+}
+
+/**
+ * How values become bytes, and bytes values.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Codec<in out A> {
+  /** The bytes of a value. */
   readonly encode: (value: A) => Result.Result<Uint8Array, Schema.SchemaError>
   /** The value of bytes. */
   readonly decode: (bytes: Uint8Array) => Result.Result<A, Schema.SchemaError>
@@ -285,30 +328,35 @@ export interface Definition<in out A> {
  * @category constructors
  * @since 0.1.0
  */
-export const make = <S extends Schema.Codec<unknown, unknown>>(
+export const make = <S extends Schema.Codec<unknown, unknown>, R extends Schema.Codec<unknown, unknown> = never>(
   name: string,
   options: {
     /** Of its values. */
     readonly value: S
+    /**
+     * Of what `onDeliver` returns, which the receipt brings to the sender, at most `maxReplySize` bytes (64 KiB). A copy of the
+     * message gets the same reply, as long as its root lives.
+     */
+    readonly reply?: R | undefined
     /** From 16 to 255. Default: it follows from the name. */
     readonly purpose?: number | undefined
     /** How values travel. Default `json`. */
     readonly codec?: "json" | "binary" | undefined
   }
-): Definition<S["Type"]> => {
-  const { codec = "json", purpose = Purposes.ofName(name), value } = options
+): Definition<S["Type"], [R] extends [never] ? undefined : R["Type"]> => {
+  const { codec = "json", purpose = Purposes.ofName(name), reply, value } = options
+  const codecOf = codec === "binary" ? makeBinary : makeJson
   const problem = Purposes.problemOf(purpose)
   if (problem !== undefined) throw new RangeError(`the message "${name}" cannot be defined: ${problem}`)
-  const definition: Definition<S["Type"]> = {
+  const definition: Definition<S["Type"], any> = {
     name,
     purpose,
     make: (key, value) => ({ definition, key, value }),
-    ...(codec === "binary" ? makeBinary(value) : makeJson(value))
+    reply: reply === undefined ? undefined : codecOf(reply),
+    ...codecOf(value)
   }
   return definition
 }
-
-type Codec<A> = Pick<Definition<A>, "decode" | "encode">
 
 const makeBinary = <S extends Schema.Codec<unknown, unknown>>(value: S): Codec<S["Type"]> => {
   const binary = SchemaBinary.toCodec(value)
@@ -366,7 +414,7 @@ const notText = new Schema.SchemaError(
  * @category comparisons
  * @since 0.1.0
  */
-export const isSameDefinition = (x: Definition<any>, y: Definition<any>): boolean =>
+export const isSameDefinition = (x: Definition<any, any>, y: Definition<any, any>): boolean =>
   x.purpose === y.purpose && x.name === y.name
 
 /**
@@ -400,7 +448,15 @@ export const encode = (message: Outgoing, maxValueSize: number): Result.Result<R
   const { definition, key } = message
   const encoded = definition.encode(message.value)
   return Result.isSuccess(encoded)
-    ? check({ key, purpose: definition.purpose, value: encoded.success }, maxValueSize)
+    ? check(
+      {
+        key,
+        purpose: definition.purpose,
+        value: encoded.success,
+        ...(definition.reply === undefined ? {} : { wantsReply: true })
+      },
+      maxValueSize
+    )
     : Result.fail(
       new MessageRejected({
         reason: "BadValue",
@@ -422,4 +478,35 @@ const check = (message: Raw, maxValueSize: number): Result.Result<Raw, MessageRe
     )
   }
   return Result.succeed(message)
+}
+
+/**
+ * The receipt of a message with its reply, as its definition decodes it.
+ *
+ * @internal
+ */
+export const withReply = <M extends Outgoing>(
+  message: M,
+  receipt: Receipt<Uint8Array | undefined>
+): Result.Result<Receipt<ReplyOf<M>>, NotConfirmed> => {
+  const codec = "definition" in message ? message.definition.reply : undefined
+  const { reply: bytes, root } = receipt
+  const succeed = (reply: unknown) => Result.succeed({ ...receipt, reply } as Receipt<ReplyOf<M>>)
+  if (codec === undefined) return succeed("definition" in message ? undefined : bytes)
+  if (bytes === undefined) {
+    return Result.fail(
+      new NotConfirmed({
+        reason: "NoReply",
+        message: `the message was delivered, but ${root.hex} has no reply to it (any more)`
+      })
+    )
+  }
+  const decoded = codec.decode(bytes)
+  return Result.isSuccess(decoded) ? succeed(decoded.success) : Result.fail(
+    new NotConfirmed({
+      reason: "BadReply",
+      message: `the message was delivered, but the reply of ${root.hex} does not fit its definition: ` +
+        decoded.failure.message
+    })
+  )
 }

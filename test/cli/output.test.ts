@@ -63,7 +63,7 @@ describe("lines of a Node", () => {
     region: "eu",
     incarnation: 1
   })
-  const message = { key: NodeId.zero, purpose: 16, from: node.id, hops: 1, isDirect: false }
+  const message = { key: NodeId.zero, purpose: 16, from: node.id, hops: 1, isDirect: false, wantsReply: false }
 
   it("are the JSON of the design", () => {
     const lines = Lines.json("us")

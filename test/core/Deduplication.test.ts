@@ -402,3 +402,45 @@ describe("Deduplication: handing over (C5)", () => {
     assert.strictEqual(Deduplication.takeConfirmed(self, confirmed(1_999)), "expired")
   })
 })
+
+describe("Deduplication: replies (C7)", () => {
+  const finish = (self: Deduplication.Deduplication, counter: number, reply: Uint8Array) => {
+    Deduplication.takeConfirmed(self, confirmed(counter))
+    Deduplication.finishConfirmed(self, idOf(1), 1, counter, reply)
+  }
+
+  it("a copy is told the reply, until its sender has an outcome", () => {
+    const self = Deduplication.make()
+    const reply = Uint8Array.of(1, 2)
+    finish(self, 0, reply)
+    assert.strictEqual(Deduplication.takeConfirmed(self, confirmed(0)), reply)
+    assert.strictEqual(self.replyBytes, 2)
+    assert.strictEqual(Deduplication.takeConfirmed(self, confirmed(5, 3)), "new")
+    assert.deepStrictEqual([self.replyBytes, self.replies.size], [0, 0])
+  })
+
+  it("beyond so many bytes the oldest go, and their messages stay delivered", () => {
+    const self = Deduplication.make()
+    const large = Deduplication.maxReplyBytes / 2
+    for (const counter of [0, 1, 2]) finish(self, counter, new Uint8Array(large))
+    assert.strictEqual(Deduplication.takeConfirmed(self, confirmed(0)), "delivered")
+    assert.notStrictEqual(Deduplication.takeConfirmed(self, confirmed(1)), "delivered")
+    assert.strictEqual(self.replyBytes, 2 * large)
+  })
+
+  it("an origin that is forgotten leaves no bytes behind", () => {
+    const self = Deduplication.make()
+    finish(self, 0, new Uint8Array(10))
+    for (let origin = 2; origin <= maxOrigins + 1; origin++) {
+      Deduplication.takeConfirmed(self, confirmed(0, 0, idOf(origin)))
+    }
+    assert.deepStrictEqual([self.replyBytes, self.replies.size], [0, 0])
+  })
+
+  it("it is handed over as delivered, without the reply", () => {
+    const [self, other] = [Deduplication.make(), Deduplication.make()]
+    finish(self, 0, Uint8Array.of(1))
+    Deduplication.takeOver(other, Deduplication.handOver(self, () => true))
+    assert.strictEqual(Deduplication.takeConfirmed(other, confirmed(0)), "delivered")
+  })
+})

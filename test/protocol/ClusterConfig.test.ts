@@ -47,6 +47,7 @@ const bounds: { readonly [Name in FieldName]: readonly [number, number, "whole" 
   idleTimeout: [1_000, 86_400_000, "any"],
   maxConnections: [1, 1_000_000, "whole"],
   maxValueSize: [0, 64 * 1024 * 1024, "whole"],
+  maxReplySize: [0, 1024 * 1024, "whole"],
   maxCustody: [1, 10_000_000, "whole"],
   maxCustodyBytes: [1024, 2 ** 40, "whole"],
   maxOwn: [1, 1_000_000, "whole"],

@@ -161,9 +161,43 @@ describe("Frame: round trips", () => {
   })
 })
 
-describe("Frame: what is not well-formed", () => {
-  const isMalformed = (frame: Uint8Array) => Frame.decode(frame)._tag === "Malformed"
+const isMalformed = (frame: Uint8Array) => Frame.decode(frame)._tag === "Malformed"
 
+describe("Frame: a receipt with a reply", () => {
+  it.prop("brings its bytes, also none; cut inside the reply it is a shorter one", [receipt, Samples.bytes(40)], (
+    [receipt, reply]
+  ) => {
+    const frame = Frame.receipt({ ...receipt, reply })
+    const decoded = Frame.decode(frame)
+    assert.isTrue(decoded._tag === "Receipt")
+    if (decoded._tag !== "Receipt") return
+    assert.deepStrictEqual(Array.from(decoded.receipt.reply!), Array.from(reply))
+    const bare = Frame.receipt(receipt).length
+    for (let length = 0; length < frame.length; length++) {
+      assert.strictEqual(isMalformed(frame.subarray(0, length)), length < bare, `${length}`)
+    }
+    const wrong = frame.slice()
+    wrong[bare] = 2
+    assert.isTrue(isMalformed(wrong))
+  })
+
+  it("that is too large for any receipt is malformed", () => {
+    const id = { key: NodeId.zero, origin: NodeId.zero, incarnation: 1, counter: 2 }
+    const make = (size: number) =>
+      Frame.receipt({
+        ...id,
+        via: NodeId.zero,
+        root: NodeId.zero,
+        hops: 1,
+        outcome: "delivered",
+        reply: new Uint8Array(size)
+      })
+    assert.isFalse(isMalformed(make(Frame.maxReply)))
+    assert.isTrue(isMalformed(make(Frame.maxReply + 1)))
+  })
+})
+
+describe("Frame: what is not well-formed", () => {
   it("an empty frame and unknown kinds", () => {
     assert.deepStrictEqual(Frame.decode(new Uint8Array(0)), { _tag: "Malformed", message: "an empty frame" })
     for (const kind of [0, 6, ...Array.from({ length: 245 }, (_, index) => index + 11)]) {
