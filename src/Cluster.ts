@@ -349,6 +349,47 @@ export class Cluster extends Context.Service<Cluster, {
     options?: { readonly deadline?: Duration.Input | undefined }
   ) => Effect.Effect<Receipt<ReplyOf<M>>, MessageRejected | NotConfirmed>
   /**
+   * Sends a message to each of these Nodes, whoever is the root of its key; completes when this Node has taken custody,
+   * waiting as `send` does. It is encoded once.
+   *
+   * **When to use**
+   *
+   * To reach many Nodes at once with what may be lost; where each has to say that it has it, `sendDirect`.
+   *
+   * **Details**
+   *
+   * Meant is this life of each Node. What is for one that has ended, or cannot be reached, is lost without a word.
+   *
+   * **Example** (To all Nodes that are known)
+   *
+   * ```ts
+   * import { Deferred, Effect, Schema, Stream } from "effect"
+   * import { Cluster, MemoryTransport, Message } from "effect-wendy"
+   *
+   * const News = Message.make("News", { value: Schema.String })
+   *
+   * const program = Effect.gen(function*() {
+   *   const one = yield* Cluster.make()
+   *   yield* one.ready
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
+   *   yield* two.ready
+   *   const news = yield* Deferred.make<string>()
+   *   yield* two.register({ message: News, onDeliver: ({ value }) => Deferred.succeed(news, value) })
+   *   yield* one.events.pipe(Stream.filter((event) => event._tag === "NodeJoined"), Stream.runHead)
+   *   const nodes = (yield* one.nodes).map(({ node }) => node)
+   *   yield* one.sendDirectAll(nodes, News.make(one.id, "it works"))
+   *   return yield* Deferred.await(news)
+   * })
+   *
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => "it works"
+   * ```
+   */
+  readonly sendDirectAll: (
+    nodes: ReadonlyArray<Node.Node>,
+    message: Outgoing,
+    options?: SendOptions
+  ) => Effect.Effect<void, MessageRejected>
+  /**
    * All messages delivered at this Node, as bytes, from the moment of subscription on.
    *
    * **When to use**
@@ -990,6 +1031,11 @@ export const make: (
       sendAll: (messages, sendOptions) =>
         Effect.flatMap(encodeAll(messages), (raw) => router.send(raw, sendOptions?.delivery ?? "acknowledged")),
       sendConfirmed: (message, sendOptions) => sendConfirmed(message, sendOptions?.deadline),
+      sendDirectAll: (nodes, message, sendOptions) =>
+        Effect.flatMap(
+          encodeAll([message]),
+          ([raw]) => router.sendDirect(raw!, nodes, sendOptions?.delivery ?? "acknowledged")
+        ),
       sendDirect: (node, message, sendOptions) => sendConfirmed(message, sendOptions?.deadline, node),
       deliveries: applications.deliveries(),
       deliveriesOf,

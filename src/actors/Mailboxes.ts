@@ -46,6 +46,8 @@ export type RouterInput =
   | { readonly _tag: "OwnershipChanged" }
   /** Messages of this Node that nobody waits for. */
   | { readonly _tag: "Send"; readonly frames: ReadonlyArray<Uint8Array> }
+  /** The same for one Node each. */
+  | { readonly _tag: "SendDirect"; readonly frames: ReadonlyArray<readonly [frame: Uint8Array, target: Node.Node]> }
   /** An application that had no room for messages has some again. */
   | { readonly _tag: "RoomMade" }
   /** An application has said what becomes of a message that passes through. */

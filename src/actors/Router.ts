@@ -35,6 +35,12 @@ export class Router extends Context.Service<Router, {
     messages: ReadonlyArray<Raw>,
     deliveryClass: Exclude<DeliveryClass, "confirmed">
   ) => Effect.Effect<void, MessageRejected>
+  /** Sends one message to each of these Nodes, as `send` does; it is encoded once. */
+  readonly sendDirect: (
+    message: Raw,
+    targets: ReadonlyArray<Node.Node>,
+    deliveryClass: Exclude<DeliveryClass, "confirmed">
+  ) => Effect.Effect<void, MessageRejected>
   /** Sends one message, to its root or to `target`, and waits for the receipt; the deadline is in milliseconds. */
   readonly sendConfirmed: (
     message: Raw,
@@ -145,6 +151,10 @@ const make = Effect.gen(function*() {
         for (const frame of input.frames) messaging.send(time, frame)
         return
       }
+      case "SendDirect": {
+        for (const [frame, target] of input.frames) messaging.sendDirect(time, frame, target)
+        return
+      }
       case "SendConfirmed": {
         if (backlog.length > 0 || !messaging.hasRoom()) backlog.push(input)
         else begin(time, input)
@@ -193,9 +203,12 @@ const make = Effect.gen(function*() {
     return own.enter(messages[0]!.purpose, { messages: messages.length, bytes }, then)
   }
 
+  const most = Math.min(chunk, Math.ceil(config.maxOwn / partOfRoom))
+  const closed = new MessageRejected({ reason: "Closed", message: "this Node has ended: nothing can be sent" })
+  const checkOpen = Effect.suspend(() => isEnded ? closed : Effect.void)
+
   return Router.of({
     send: Effect.fnUntraced(function*(messages, deliveryClass) {
-      const most = Math.min(chunk, Math.ceil(config.maxOwn / partOfRoom))
       for (let from = 0; from < messages.length;) {
         const part = messages.slice(from, endOfPart(messages, from, most))
         from += part.length
@@ -205,9 +218,19 @@ const make = Effect.gen(function*() {
             frames: part.map((message) => messaging.frameOf(message, deliveryClass))
           })
         })
-        if (isEnded) {
-          return yield* new MessageRejected({ reason: "Closed", message: "this Node has ended: nothing can be sent" })
-        }
+        yield* checkOpen
+      }
+    }),
+    sendDirect: Effect.fnUntraced(function*(message, targets, deliveryClass) {
+      for (let from = 0; from < targets.length; from += most) {
+        const part = targets.slice(from, from + most)
+        yield* enter(part.map(() => message), () => {
+          mailboxes.router.submit({
+            _tag: "SendDirect",
+            frames: part.map((target) => [messaging.frameOf(message, deliveryClass, true), target])
+          })
+        })
+        yield* checkOpen
       }
     }),
     sendConfirmed: (message, deadline, target) =>

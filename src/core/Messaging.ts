@@ -170,10 +170,16 @@ export interface Messaging<A extends Context> {
   readonly progressed: (now: number, link: number, frames: number) => void
   readonly dialFailed: (now: number, node: Node.Node) => void
   readonly ownershipChanged: (now: number) => void
-  /** The frame, with a number of its own, of a message that nobody waits for. */
-  readonly frameOf: (message: Raw, deliveryClass: Exclude<DeliveryClass, "confirmed">) => Uint8Array
+  /** The frame, with a number of its own, of a message that nobody waits for; a direct one is for `sendDirect`. */
+  readonly frameOf: (
+    message: Raw,
+    deliveryClass: Exclude<DeliveryClass, "confirmed">,
+    isDirect?: boolean
+  ) => Uint8Array
   /** Takes such a frame into custody. */
   readonly send: (now: number, frame: Uint8Array) => void
+  /** Takes such a frame into custody for one life of a Node. Rule M8. */
+  readonly sendDirect: (now: number, frame: Uint8Array, target: Node.Node) => void
   /** Whether another own confirmed message may begin. */
   readonly hasRoom: () => boolean
   /** Takes an own confirmed message, for its root or its target; its deadline is a time. */
@@ -255,6 +261,8 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       return forward === undefined ? "wait" : forwardingOf(frame, forward)
     },
     unreachable: (frame, target) => {
+      // Nobody waits for any other, and their numbers are others.
+      if (Envelope.deliveryClass(frame) !== "confirmed") return
       const entry = Confirmations.resolve(confirmations, time, Envelope.counter(frame), Envelope.incarnation(frame))
       if (entry !== undefined) ports.resolve(entry, { _tag: "Unreachable", target })
     },
@@ -478,10 +486,16 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       time = now
       Routing.ownershipChanged(routing, view, now, sink)
     },
-    frameOf: (message, deliveryClass) => Envelope.fromSender(membership.self, message, deliveryClass, counter++, 0),
+    frameOf: (message, deliveryClass, isDirect) =>
+      Envelope.fromSender(membership.self, message, deliveryClass, counter++, 0, isDirect),
     send: (now, frame) => {
       time = now
       Routing.send(routing, view, now, frame, new Own(frame), sink)
+    },
+    sendDirect: (now, frame, target) => {
+      time = now
+      if (Node.isSameLife(target, membership.self)) Routing.send(routing, view, now, frame, new Own(frame), sink)
+      else Routing.sendDirect(routing, view, now, frame, new Own(frame), target, sink)
     },
     hasRoom: () => Confirmations.hasRoom(confirmations),
     sendConfirmed: (now, message, deadline, context) => {
