@@ -20,6 +20,7 @@ import * as Stream from "effect/Stream"
 import { Upcalls } from "./actors/Upcalls.ts"
 import * as Callbacks from "./Callbacks.ts"
 import { Fifo } from "./core/Fifo.ts"
+import type * as OwnedKeys from "./core/OwnedKeys.ts"
 import type { Application, Changes, Forward } from "./protocol/Application.ts"
 import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
 import type { ClusterError, ClusterEvent } from "./protocol/ClusterEvent.ts"
@@ -46,6 +47,8 @@ export interface Applications {
   readonly deliveries: (purpose?: number) => Stream.Stream<Message.Message>
   /** What happens at this Node, in order. */
   readonly events: Stream.Stream<ClusterEvent>
+  /** The keys that this Node answers for, each time that they change. */
+  readonly ownershipChanges: Stream.Stream<OwnedKeys.Change>
 }
 
 /** Events that a late subscriber still sees, and that an application may lag behind. */
@@ -108,6 +111,12 @@ export const make = Effect.fnUntraced(function*(options: {
       listening = [...listening, listeners]
       return listeners
     }).pipe(Effect.uninterruptible)
+  let ownership: PubSub.PubSub<OwnedKeys.Change> | undefined
+  const forOwnership = yield* Effect.cached(
+    Effect.map(PubSub.sliding<OwnedKeys.Change>({ capacity: maxEvents }), (made) => ownership = made).pipe(
+      Effect.uninterruptible
+    )
+  )
   const deliverCallbacks = yield* Callbacks.make(config.deliverTimeout)
   const forwardCallbacks = yield* Callbacks.make(config.forwardTimeout)
   const eventCallbacks = yield* Callbacks.make(config.callbackTimeout)
@@ -429,6 +438,9 @@ export const make = Effect.fnUntraced(function*(options: {
         )
       }
     },
+    ownership: (change) => {
+      if (ownership !== undefined) PubSub.publishUnsafe(ownership, change)
+    },
     deliver,
     mayDeliver,
     onRoom: (listener) => {
@@ -458,6 +470,7 @@ export const make = Effect.fnUntraced(function*(options: {
     bind,
     deliveries: (purpose) =>
       Stream.unwrap(Effect.map(listenersOf(purpose), ({ messages }) => Stream.fromPubSub(messages))),
+    ownershipChanges: Stream.unwrap(Effect.map(forOwnership, Stream.fromPubSub)),
     events: Stream.unwrap(Effect.map(forEvents, Stream.fromPubSub))
   }
   return applications

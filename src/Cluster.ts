@@ -39,6 +39,7 @@ import { Upcalls } from "./actors/Upcalls.ts"
 import * as Applications from "./Applications.ts"
 import * as Liveness from "./core/Liveness.ts"
 import * as Membership from "./core/Membership.ts"
+import type { Change as OwnershipChange, Owned as Ownership } from "./core/OwnedKeys.ts"
 import * as Crashes from "./Crashes.ts"
 import * as Environment from "./Environment.ts"
 import * as Address from "./protocol/Address.ts"
@@ -78,6 +79,13 @@ import type * as Security from "./transport/Security.ts"
 import { type ListenError, Transport } from "./transport/Transport.ts"
 
 export type { Counters } from "./actors/NodeState.ts"
+export type {
+  Change as OwnershipChange,
+  Epoch,
+  Interval,
+  Owned as Ownership,
+  Reason as OwnershipReason
+} from "./core/OwnedKeys.ts"
 export { BadOption } from "./protocol/BadOption.ts"
 export type { ClusterError, ClusterEvent, ExitReason } from "./protocol/ClusterEvent.ts"
 export { JoinFailed } from "./protocol/JoinFailed.ts"
@@ -499,6 +507,62 @@ export class Cluster extends Context.Service<Cluster, {
     readonly right: ReadonlyArray<Node.Node>
   }>
   /**
+   * The keys that this Node answers for now: at most one interval, since when, and under which epoch, which grows each
+   * time that keys come to it.
+   *
+   * **Example** (All keys)
+   *
+   * ```ts
+   * import { Effect } from "effect"
+   * import { Cluster, MemoryTransport } from "effect-wendy"
+   *
+   * const program = Effect.gen(function*() {
+   *   const cluster = yield* Cluster.make()
+   *   yield* cluster.ready
+   *   const { epoch, interval } = yield* cluster.ownership
+   *   return [interval !== undefined, epoch.number]
+   * })
+   *
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => [true, 1]
+   * ```
+   */
+  readonly ownership: Effect.Effect<Ownership>
+  /**
+   * The changes of `ownership`, from the moment of subscription on: which keys came and went, from or to whom, and why.
+   *
+   * **When to use**
+   *
+   * Where a root holds state: it fetches what comes to it, and gives away or forgets what goes.
+   *
+   * **Details**
+   *
+   * Each is told in the same turn in which coverage changes, but for a lease that runs out: `covers` says so at once, and
+   * this within a millisecond or two. Of a consumer that is more than 1,024 behind the oldest are dropped.
+   *
+   * **Example** (A Node joins, and takes a part)
+   *
+   * ```ts
+   * import { Effect, Fiber, Option, Stream } from "effect"
+   * import { Cluster, MemoryTransport } from "effect-wendy"
+   *
+   * const program = Effect.gen(function*() {
+   *   const one = yield* Cluster.make()
+   *   yield* one.ready
+   *   const change = yield* one.ownershipChanges.pipe(
+   *     Stream.runHead,
+   *     Effect.forkChild({ startImmediately: true })
+   *   )
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
+   *   yield* two.ready
+   *   return Option.map(yield* Fiber.join(change), ({ others, why }) => [why, others[0]?.hex === two.id.hex])
+   * })
+   *
+   * const change = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
+   * change // => Option.some(["joined", true])
+   * ```
+   */
+  readonly ownershipChanges: Stream.Stream<OwnershipChange>
+  /**
    * Every Node in this Node's tables: leaf set, routing table and neighborhood set. Of a large cluster that is a small
    * part.
    *
@@ -912,7 +976,7 @@ export const make: (
       }),
       scope
     ).pipe(annotated)
-    const { counters, leaseTime, membership, messages } = Context.get(context, NodeState)
+    const { counters, leaseTime, membership, messages, owned } = Context.get(context, NodeState)
     const { confirmations, routing } = messages
     const mailboxes = Context.get(context, Mailboxes)
     const router = Context.get(context, Router)
@@ -1041,6 +1105,8 @@ export const make: (
       deliveriesOf,
       register: applications.register,
       events: applications.events,
+      ownership: Effect.sync(() => owned.owned),
+      ownershipChanges: applications.ownershipChanges,
       leafSet: Effect.sync(() => ({
         left: LeafSet.left(membership.leafSet),
         right: LeafSet.right(membership.leafSet)

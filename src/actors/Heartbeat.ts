@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Membership from "../core/Membership.ts"
 import * as Messaging from "../core/Messaging.ts"
+import * as OwnedKeys from "../core/OwnedKeys.ts"
 import { displacedPart, Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
@@ -28,11 +29,11 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
     const links = yield* Links
     const mailboxes = yield* Mailboxes
     const upcalls = yield* Upcalls
-    const { config, membership, messages, now } = yield* NodeState
+    const { config, membership, messages, now, owned } = yield* NodeState
 
     const membershipAlarm = Effect.gen(function*() {
       while (true) {
-        const at = Membership.wakeAt(membership)
+        const at = Math.min(Membership.wakeAt(membership), OwnedKeys.wakeAt(owned, membership))
         if (at === Number.POSITIVE_INFINITY) {
           yield* Queue.take(mailboxes.heartbeat)
           continue

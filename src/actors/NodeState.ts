@@ -14,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as MembershipState from "../core/MembershipState.ts"
 import * as Messaging from "../core/Messaging.ts"
+import * as OwnedKeys from "../core/OwnedKeys.ts"
 import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Identity } from "../transport/Link.ts"
@@ -59,6 +60,8 @@ export class NodeState extends Context.Service<NodeState, {
   /** The same as `sleptUnnoticed`, taken out: StateTables alone does this, and lets the leases know. */
   readonly takeSlept: () => number
   readonly membership: MembershipState.State
+  /** What was last told of the keys that this Node answers for. */
+  readonly owned: OwnedKeys.State
   readonly messages: Messaging.State<Waiting>
   readonly counters: Counters
 }>()("effect-wendy/actors/NodeState") {
@@ -100,6 +103,7 @@ export class NodeState extends Context.Service<NodeState, {
           leaseTime: () => NodeClock.now(clock) + NodeClock.slept(clock),
           takeSlept: () => NodeClock.takeSlept(clock),
           membership,
+          owned: OwnedKeys.make(membership),
           messages,
           counters: Object.assign(messages.counters, { malformed: 0, refused: 0, undialled: 0 })
         })

@@ -13,6 +13,7 @@ import * as Queue from "effect/Queue"
 import * as Handover from "../core/Handover.ts"
 import * as Membership from "../core/Membership.ts"
 import type { Event, Output } from "../core/MembershipState.ts"
+import * as OwnedKeys from "../core/OwnedKeys.ts"
 import * as Ownership from "../core/Ownership.ts"
 import * as LeafSet from "../ring/LeafSet.ts"
 import { Links } from "./Links.ts"
@@ -107,6 +108,9 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
             observer?.emitted(output.event)
           }
         }
+        // In this very turn, before a message is looked at that comes for what has changed.
+        const change = OwnedKeys.update(state.owned, membership, time)
+        if (change !== undefined) upcalls.ownership(change)
         observer?.stepped()
       }
       links.flush()

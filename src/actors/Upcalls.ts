@@ -6,6 +6,7 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as OwnedKeys from "../core/OwnedKeys.ts"
 import type { ClusterEvent } from "../protocol/ClusterEvent.ts"
 import type { Answer } from "../protocol/Frame.ts"
 import type { Message, Raw } from "../protocol/Message.ts"
@@ -39,6 +40,8 @@ export class Upcalls extends Context.Service<Upcalls, {
     next: Node.Node,
     done: (forward: Raw | "forward" | "drop") => void
   ) => Raw | "forward" | "drop" | undefined
+  /** The keys that this Node answers for have changed. Must return at once. */
+  readonly ownership: (change: OwnedKeys.Change) => void
   /** Something happened. Must return at once. */
   readonly event: (event: ClusterEvent) => void
   /** This Node cannot be a part of the ring any more, so it must end. */

@@ -32,3 +32,35 @@ export const coversLeft = (self: NodeId.NodeId, predecessor: NodeId.NodeId, key:
   NodeId.equals(self, key) ||
   ((NodeId.equals(self, predecessor) || NodeId.compareClockwise(predecessor, key, self) < 0) &&
     NodeId.compareArcs(predecessor, key, key, self) > 0)
+
+/**
+ * The last key clockwise that `self` covers against its successor (`self` again when there is none).
+ *
+ * @category coverage
+ * @since 0.1.0
+ */
+export const rightEnd = (self: NodeId.NodeId, successor: NodeId.NodeId): NodeId.NodeId =>
+  NodeId.add(self, NodeId.equals(self, successor) ? halfRing : half(NodeId.clockwise(self, successor)))
+
+/**
+ * The last key counter-clockwise that `self` covers against its predecessor (`self` again when there is none).
+ *
+ * @category coverage
+ * @since 0.1.0
+ */
+export const leftEnd = (self: NodeId.NodeId, predecessor: NodeId.NodeId): NodeId.NodeId => {
+  // Half-way belongs to the predecessor: one less than half of the way, rounded up.
+  const way = NodeId.add(NodeId.clockwise(predecessor, self), minusOne)
+  return NodeId.clockwise(half(way), self)
+}
+
+const halfRing = new NodeId.NodeId(0x80000000, 0, 0, 0)
+const minusOne = new NodeId.NodeId(0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff)
+
+const half = ({ word0, word1, word2, word3 }: NodeId.NodeId): NodeId.NodeId =>
+  new NodeId.NodeId(
+    word0 >>> 1,
+    (word0 << 31) | (word1 >>> 1),
+    (word1 << 31) | (word2 >>> 1),
+    (word2 << 31) | (word3 >>> 1)
+  )

@@ -7,6 +7,7 @@ const makeUpcalls = () => {
   const defects: Array<string> = []
   const upcalls = Upcalls.of({
     deliver: () => undefined,
+    ownership: () => {},
     mayDeliver: () => true,
     onRoom: () => {},
     deliverGathered: () => {},

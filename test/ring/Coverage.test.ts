@@ -87,6 +87,28 @@ describe("Coverage (rule R1)", () => {
   })
 })
 
+describe("Coverage: ends", () => {
+  it.prop("of each side the end is covered, and the key beyond it is not", [Oracle.id, Oracle.id], ([self, other]) => {
+    const [at, neighbour] = [fromBig(self), fromBig(other)]
+    const right = Oracle.toBig(Coverage.rightEnd(at, neighbour))
+    const left = Oracle.toBig(Coverage.leftEnd(at, neighbour))
+    assert.isTrue(Coverage.coversRight(at, neighbour, fromBig(right)))
+    assert.isTrue(Coverage.coversLeft(at, neighbour, fromBig(left)))
+    assert.isFalse(Coverage.coversRight(at, neighbour, fromBig(Oracle.wrap(right + 1n))))
+    assert.isFalse(Coverage.coversLeft(at, neighbour, fromBig(Oracle.wrap(left - 1n))))
+  }, { arbitrary: { runs: 1000 } })
+
+  it("of a Node alone they meet behind it, each key once; of neighbours without a key between them they are themselves", () => {
+    for (const self of [0n, 7n, Oracle.half]) {
+      const at = fromBig(self)
+      const right = Oracle.toBig(Coverage.rightEnd(at, at))
+      assert.strictEqual(Oracle.toBig(Coverage.leftEnd(at, at)), Oracle.wrap(right + 1n))
+    }
+    assert.strictEqual(Oracle.toBig(Coverage.rightEnd(fromBig(4n), fromBig(5n))), 4n)
+    assert.strictEqual(Oracle.toBig(Coverage.leftEnd(fromBig(5n), fromBig(4n))), 5n)
+  })
+})
+
 describe("Coverage: what Go Wendy did wrong", () => {
   it.prop("Go Wendy defect 5: whoever has no Node on one side claims no key that is closer to another", [
     Oracle.id,
