@@ -47,6 +47,8 @@ export interface Applications {
   readonly deliveries: (purpose?: number) => Stream.Stream<Message.Message>
   /** What happens at this Node, in order. */
   readonly events: Stream.Stream<ClusterEvent>
+  /** Whether a life of a Node is up, each time that this changes, as long as somebody listens; `watch` begins and ends. */
+  readonly monitor: (node: Node.Node, watch: (isOn: boolean) => void) => Stream.Stream<"up" | "down">
   /** The keys that this Node answers for, each time that they change. */
   readonly ownershipChanges: Stream.Stream<OwnedKeys.Change>
 }
@@ -111,6 +113,8 @@ export const make = Effect.fnUntraced(function*(options: {
       listening = [...listening, listeners]
       return listeners
     }).pipe(Effect.uninterruptible)
+  /** Who watches Nodes, by life. */
+  const watchers = new Map<string, Set<(isUp: boolean) => void>>()
   let ownership: PubSub.PubSub<OwnedKeys.Change> | undefined
   const forOwnership = yield* Effect.cached(
     Effect.map(PubSub.sliding<OwnedKeys.Change>({ capacity: maxEvents }), (made) => ownership = made).pipe(
@@ -441,6 +445,7 @@ export const make = Effect.fnUntraced(function*(options: {
     ownership: (change) => {
       if (ownership !== undefined) PubSub.publishUnsafe(ownership, change)
     },
+    monitored: ({ life }, isUp) => watchers.get(life)?.forEach((tell) => tell(isUp)),
     deliver,
     mayDeliver,
     onRoom: (listener) => {
@@ -464,12 +469,40 @@ export const make = Effect.fnUntraced(function*(options: {
     }
   })
 
+  const monitor: Applications["monitor"] = (node, watch) =>
+    Stream.callback<"up" | "down">((queue) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          let last: boolean | undefined
+          const tell = (isUp: boolean): void => {
+            // What one hears who comes later others have heard before.
+            if (last === isUp) return
+            last = isUp
+            Queue.offerUnsafe(queue, isUp ? "up" : "down")
+          }
+          const others = watchers.get(node.life) ?? new Set()
+          watchers.set(node.life, others.add(tell))
+          watch(true)
+          return tell
+        }),
+        (tell) =>
+          Effect.sync(() => {
+            const others = watchers.get(node.life)
+            others?.delete(tell)
+            if (others === undefined || others.size > 0) return
+            watchers.delete(node.life)
+            watch(false)
+          })
+      )
+    )
+
   const applications: Applications = {
     upcalls,
     register,
     bind,
     deliveries: (purpose) =>
       Stream.unwrap(Effect.map(listenersOf(purpose), ({ messages }) => Stream.fromPubSub(messages))),
+    monitor,
     ownershipChanges: Stream.unwrap(Effect.map(forOwnership, Stream.fromPubSub)),
     events: Stream.unwrap(Effect.map(forEvents, Stream.fromPubSub))
   }

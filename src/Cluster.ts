@@ -507,6 +507,46 @@ export class Cluster extends Context.Service<Cluster, {
     readonly right: ReadonlyArray<Node.Node>
   }>
   /**
+   * Whether a Node is up, from now on and each time that this changes, as long as somebody listens: this life of it,
+   * whether or not it stands in a table.
+   *
+   * **When to use**
+   *
+   * To end what depends on another Node when that ends: a session, a child, a lock. Of all Nodes of the tables
+   * `events` tells.
+   *
+   * **Details**
+   *
+   * It is asked every `renewal` (2 s) while nothing else is heard of it. `down` comes at once when its process ends, and
+   * when it leaves, or after `renewal + (probeRetries + 1) * probe` (5 s) of silence. After silence it may come `up`
+   * again; a life that has ended does not.
+   *
+   * **Example** (A Node that ends)
+   *
+   * ```ts
+   * import { Effect, Fiber, Stream } from "effect"
+   * import { Cluster, MemoryTransport } from "effect-wendy"
+   * import { kill } from "effect-wendy/testing"
+   *
+   * const program = Effect.gen(function*() {
+   *   const one = yield* Cluster.make()
+   *   yield* one.ready
+   *   const two = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
+   *   yield* two.ready
+   *   const seen = yield* one.monitor(yield* two.node).pipe(
+   *     Stream.tap((status) => status === "up" ? kill(two) : Effect.void),
+   *     Stream.take(2),
+   *     Stream.runCollect,
+   *     Effect.forkChild
+   *   )
+   *   return [...(yield* Fiber.join(seen))]
+   * })
+   *
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => ["up", "down"]
+   * ```
+   */
+  readonly monitor: (node: Node.Node) => Stream.Stream<"up" | "down">
+  /**
    * The keys that this Node answers for now: at most one interval, since when, and under which epoch, which grows each
    * time that keys come to it.
    *
@@ -1105,6 +1145,8 @@ export const make: (
       deliveriesOf,
       register: applications.register,
       events: applications.events,
+      monitor: (node) =>
+        applications.monitor(node, (isOn) => mailboxes.stateTables.offer({ _tag: "Monitor", node, isOn })),
       ownership: Effect.sync(() => owned.owned),
       ownershipChanges: applications.ownershipChanges,
       leafSet: Effect.sync(() => ({

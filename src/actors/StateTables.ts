@@ -72,6 +72,8 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
           if (event.reason === "forgotten") links.displaced(event.node)
           return upcalls.event(event)
         }
+        case "Monitored":
+          return upcalls.monitored(event.node, event.isUp)
         case "IncarnationRaised":
           // Every handshake so far named the earlier life.
           return links.closeAll()

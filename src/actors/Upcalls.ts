@@ -42,6 +42,8 @@ export class Upcalls extends Context.Service<Upcalls, {
   ) => Raw | "forward" | "drop" | undefined
   /** The keys that this Node answers for have changed. Must return at once. */
   readonly ownership: (change: OwnedKeys.Change) => void
+  /** A Node that is watched is up, or down. Must return at once. */
+  readonly monitored: (node: Node.Node, isUp: boolean) => void
   /** Something happened. Must return at once. */
   readonly event: (event: ClusterEvent) => void
   /** This Node cannot be a part of the ring any more, so it must end. */

@@ -19,6 +19,7 @@ import * as Liveness from "./Liveness.ts"
 import * as MembershipState from "./MembershipState.ts"
 import type { Input, Output, State } from "./MembershipState.ts"
 import * as Merge from "./Merge.ts"
+import * as Monitors from "./Monitors.ts"
 import * as Ownership from "./Ownership.ts"
 
 /** How long a Node that leaves waits for its neighbours to close the gap, in milliseconds. Rule V2. */
@@ -39,12 +40,18 @@ export const step = (state: State, now: number, input: Input, out: Array<Output>
   switch (input._tag) {
     case "Received": {
       Liveness.hear(state, now, input.from)
+      Monitors.hear(state, now, input.from, out)
       receive(state, now, input.from, input.message, out)
       break
     }
     case "Heard": {
       Liveness.onAlive(state, now, input.node)
       Ownership.onAlive(state, input.node)
+      break
+    }
+    case "Monitor": {
+      if (input.isOn) Monitors.begin(state, now, input.node, out)
+      else Monitors.end(state, input.node)
       break
     }
     case "Refused": {
@@ -86,7 +93,7 @@ export const step = (state: State, now: number, input: Input, out: Array<Output>
  * @since 0.1.0
  */
 export const wakeAt = (state: State): number => {
-  const at = Liveness.wakeAt(state)
+  const at = Math.min(Liveness.wakeAt(state), Monitors.wakeAt(state))
   switch (state.phase) {
     case "ready":
       return Math.min(
@@ -126,6 +133,7 @@ export const isReady = (state: State, now: number): boolean =>
 
 const wake = (state: State, now: number, out: Array<Output>): void => {
   for (const { isHearsay, node } of Liveness.wake(state, now, out)) fail(state, now, node, !isHearsay, out)
+  Monitors.wake(state, now, out)
   switch (state.phase) {
     case "ready": {
       for (const node of Ownership.wake(state, now, out)) fail(state, now, node, true, out)
@@ -189,7 +197,7 @@ const isElsewhere = (state: State, node: Node.Node): boolean =>
 const isOfInterest = (state: State, node: Node.Node): boolean =>
   state.phase !== "idle" && (Liveness.known(state, node.id) !== undefined ||
     Node.isSameLife(state.predecessor.node, node) || Node.isSameLife(state.successor.node, node) ||
-    (state.busy !== undefined && Node.isSameLife(state.busy.joiner, node)))
+    (state.busy !== undefined && Node.isSameLife(state.busy.joiner, node)) || state.monitors.has(node.life))
 
 /** A Node did not answer, however often it was asked: out of the tables, and the leaf set is told to look, if this Node found it out itself. Rules D3, D4. */
 const fail = (state: State, now: number, node: Node.Node, isNews: boolean, out: Array<Output>): void => {
@@ -210,6 +218,8 @@ const gone = (
   isInPerson = false
 ): void => {
   if (!isInPerson && isElsewhere(state, node)) return Liveness.forget(state, node)
+  // Who says that it has lost its place lives.
+  if (!isInPerson || reason === "left") Monitors.lose(state, node, proven, out)
   Liveness.expel(state, now, node, reason, out, isInPerson)
   JoinProtocol.onGone(state, now, node, out)
   if (state.phase !== "ready") return

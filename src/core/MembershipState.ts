@@ -165,6 +165,20 @@ export interface Inquiry {
 }
 
 /**
+ * A Node that somebody watches: whether it is up, once that is known, when it last said anything, and when to ask it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Monitor {
+  readonly node: Node.Node
+  isUp: boolean | undefined
+  hasEnded: boolean
+  heardAt: number
+  askAt: number
+}
+
+/**
  * The end of a life.
  *
  * @category models
@@ -229,6 +243,8 @@ export interface State extends Tables {
   readonly newcomers: Map<string, { readonly node: Node.Node; readonly since: number }>
   /** Questions under way, by id. At most `maxInquiries`. */
   readonly inquiries: Map<string, Inquiry>
+  /** Nodes that somebody watches, by life: as many as the application of this Node asks for. Rule D11. */
+  readonly monitors: Map<string, Monitor>
   /** Lives that have ended, of Nodes that were met in person, by id, and when: rumours about them, or about earlier ones, are ignored for four leases. At most `maxFailed`. */
   readonly failed: Map<string, Ended>
   /** Nodes that others named and that were not found there, by id, and when: so named they are not asked again for four leases. At most `maxFailed`. */
@@ -280,6 +296,8 @@ export type Input =
   | { readonly _tag: "Received"; readonly from: Node.Node; readonly message: ControlMessage }
   /** Bulk data from it, or the word that such data has come to it, arrives: it lives, although its answers may be late. */
   | { readonly _tag: "Heard"; readonly node: Node.Node }
+  /** Somebody watches this life of a Node, or does no more. */
+  | { readonly _tag: "Monitor"; readonly node: Node.Node; readonly isOn: boolean }
   /** Proof that this life of a Node has ended: a fresh connect to its address was refused, or another life answered there. */
   | { readonly _tag: "Refused"; readonly node: Node.Node }
   /** An open connection to it ended: proves nothing, but asks for a look. */
@@ -318,6 +336,8 @@ export type Event =
   | { readonly _tag: "Left" }
   /** The keys that this Node covers, or its tables, have changed: whoever holds a message decides again. */
   | { readonly _tag: "OwnershipChanged" }
+  /** A Node that is watched is up, or down. */
+  | { readonly _tag: "Monitored"; readonly node: Node.Node; readonly isUp: boolean }
   | { readonly _tag: "NodeJoined"; readonly node: Node.Node }
   | { readonly _tag: "NodeExited"; readonly node: Node.Node; readonly reason: ExitReason }
   | { readonly _tag: "LeavesChanged" }
@@ -427,6 +447,7 @@ export const make = (self: Node.Node, settings: Settings, seed: number): State =
   notReady: new Map(),
   newcomers: new Map(),
   inquiries: new Map(),
+  monitors: new Map(),
   failed: new Map(),
   missed: new Map(),
   lost: new Map(),
@@ -475,6 +496,7 @@ export const clone = (state: State): State => ({
   notReady: new Map(state.notReady),
   newcomers: new Map(state.newcomers),
   inquiries: new Map(Array.from(state.inquiries, ([hex, inquiry]) => [hex, { ...inquiry }])),
+  monitors: new Map(Array.from(state.monitors, ([life, monitor]) => [life, { ...monitor }])),
   failed: new Map(Array.from(state.failed, ([hex, ended]) => [hex, { ...ended }])),
   missed: new Map(state.missed),
   lost: new Map(state.lost),

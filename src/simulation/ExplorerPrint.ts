@@ -66,6 +66,8 @@ const stateFields: ReadonlySet<string> = new Set([
   "detachedAt",
   "notReady",
   "newcomers",
+  // Nobody is watched.
+  "monitors",
   "inquiries",
   "failed",
   "missed",

@@ -8,6 +8,7 @@ const makeUpcalls = () => {
   const upcalls = Upcalls.of({
     deliver: () => undefined,
     ownership: () => {},
+    monitored: () => {},
     mayDeliver: () => true,
     onRoom: () => {},
     deliverGathered: () => {},
