@@ -7,10 +7,11 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import * as LinkTable from "../core/LinkTable.ts"
 import * as Membership from "../core/Membership.ts"
 import * as Messaging from "../core/Messaging.ts"
 import * as OwnedKeys from "../core/OwnedKeys.ts"
-import { displacedPart, Links } from "./Links.ts"
+import { Links } from "./Links.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
 import { supervise, Upcalls } from "./Upcalls.ts"
@@ -56,7 +57,7 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
 
     const idleAlarm = Effect.gen(function*() {
       while (true) {
-        yield* Effect.sleep(config.idleTimeout / displacedPart)
+        yield* Effect.sleep(config.idleTimeout / LinkTable.displacedPart)
         links.closeIdle()
       }
     })

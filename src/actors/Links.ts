@@ -1,9 +1,8 @@
 /**
  * Links: all connections of a Node, accepted and dialled, one to use for each peer.
  *
- * Opened on demand, closed when idle. On a simultaneous dial the link that the
- * lower id opened is the one to send on; the other drains and is closed when
- * idle. Rule H5 of `docs/protocol.md`.
+ * Opened on demand, closed when idle: which of them to use, and which to close, `core/LinkTable` says, whom to dial
+ * and when `core/Dials`. Rules H5, H7 of `docs/protocol.md`.
  *
  * @since 0.1.0
  */
@@ -14,7 +13,10 @@ import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Dials from "../core/Dials.ts"
 import * as Handover from "../core/Handover.ts"
+import { Knocks } from "../core/Knocks.ts"
+import * as LinkTable from "../core/LinkTable.ts"
 import * as Liveness from "../core/Liveness.ts"
 import * as Routing from "../core/Routing.ts"
 import { type Address, isSameHost } from "../protocol/Address.ts"
@@ -30,7 +32,6 @@ import { Doorstep } from "../transport/Doorstep.ts"
 import * as Link from "../transport/Link.ts"
 import { type Connection, ConnectionError, type DialError, Transport } from "../transport/Transport.ts"
 import * as Inspection from "./Inspection.ts"
-import { Knocks } from "./Knocks.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
 import { addressFor, Reach } from "./Reach.ts"
@@ -105,39 +106,15 @@ export interface Connected {
   readonly remote: Address
 }
 
-interface Entry {
-  readonly id: number
+interface Entry extends LinkTable.Entry {
   readonly link: Link.Link
-  readonly node: Node.Node
-  readonly isMember: boolean
-  readonly isPreferred: boolean
-  /** When it was last found to have been used, and whether it has been since: to ask the clock for each frame would cost more than the frame. */
-  usedAt: number
-  isUsed: boolean
   /** When membership and the Router last heard that bulk data makes progress on it. */
   heardAt: number
   progressedAt: number
-  /** Its Node has lost the last place that it had in a table. */
-  isDisplaced: boolean
-  saidBye: boolean
-  isEnding: boolean
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-/** A dial under way, and the control frames that wait for it. */
-interface Pending {
-  readonly node: Node.Node
-  readonly queue: Array<Uint8Array>
-}
-
-/** Control frames that wait for a connection to be opened; further ones are lost and asked for again. */
-const maxQueued = 256
-
-/**
- * The part of `idleTimeout` after which an idle link to a displaced Node is closed: hardly anything is wanted of it any
- * more, and a ring that grows has many of them. Rule H5.
- */
-export const displacedPart = 12
+type Dial = Dials.Dial<Uint8Array>
 
 /** Frames that are not for the Router, or not from everybody. */
 const isApart = ({ _tag }: Frame.Frame): boolean =>
@@ -169,9 +146,6 @@ const clientShare = 3 / 4
 const knocksAtOnce = 256
 const knocksPerSecond = 16
 
-/** Lives of Nodes at one address that may be dialled, one after another; further ones count as not reached. */
-const maxAtAddress = 3
-
 const make = Effect.gen(function*() {
   const mailboxes = yield* Mailboxes
   const state = yield* NodeState
@@ -186,14 +160,9 @@ const make = Effect.gen(function*() {
   const doorstep = new Doorstep(maxWaiting)
   const throttle = new Throttle(maxReports, 1_000)
   const knocks = new Knocks(knocksAtOnce, knocksPerSecond)
-  const entries = new Map<number, Entry>()
-  /** The link to use for each life, and for each id: of its newest life. */
-  const used = new Map<string, Entry>()
-  const newest = new Map<string, Entry>()
-  /** Dials under way, by the life that is meant and the address at which it is said to live. */
-  const dialling = new Map<string, Pending>()
-  /** The same by address: the first of a line is being dialled, the others wait. */
-  const lines = new Map<string, Array<Pending>>()
+  const table = LinkTable.make<Entry>()
+  const { entries } = table
+  const dials = Dials.make<Uint8Array>()
   /** Links with frames that have not been written. */
   const unwritten = new Set<Link.Link>()
   let lastUnwritten: Entry | undefined
@@ -203,29 +172,14 @@ const make = Effect.gen(function*() {
     maxFrameSize: Link.maxFrameSizeFor(config.maxValueSize)
   }
 
-  const isUsed = (entry: Entry) => used.get(entry.node.life) === entry
-
-  const use = (entry: Entry): void => {
-    used.set(entry.node.life, entry)
-    const other = newest.get(entry.node.hex)
-    if (other === undefined || other.node.incarnation <= entry.node.incarnation) newest.set(entry.node.hex, entry)
-  }
-
-  const isBetter = (entry: Entry): boolean => {
-    const present = used.get(entry.node.life)
-    return present === undefined || present.isEnding || entry.isPreferred || !present.isPreferred
-  }
-
   const open = (link: Link.Link): Entry => {
     const { node, role } = link.peer
-    const opener = link.isDialled ? self.id : node.id
-    const other = link.isDialled ? node.id : self.id
     const entry: Entry = {
       id: ++lastId,
       link,
       node,
       isMember: role === "member",
-      isPreferred: NodeId.compare(opener, other) < 0,
+      isPreferred: LinkTable.isPreferred(self, node, link.isDialled),
       usedAt: state.now(),
       isUsed: false,
       heardAt: Number.NEGATIVE_INFINITY,
@@ -235,31 +189,21 @@ const make = Effect.gen(function*() {
       isEnding: false,
       fiber: undefined
     }
-    entries.set(entry.id, entry)
-    // What is meant for members must not go to clients.
-    const better = entry.isMember && isBetter(entry)
-    if (better) use(entry)
+    const isBetter = LinkTable.open(table, entry)
     mailboxes.router.offer({
       _tag: "LinkUp",
       link: entry.id,
       peer: link.peer,
-      isPreferred: better,
+      isPreferred: isBetter,
       roundTrip: link.roundTrip
     })
     return entry
   }
 
   const close = (entry: Entry): void => {
-    entries.delete(entry.id)
-    if (newest.get(entry.node.hex) === entry) newest.delete(entry.node.hex)
-    if (isUsed(entry)) {
-      used.delete(entry.node.life)
-      for (const other of entries.values()) if (other.isMember && Node.isSameLife(other.node, entry.node)) use(other)
-    }
+    const isBroken = LinkTable.close(table, entry)
     mailboxes.router.offer({ _tag: "LinkDown", link: entry.id })
-    if (entry.isMember && !entry.saidBye && !entry.isEnding && !used.has(entry.node.life)) {
-      mailboxes.stateTables.offer({ _tag: "Broken", node: entry.node })
-    }
+    if (isBroken) mailboxes.stateTables.offer({ _tag: "Broken", node: entry.node })
   }
 
   const mayBring = ({ isMember, node }: Entry): boolean => isMember && Handover.mayBring(state.membership, node)
@@ -454,48 +398,28 @@ const make = Effect.gen(function*() {
     )
 
   const dial = (node: Node.Node): void => {
-    const goal = goalOf(node)
-    if (dialling.has(goal)) return
-    const pending: Pending = { node, queue: [] }
     const address = addressOf(node)
-    const line = lines.get(address) ?? []
-    // Of all that are said to live at one address one at most is there: rumours must not make this Node knock without end,
-    // nor at ever more addresses.
-    if (line.length >= maxAtAddress || !knocks.pass(address, state.now())) {
+    if (Dials.find(dials, node, address) !== undefined) return
+    const begun = Dials.begin(dials, node, address, () => knocks.pass(address, state.now()))
+    if (begun.when === "never") {
       state.counters.undialled++
       mailboxes.router.offer({ _tag: "DialFailed", node })
-      return
-    }
-    line.push(pending)
-    lines.set(address, line)
-    dialling.set(goal, pending)
-    if (line.length === 1) attempt(pending, true)
+    } else if (begun.when === "now") attempt(begun.dial, true)
   }
 
   const addressOf = (node: Node.Node): string => `${Node.hostFor(node, self.region)} ${node.port}`
 
-  const goalOf = (node: Node.Node): string => `${node.life} ${addressOf(node)}`
-
-  /** A dial is over: the next one to the same address may begin. */
-  const leaveLine = (pending: Pending): void => {
-    dialling.delete(goalOf(pending.node))
-    const address = addressOf(pending.node)
-    const line = lines.get(address)!
-    line.shift()
-    if (line.length === 0) lines.delete(address)
-    else attempt(line[0]!, true)
-  }
-
-  const attempt = (pending: Pending, isFirst: boolean): void => {
-    const { node, queue } = pending
+  const attempt = (dial: Dial, isFirst: boolean): void => {
+    const { address, node, queue } = dial
     fork(
       establish(addressFor(node, self.region), (exit) => {
         const error = Exit.isFailure(exit) ? Option.getOrUndefined(Exit.findErrorOption(exit)) : undefined
         // A connection that breaks in the handshake is what a process that is just dying shows: the next dial tells.
-        if (isFirst && error !== undefined && hasBroken(error)) return attempt(pending, false)
-        leaveLine(pending)
-        const entry = Exit.isSuccess(exit) ? used.get(node.life) : undefined
-        if (Exit.isSuccess(exit) && Node.isSameLife(exit.value.peer.node, node)) knocks.prove(addressOf(node))
+        if (isFirst && error !== undefined && hasBroken(error)) return attempt(dial, false)
+        const next = Dials.end(dials, dial)
+        if (next !== undefined) attempt(next, true)
+        const entry = Exit.isSuccess(exit) ? LinkTable.linkFor(table, node) : undefined
+        if (Exit.isSuccess(exit) && Node.isSameLife(exit.value.peer.node, node)) knocks.prove(address)
         if (entry !== undefined) {
           for (const frame of queue) entry.link.sendControl(frame)
           return
@@ -521,22 +445,32 @@ const make = Effect.gen(function*() {
   })
 
   const put = (to: Node.Node, frame: Uint8Array): void => {
-    const entry = used.get(to.life)
-    if (entry !== undefined && !entry.isEnding) {
+    const entry = LinkTable.linkFor(table, to)
+    if (entry !== undefined) {
       entry.isUsed = true
       entry.link.queueControl(frame)
       unwritten.add(entry.link)
       return
     }
     dial(to)
-    const pending = dialling.get(goalOf(to))
-    if (pending !== undefined && pending.queue.length < maxQueued) pending.queue.push(frame)
+    const pending = Dials.find(dials, to, addressOf(to))
+    if (pending !== undefined) Dials.enqueue(pending, frame)
   }
 
   const end = (entry: Entry): void => {
     if (entry.isEnding) return
     entry.isEnding = true
     entry.link.close()
+  }
+
+  const view: LinkTable.View = {
+    idleTimeout: config.idleTimeout,
+    isNeighbour: (node) => {
+      const { predecessor, successor } = state.membership
+      return Node.isSameLife(node, predecessor.node) || Node.isSameLife(node, successor.node)
+    },
+    isKnown: (id) => Liveness.known(state.membership, id) !== undefined,
+    isAwaited: (link) => Routing.isAwaited(state.messages.routing, link)
   }
 
   return Links.of({
@@ -562,11 +496,7 @@ const make = Effect.gen(function*() {
       unwritten.clear()
       lastUnwritten = undefined
     },
-    // Of several lives that claim an id the one in the tables is meant.
-    linkTo: (id) => {
-      const known = Liveness.known(state.membership, id)
-      return (known === undefined ? newest.get(id.hex) : used.get(known.life))?.id
-    },
+    linkTo: (id) => LinkTable.linkTo(table, id, Liveness.known(state.membership, id))?.id,
     mayEnter: (id, purpose) => {
       const entry = entries.get(id)
       return entry !== undefined &&
@@ -575,7 +505,7 @@ const make = Effect.gen(function*() {
     dial,
     connect,
     isOpen: (id) => entries.get(id)?.isEnding === false,
-    isLinked: (node) => used.get(node.life)?.isEnding === false,
+    isLinked: (node) => LinkTable.linkFor(table, node) !== undefined,
     reach: (id) => {
       const entry = entries.get(id)
       return entry === undefined ? Effect.succeedNone : reach.ask(entry.link)
@@ -588,23 +518,8 @@ const make = Effect.gen(function*() {
         fork(Fiber.interrupt(entry.fiber))
       }
     },
-    displaced: (node) => {
-      for (const entry of entries.values()) if (Node.isSameLife(entry.node, node)) entry.isDisplaced = true
-    },
-    closeIdle: () => {
-      const { predecessor, successor } = state.membership
-      const now = state.now()
-      for (const entry of entries.values()) {
-        if (entry.isUsed || Routing.isAwaited(state.messages.routing, entry.id)) {
-          entry.isUsed = false
-          entry.usedAt = now
-        }
-        if (Liveness.known(state.membership, entry.node.id) !== undefined) entry.isDisplaced = false
-        const patience = entry.isDisplaced ? config.idleTimeout / displacedPart : config.idleTimeout
-        const isNeighbour = Node.isSameLife(entry.node, predecessor.node) || Node.isSameLife(entry.node, successor.node)
-        if (entry.isMember && entry.usedAt < now - patience && !(isNeighbour && isUsed(entry))) end(entry)
-      }
-    },
+    displaced: (node) => LinkTable.displaced(table, node),
+    closeIdle: () => LinkTable.idle(table, state.now(), view).forEach(end),
     count: () => entries.size,
     closeAll: () => {
       for (const entry of entries.values()) end(entry)

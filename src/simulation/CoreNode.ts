@@ -3,14 +3,17 @@
  *
  * It runs the very step functions that the actors run (`Membership`,
  * `Messaging`), on the simulation's timeline and wire, without fibers, queues
- * and encoding of control messages. What the actors do around the core it does in
- * the same order: links by life and preference, a hand-over before the message that it belongs to,
- * seeds asked again and again, idle links closed.
+ * and encoding of control messages. What the actors decide around the core it decides by the same
+ * functions: links by `LinkTable`, dials by `Dials` and `Knocks`, seeds by `Bootstrap`.
  *
  * @since 0.1.0
  */
 import * as Bootstrap from "../core/Bootstrap.ts"
+import * as Dials from "../core/Dials.ts"
 import * as Handover from "../core/Handover.ts"
+import { Knocks } from "../core/Knocks.ts"
+import * as LinkTable from "../core/LinkTable.ts"
+import * as Liveness from "../core/Liveness.ts"
 import * as Membership from "../core/Membership.ts"
 import * as MembershipState from "../core/MembershipState.ts"
 import * as Messaging from "../core/Messaging.ts"
@@ -21,7 +24,7 @@ import * as Frame from "../protocol/Frame.ts"
 import * as Handshake from "../protocol/Handshake.ts"
 import type { DeliveryClass, Raw } from "../protocol/Message.ts"
 import * as Node from "../ring/Node.ts"
-import * as NodeId from "../ring/NodeId.ts"
+import type * as NodeId from "../ring/NodeId.ts"
 import { type Host, numberOf } from "./Host.ts"
 import type { Birth, Engine, SimulatedNode, Surroundings } from "./SimulatedNode.ts"
 import { callOff, type Plan } from "./Timeline.ts"
@@ -60,8 +63,9 @@ interface Shared extends Surroundings {
   readonly wire: Wire
 }
 
-/** Control frames that wait for a connection to be opened: as `actors/Links`. */
-const maxQueued = 256
+/** As `actors/Links`. */
+const knocksAtOnce = 256
+const knocksPerSecond = 16
 
 /** How long a Node that has left waits for what it holds in custody, in milliseconds: as `Cluster`. */
 const drainPatience = 150
@@ -78,17 +82,13 @@ export class CoreNode implements SimulatedNode, Process {
   readonly messages: Messaging.State<Context>
   isPaused = false
   isEnded = false
-  /** Ends that are open or closing, by their number. */
-  readonly ends = new Map<number, End>()
-  /** Links to dial, by life, and what waits for them. */
-  readonly dialling = new Map<string, { readonly node: Node.Node; readonly queue: Array<Cargo> }>()
-
   readonly #surroundings: Shared
   readonly #code: Code
   readonly #messaging: Messaging.Messaging<Context>
   readonly #seeds: ReadonlyArray<Host>
-  readonly #used = new Map<string, End>()
-  readonly #newest = new Map<string, End>()
+  readonly #table = LinkTable.make<End>()
+  readonly #dials = Dials.make<Cargo>()
+  readonly #knocks = new Knocks(knocksAtOnce, knocksPerSecond)
   readonly #rate: number
   /** How far its monotonic clock is ahead, in milliseconds: behind, if it stood still while the machine slept. */
   #ahead = 0
@@ -122,13 +122,10 @@ export class CoreNode implements SimulatedNode, Process {
     const { observer } = surroundings
     this.#messaging = code.makeMessaging(this.messages, {
       transmit: (link, frame) => {
-        const end = this.ends.get(link)
+        const end = this.#table.entries.get(link)
         if (end !== undefined) this.#transmit(end, frame)
       },
-      linkTo: (id) => {
-        const end = this.#newest.get(id.hex)
-        return end === undefined || end.isClosed ? undefined : end.id
-      },
+      linkTo: (id) => LinkTable.linkTo(this.#table, id, Liveness.known(this.membership, id))?.id,
       dial: (node) => this.#dial(node),
       suspect: (node) => this.#do(() => this.#step({ _tag: "Suspect", node })),
       deliver: (message) => {
@@ -145,7 +142,7 @@ export class CoreNode implements SimulatedNode, Process {
       gaveUp: (frame) => observer.gaveUp(this, frame)
     })
     surroundings.wire.attach(this)
-    this.#after(config.idleTimeout / 2, () => this.#closeIdle())
+    this.#after(config.idleTimeout / LinkTable.displacedPart, () => this.#closeIdle())
     this.#do(() => this.#askSeeds())
   }
 
@@ -205,11 +202,9 @@ export class CoreNode implements SimulatedNode, Process {
     callOff(this.#wakePlan)
     callOff(this.#lookPlan)
     callOff(this.#seedPlan)
-    for (const end of this.ends.values()) this.#surroundings.wire.close(end)
-    this.ends.clear()
-    this.#used.clear()
-    this.#newest.clear()
-    this.dialling.clear()
+    for (const end of Array.from(this.#table.entries.values())) this.#surroundings.wire.close(end)
+    for (const map of [this.#table.entries, this.#table.used, this.#table.newest]) map.clear()
+    for (const map of [this.#dials.byGoal, this.#dials.lines]) map.clear()
     this.#waiting = []
   }
 
@@ -235,7 +230,7 @@ export class CoreNode implements SimulatedNode, Process {
   }
 
   reset(): void {
-    for (const end of Array.from(this.ends.values())) this.#surroundings.wire.breakOff(end)
+    for (const end of Array.from(this.#table.entries.values())) this.#surroundings.wire.breakOff(end)
   }
 
   inCustody(): ReadonlyArray<Uint8Array> {
@@ -357,16 +352,17 @@ export class CoreNode implements SimulatedNode, Process {
       }
       case "NodeExited": {
         if (event.reason === "failed") this.#abandon(event.node)
+        if (event.reason === "forgotten") LinkTable.displaced(this.#table, event.node)
         break
       }
       case "IncarnationRaised": {
-        for (const end of this.ends.values()) this.#sayBye(end)
+        this.#sayByeToAll()
         break
       }
       case "Left": {
         const patience = this.messages.routing.custody > 0 ? drainPatience : 0
         this.#after(patience, () => {
-          for (const end of this.ends.values()) this.#sayBye(end)
+          this.#sayByeToAll()
           this.end()
         })
         break
@@ -383,7 +379,7 @@ export class CoreNode implements SimulatedNode, Process {
     const { again, dial } = Bootstrap.beginRound(
       this.#bootstrap,
       this.#seeds.map(({ number }) => `${number}`),
-      ({ life }) => this.#used.get(life)?.isEnding === false
+      (node) => LinkTable.linkFor(this.#table, node) !== undefined
     )
     for (const via of again) this.#step({ _tag: "Join", via })
     for (const address of dial) {
@@ -441,20 +437,31 @@ export class CoreNode implements SimulatedNode, Process {
     wire.dial(this, host, timeouts, (result) => this.#run(() => done(result)), isMeant)
   }
 
-  #dial(node: Node.Node): void {
-    if (this.dialling.has(node.life)) return
-    const pending = { node, queue: [] as Array<Cargo> }
-    this.dialling.set(node.life, pending)
-    this.#attempt(pending, true)
+  #addressOf({ localHost, port }: Node.Node): string {
+    return `${localHost} ${port}`
   }
 
-  #attempt(pending: { readonly node: Node.Node; readonly queue: Array<Cargo> }, isFirst: boolean): void {
-    const { node, queue } = pending
+  #dial(node: Node.Node): void {
+    const address = this.#addressOf(node)
+    if (Dials.find(this.#dials, node, address) !== undefined) return
+    const begun = Dials.begin(this.#dials, node, address, () => this.#knocks.pass(address, this.now))
+    if (begun.when === "never") {
+      this.#do(() => {
+        this.#messaging.dialFailed(this.now, node)
+        this.#look()
+      })
+    } else if (begun.when === "now") this.#attempt(begun.dial, true)
+  }
+
+  #attempt(dial: Dials.Dial<Cargo>, isFirst: boolean): void {
+    const { address, node, queue } = dial
     this.#connect(this.#hostOf(node), (other) => Node.isSameLife(other, node), (result) => {
       // A connection that breaks in the handshake is what a process that is just dying shows: the next dial tells.
-      if (isFirst && result === "Handshake") return this.#attempt(pending, false)
-      this.dialling.delete(node.life)
-      const end = this.#used.get(node.life)
+      if (isFirst && result === "Handshake") return this.#attempt(dial, false)
+      const next = Dials.end(this.#dials, dial)
+      if (next !== undefined) this.#attempt(next, true)
+      if (typeof result === "object") this.#knocks.prove(address)
+      const end = LinkTable.linkFor(this.#table, node)
       if (typeof result === "object" && end !== undefined) {
         for (const cargo of queue) this.#transmit(end, cargo)
         return
@@ -466,29 +473,17 @@ export class CoreNode implements SimulatedNode, Process {
   }
 
   #put(to: Node.Node, cargo: Cargo): void {
-    const end = this.#used.get(to.life)
-    if (end !== undefined && !end.isEnding && !end.isClosed) return this.#transmit(end, cargo)
+    const end = LinkTable.linkFor(this.#table, to)
+    if (end !== undefined && !end.isClosed) return this.#transmit(end, cargo)
     this.#dial(to)
-    const pending = this.dialling.get(to.life)
-    if (pending !== undefined && pending.queue.length < maxQueued) pending.queue.push(cargo)
+    const dial = Dials.find(this.#dials, to, this.#addressOf(to))
+    if (dial !== undefined) Dials.enqueue(dial, cargo)
   }
 
   #transmit(end: End, cargo: Cargo): void {
     if (end.isEnding) return
-    end.usedAt = this.#surroundings.timeline.now
+    end.isUsed = true
     this.#surroundings.wire.send(end, cargo)
-  }
-
-  #isPreferred(end: End): boolean {
-    const opener = end.isDialled ? this.self.id : end.node.id
-    const other = end.isDialled ? end.node.id : this.self.id
-    return NodeId.compare(opener, other) < 0
-  }
-
-  #use(end: End): void {
-    this.#used.set(end.node.life, end)
-    const other = this.#newest.get(end.node.hex)
-    if (other === undefined || other.node.incarnation <= end.node.incarnation) this.#newest.set(end.node.hex, end)
   }
 
   opened(end: End): void {
@@ -496,11 +491,8 @@ export class CoreNode implements SimulatedNode, Process {
   }
 
   #open(end: End): void {
-    this.ends.set(end.id, end)
-    end.usedAt = this.#surroundings.timeline.now
-    const present = this.#used.get(end.node.life)
-    const isBetter = present === undefined || present.isEnding || this.#isPreferred(end) || !this.#isPreferred(present)
-    if (isBetter) this.#use(end)
+    end.usedAt = this.now
+    const isBetter = LinkTable.open(this.#table, end)
     const peer = { role: "member", node: end.node, version: Handshake.versions.highest } as const
     this.#messaging.linkUp(this.now, end.id, peer, isBetter, end.roundTrip)
     this.#look()
@@ -518,7 +510,7 @@ export class CoreNode implements SimulatedNode, Process {
   }
 
   #receive(end: End, cargo: Cargo): void {
-    end.usedAt = this.#surroundings.timeline.now
+    end.isUsed = true
     if (!(cargo instanceof Uint8Array)) {
       const brought = Handover.brought(cargo)
       if (brought !== undefined && Handover.mayBring(this.membership, end.node)) {
@@ -541,16 +533,15 @@ export class CoreNode implements SimulatedNode, Process {
 
   /** An end is no more: messages go another way, and membership looks at the Node, unless it was expected. */
   #forget(end: End): void {
-    if (!this.ends.delete(end.id)) return
-    const { hex, life } = end.node
-    if (this.#newest.get(hex) === end) this.#newest.delete(hex)
-    if (this.#used.get(life) === end) {
-      this.#used.delete(life)
-      for (const other of this.ends.values()) if (Node.isSameLife(other.node, end.node)) this.#use(other)
-    }
+    if (!this.#table.entries.has(end.id)) return
+    const isBroken = LinkTable.close(this.#table, end)
     this.#messaging.linkDown(this.now, end.id)
     this.#look()
-    if (!end.saidBye && !end.isEnding && !this.#used.has(life)) this.#step({ _tag: "Broken", node: end.node })
+    if (isBroken) this.#step({ _tag: "Broken", node: end.node })
+  }
+
+  #sayByeToAll(): void {
+    for (const end of Array.from(this.#table.entries.values())) this.#sayBye(end)
   }
 
   #sayBye(end: End): void {
@@ -563,7 +554,7 @@ export class CoreNode implements SimulatedNode, Process {
 
   /** Ends the links to a life that has failed. */
   #abandon(node: Node.Node): void {
-    for (const end of Array.from(this.ends.values())) {
+    for (const end of Array.from(this.#table.entries.values())) {
       if (!Node.isSameLife(end.node, node)) continue
       end.isEnding = true
       this.#surroundings.wire.close(end)
@@ -572,14 +563,16 @@ export class CoreNode implements SimulatedNode, Process {
   }
 
   #closeIdle(): void {
+    const { idleTimeout } = this.#surroundings.config
     const { predecessor, successor } = this.membership
-    const limit = this.#surroundings.timeline.now - this.#surroundings.config.idleTimeout
-    for (const end of Array.from(this.ends.values())) {
-      if (Routing.isAwaited(this.messages.routing, end.id)) continue
-      const isNeighbour = Node.isSameLife(end.node, predecessor.node) || Node.isSameLife(end.node, successor.node)
-      if (end.usedAt < limit && !(isNeighbour && this.#used.get(end.node.life) === end)) this.#sayBye(end)
-    }
-    this.#after(this.#surroundings.config.idleTimeout / 2, () => this.#closeIdle())
+    const idle = LinkTable.idle(this.#table, this.now, {
+      idleTimeout,
+      isNeighbour: (node) => Node.isSameLife(node, predecessor.node) || Node.isSameLife(node, successor.node),
+      isKnown: (id) => Liveness.known(this.membership, id) !== undefined,
+      isAwaited: (link) => Routing.isAwaited(this.messages.routing, link)
+    })
+    for (const end of idle) this.#sayBye(end)
+    this.#after(idleTimeout / LinkTable.displacedPart, () => this.#closeIdle())
   }
 }
 

@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import * as LinkTable from "../core/LinkTable.ts"
 import type { ControlMessage } from "../protocol/ControlMessage.ts"
 import * as Frame from "../protocol/Frame.ts"
 import type * as Node from "../ring/Node.ts"
@@ -80,7 +81,7 @@ export interface Process {
  * @category models
  * @since 0.1.0
  */
-export class End implements Pipe<Cargo> {
+export class End implements Pipe<Cargo>, LinkTable.Entry {
   readonly id: number
   readonly owner: Process
   /** The other end's Node, as its handshake named it; and this end's, as it named itself. */
@@ -92,10 +93,13 @@ export class End implements Pipe<Cargo> {
   readonly from: Host
   readonly to: Host
   other!: End
+  readonly isMember = true
+  readonly isPreferred: boolean
   isClosed = false
   saidBye = false
-  /** This end has been closed and says nothing more. */
   isEnding = false
+  isUsed = false
+  isDisplaced = false
   usedAt = 0
   lastDue = 0
   stuck: Array<Cargo> | undefined
@@ -111,6 +115,7 @@ export class End implements Pipe<Cargo> {
     this.from = owner.host
     this.to = peer.host
     this.isDialled = isDialled
+    this.isPreferred = LinkTable.isPreferred(this.self, this.node, isDialled)
   }
 }
 

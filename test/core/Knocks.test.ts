@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Knocks } from "../../src/actors/Knocks.ts"
+import { Knocks } from "../../src/core/Knocks.ts"
 
 const passes = (knocks: Knocks, now: number, count: number, address = (index: number) => `${now} ${index}`) =>
   Array.from({ length: count }, (_, index) => knocks.pass(address(index), now)).filter(Boolean).length
