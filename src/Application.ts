@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { Cluster } from "./Cluster.ts"
 import type { Application } from "./protocol/Application.ts"
-import type { PurposeTaken } from "./protocol/Message.ts"
+import type { WendyPurposeError } from "./protocol/Message.ts"
 
 export * from "./protocol/Application.ts"
 
@@ -27,7 +27,7 @@ export * from "./protocol/Application.ts"
  *
  * **Details**
  *
- * The services that its callbacks need become requirements of the layer. It fails with `PurposeTaken` when the Node
+ * The services that its callbacks need become requirements of the layer. It fails with `WendyPurposeError` when the Node
  * uses another definition under the purpose of its `message`.
  *
  * **Example** (A handler that uses a service)
@@ -64,5 +64,5 @@ export * from "./protocol/Application.ts"
  */
 export const layer = <A = Uint8Array, R = never, Reply = undefined>(
   application: Application<A, R, Reply>
-): Layer.Layer<never, PurposeTaken, Cluster | Exclude<R, Scope.Scope>> =>
+): Layer.Layer<never, WendyPurposeError, Cluster | Exclude<R, Scope.Scope>> =>
   Layer.effectDiscard(Effect.flatMap(Cluster, (cluster) => cluster.register(application)))

@@ -24,9 +24,9 @@ import type * as OwnedKeys from "./core/OwnedKeys.ts"
 import type { Application, Changes, Forward } from "./protocol/Application.ts"
 import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
 import type { ClusterError, ClusterEvent } from "./protocol/ClusterEvent.ts"
+import { WendyEndedError } from "./protocol/EndedError.ts"
 import type { Answer, Outcome } from "./protocol/Frame.ts"
 import * as Message from "./protocol/Message.ts"
-import { NodeEnded } from "./protocol/NodeEnded.ts"
 import type * as Node from "./ring/Node.ts"
 
 /**
@@ -40,9 +40,9 @@ export interface Applications {
   /** Registers an application as long as the scope is open. */
   readonly register: <A, R, Reply>(
     application: Application<A, R, Reply>
-  ) => Effect.Effect<void, Message.PurposeTaken, R | Scope.Scope>
+  ) => Effect.Effect<void, Message.WendyPurposeError, R | Scope.Scope>
   /** Uses a definition at this Node. From then on no other may have its purpose. */
-  readonly bind: <A, Reply>(definition: Message.Definition<A, Reply>) => Result.Result<void, Message.PurposeTaken>
+  readonly bind: <A, Reply>(definition: Message.Definition<A, Reply>) => Result.Result<void, Message.WendyPurposeError>
   /** The messages delivered from the moment of subscription on: all, or those of a purpose. */
   readonly deliveries: (purpose?: number) => Stream.Stream<Message.Message>
   /** What happens at this Node, in order. */
@@ -89,7 +89,7 @@ interface Gathered {
  */
 export const make = Effect.fnUntraced(function*(options: {
   readonly config: ClusterConfig
-  readonly end: (error: NodeEnded) => void
+  readonly end: (error: WendyEndedError) => void
 }) {
   const { config } = options
   const nodeScope = yield* Effect.scope
@@ -382,11 +382,11 @@ export const make = Effect.fnUntraced(function*(options: {
   // registration
   // ---------------------------------------------------------------------------
 
-  const bind = <A, Reply>(definition: Message.Definition<A, Reply>): Result.Result<void, Message.PurposeTaken> => {
+  const bind = <A, Reply>(definition: Message.Definition<A, Reply>): Result.Result<void, Message.WendyPurposeError> => {
     const known = definitions.get(definition.purpose)
     if (known !== undefined && !Message.isSameDefinition(known, definition)) {
       return Result.fail(
-        new Message.PurposeTaken({
+        new Message.WendyPurposeError({
           purpose: definition.purpose,
           message: `the messages "${known.name}" and "${definition.name}" both have purpose ${definition.purpose}: ` +
             `give one of them another, from ${Message.lowestPurpose} to ${Message.highestPurpose}`
@@ -460,12 +460,14 @@ export const make = Effect.fnUntraced(function*(options: {
           module: `effect-wendy/actors/${actor}`
         })
       )
-      options.end(new NodeEnded({ reason: "Defect", message: `${actor} failed: ${Cause.pretty(cause)}` }))
+      options.end(
+        new WendyEndedError({ reason: { _tag: "Defect", message: `${actor} failed: ${Cause.pretty(cause)}` } })
+      )
     },
     end: (reason, message) => {
       report(reason, `this Node ends: ${message}`)
       fork(Effect.annotateLogs(Effect.logError(`this Node ends: ${message}`), { module: "effect-wendy/Cluster" }))
-      options.end(new NodeEnded({ reason, message }))
+      options.end(new WendyEndedError({ reason: { _tag: reason, message } }))
     }
   })
 

@@ -29,25 +29,25 @@ import * as Gateways from "./core/Gateways.ts"
 import type { Resolution } from "./core/Messaging.ts"
 import * as Silence from "./core/Silence.ts"
 import type * as Address from "./protocol/Address.ts"
-import { type BadOption, checkConfig, checkTargets } from "./protocol/BadOption.ts"
 import type { Input } from "./protocol/ClusterConfig.ts"
 import type * as Credentials from "./protocol/Credentials.ts"
 import * as Envelope from "./protocol/Envelope.ts"
 import * as Frame from "./protocol/Frame.ts"
 import type { Refused } from "./protocol/Handshake.ts"
-import { JoinFailed } from "./protocol/JoinFailed.ts"
+import { WendyJoinError } from "./protocol/JoinError.ts"
 import {
   encode,
-  type MessageRejected,
-  type NotConfirmed,
   type Outgoing,
   type Receipt,
   type ReplyOf,
+  type WendyDeliveryError,
+  type WendyMessageError,
   withReply
 } from "./protocol/Message.ts"
+import { checkConfig, checkTargets, type WendyOptionError } from "./protocol/OptionError.ts"
 import { makeClientIdentity } from "./transport/Identity.ts"
 import * as Link from "./transport/Link.ts"
-import { type ConnectionError, type DialError, Transport } from "./transport/Transport.ts"
+import { Transport, type WendyConnectionError, type WendyDialError } from "./transport/Transport.ts"
 
 /**
  * Sends messages into a cluster.
@@ -94,7 +94,7 @@ export class Client extends Context.Service<Client, {
    *
    * **Details**
    *
-   * It fails with `MessageRejected` when the message cannot be sent as it is, and with `NotConfirmed` when it has no
+   * It fails with `WendyMessageError` when the message cannot be sent as it is, and with `WendyDeliveryError` when it has no
    * receipt: `Deadline` and `Closed` leave open whether it was delivered; `DeliveryFailed`, `BadValue` and `Dropped`
    * come from its way, and `Forbidden` says that clients may not send messages of this purpose.
    *
@@ -106,12 +106,12 @@ export class Client extends Context.Service<Client, {
   readonly sendConfirmed: <M extends Outgoing>(
     message: M,
     options?: { readonly deadline?: Duration.Input | undefined }
-  ) => Effect.Effect<Receipt<ReplyOf<M>>, MessageRejected | NotConfirmed>
+  ) => Effect.Effect<Receipt<ReplyOf<M>>, WendyMessageError | WendyDeliveryError>
   /**
-   * Completes with the first connection; fails with `JoinFailed` when Nodes answer, but every one of them refuses this
+   * Completes with the first connection; fails with `WendyJoinError` when Nodes answer, but every one of them refuses this
    * client (`Refused`), or when the client ends first (`Closed`).
    */
-  readonly connected: Effect.Effect<void, JoinFailed>
+  readonly connected: Effect.Effect<void, WendyJoinError>
   /**
    * Whether there is a connection to a Node now. Messages wait for one, so nobody needs to ask before sending: it is for
    * a health check, say. A Node that falls silent counts for some seconds more, and for 15 s where nothing is sent.
@@ -151,7 +151,7 @@ export interface Options {
  *
  * **Details**
  *
- * It is built at once, without waiting for a connection. It fails with `BadOption` for an address that cannot be read,
+ * It is built at once, without waiting for a connection. It fails with `WendyOptionError` for an address that cannot be read,
  * settings that cannot be, a name that is too long, or credentials that would travel in clear without leave.
  *
  * **Example** (A program that only sends)
@@ -184,7 +184,7 @@ export interface Options {
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options): Layer.Layer<Client, BadOption, Transport> =>
+export const layer = (options: Options): Layer.Layer<Client, WendyOptionError, Transport> =>
   Layer.effect(Client, make(options))
 
 /** A message on its way to the gateway, and how often that had no room for it. */
@@ -226,7 +226,7 @@ const longestBusy = 1_000
  * **Details**
  *
  * It returns at once, without waiting for a connection, and fails as `layer` does. When the scope closes, what has no
- * receipt fails with `NotConfirmed` and `Closed`.
+ * receipt fails with `WendyDeliveryError` and `Closed`.
  *
  * **Example** (A client for one task)
  *
@@ -258,7 +258,7 @@ const longestBusy = 1_000
  */
 export const make: (
   options: Options
-) => Effect.Effect<Client["Service"], BadOption, Transport | Scope.Scope> = Effect.fnUntraced(
+) => Effect.Effect<Client["Service"], WendyOptionError, Transport | Scope.Scope> = Effect.fnUntraced(
   function*(options: Options) {
     const config = yield* checkConfig(options.config)
     const gateways = Gateways.make(yield* checkTargets(options.to))
@@ -267,7 +267,7 @@ export const make: (
     const clock = yield* Clock.Clock
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
     const identity = yield* makeClientIdentity({ ...options, config })
-    const connected = yield* Deferred.make<void, JoinFailed>()
+    const connected = yield* Deferred.make<void, WendyJoinError>()
     const confirmations = Confirmations.make<Waiting.Waiting>()
     const limit = Math.min(config.maxOwn, Confirmations.maxUnresolved)
     let session: Session | undefined
@@ -402,7 +402,9 @@ export const make: (
         session = undefined
         Gateways.ended(gateways, next.gateway, now(), yield* Random.next, lasted, end)
         const message = Gateways.refusal(gateways)
-        if (message !== undefined) yield* Deferred.fail(connected, new JoinFailed({ reason: "Refused", message }))
+        if (message !== undefined) {
+          yield* Deferred.fail(connected, new WendyJoinError({ reason: { _tag: "Refused", message } }))
+        }
       }
     })
 
@@ -446,7 +448,11 @@ export const make: (
         for (const { context } of confirmations.unresolved.values()) Waiting.close(context)
         Deferred.doneUnsafe(
           connected,
-          Exit.fail(new JoinFailed({ reason: "Closed", message: "this client was closed before it was connected" }))
+          Exit.fail(
+            new WendyJoinError({
+              reason: { _tag: "Closed", message: "this client was closed before it was connected" }
+            })
+          )
         )
       })
     )
@@ -482,14 +488,14 @@ export const make: (
 
 /** What the end of an attempt, or of a connection, says of a gateway. */
 const endOf = (
-  error: DialError | Refused | ConnectionError | Link.Malformed | { readonly _tag: "Late" }
+  error: WendyDialError | Refused | WendyConnectionError | Link.Malformed | { readonly _tag: "Late" }
 ): Gateways.End => {
   switch (error._tag) {
     case "Late":
       return { _tag: "silent" }
-    case "DialError":
+    case "WendyDialError":
       if (Link.isRefusal(error)) return { _tag: "refused", message: error.message }
-      return { _tag: error.reason === "Timeout" || error.reason === "Silent" ? "silent" : "ended" }
+      return { _tag: error.reason._tag === "Timeout" || error.reason._tag === "Silent" ? "silent" : "ended" }
     case "Refused":
       return Link.isRefusal(error) ? { _tag: "refused", message: error.message } : { _tag: "ended" }
     default:

@@ -45,29 +45,29 @@ import * as Environment from "./Environment.ts"
 import * as Address from "./protocol/Address.ts"
 import type * as Application from "./protocol/Application.ts"
 import type * as Authorization from "./protocol/Authorization.ts"
-import { BadOption, checkAddresses, checkConfig } from "./protocol/BadOption.ts"
 import * as Certificates from "./protocol/Certificates.ts"
-import type { ClusterConfig, ConfigProblem, Input } from "./protocol/ClusterConfig.ts"
+import type { ClusterConfig, Input, WendyConfigError } from "./protocol/ClusterConfig.ts"
 import type { ClusterEvent } from "./protocol/ClusterEvent.ts"
 import type * as Credentials from "./protocol/Credentials.ts"
+import type { WendyEndedError } from "./protocol/EndedError.ts"
 import * as Expiry from "./protocol/Expiry.ts"
 import * as Handshake from "./protocol/Handshake.ts"
-import type { JoinFailed } from "./protocol/JoinFailed.ts"
+import type { WendyJoinError } from "./protocol/JoinError.ts"
 import {
   type Definition,
   type DeliveryClass,
   encode,
   type Message,
-  MessageRejected,
-  type NotConfirmed,
   type Outgoing,
-  type PurposeTaken,
   type Raw,
   type Receipt,
   type ReplyOf,
+  type WendyDeliveryError,
+  WendyMessageError,
+  type WendyPurposeError,
   withReply
 } from "./protocol/Message.ts"
-import type { NodeEnded } from "./protocol/NodeEnded.ts"
+import { checkAddresses, checkConfig, WendyOptionError } from "./protocol/OptionError.ts"
 import * as LeafSet from "./ring/LeafSet.ts"
 import { nextHop } from "./ring/NextHop.ts"
 import * as Node from "./ring/Node.ts"
@@ -76,7 +76,7 @@ import * as Settings from "./Settings.ts"
 import { expiryOf, makeIdentity, makeSecurity, randomId } from "./transport/Identity.ts"
 import { type Identity, maxFrameSizeFor } from "./transport/Link.ts"
 import type * as Security from "./transport/Security.ts"
-import { type ListenError, Transport } from "./transport/Transport.ts"
+import { Transport, type WendyListenError } from "./transport/Transport.ts"
 
 export type { Counters } from "./actors/NodeState.ts"
 export type {
@@ -86,10 +86,10 @@ export type {
   Owned as Ownership,
   Reason as OwnershipReason
 } from "./core/OwnedKeys.ts"
-export { BadOption } from "./protocol/BadOption.ts"
 export type { ClusterError, ClusterEvent, ExitReason } from "./protocol/ClusterEvent.ts"
-export { JoinFailed } from "./protocol/JoinFailed.ts"
-export { NodeEnded } from "./protocol/NodeEnded.ts"
+export { WendyEndedError } from "./protocol/EndedError.ts"
+export { WendyJoinError } from "./protocol/JoinError.ts"
+export { WendyOptionError } from "./protocol/OptionError.ts"
 
 /**
  * One Node of a cluster.
@@ -142,7 +142,7 @@ export class Cluster extends Context.Service<Cluster, {
   readonly node: Effect.Effect<Node.Node>
   /**
    * Completes when this Node is ready for the first time: it has joined, and answers for its part of the ring. Fails
-   * with `JoinFailed` when it cannot: `Timeout`, `Refused`, `IdInUse` or `Closed`.
+   * with `WendyJoinError` when it cannot: `Timeout`, `Refused`, `IdInUse` or `Closed`.
    *
    * **Gotchas**
    *
@@ -160,18 +160,18 @@ export class Cluster extends Context.Service<Cluster, {
    *   const cluster = yield* Cluster.make({ join: ["127.0.0.1:1"], joinTimeout: "100 millis" })
    *   return yield* cluster.ready.pipe(
    *     Effect.as("ready"),
-   *     Effect.catchTag("JoinFailed", ({ reason }) => Effect.succeed(reason))
+   *     Effect.catchTag("WendyJoinError", ({ reason }) => Effect.succeed(reason._tag))
    *   )
    * })
    *
    * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => "Timeout"
    * ```
    */
-  readonly ready: Effect.Effect<void, JoinFailed>
+  readonly ready: Effect.Effect<void, WendyJoinError>
   /**
-   * Completes when this Node has ended: after it has left, or with its scope. Fails with `NodeEnded` when it ended by itself.
+   * Completes when this Node has ended: after it has left, or with its scope. Fails with `WendyEndedError` when it ended by itself.
    */
-  readonly ended: Effect.Effect<void, NodeEnded>
+  readonly ended: Effect.Effect<void, WendyEndedError>
   /** Whether it is ready now; false once it leaves or has ended. */
   readonly isReady: Effect.Effect<boolean>
   /**
@@ -233,7 +233,7 @@ export class Cluster extends Context.Service<Cluster, {
    *
    * **Details**
    *
-   * Fails with `MessageRejected` when the message cannot be sent as it is, or this Node has ended (`Closed`). What
+   * Fails with `WendyMessageError` when the message cannot be sent as it is, or this Node has ended (`Closed`). What
    * becomes of it on its way the sender is not told.
    *
    * **Example** (Without a copy on the way)
@@ -253,7 +253,7 @@ export class Cluster extends Context.Service<Cluster, {
    * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => "Success"
    * ```
    */
-  readonly send: (message: Outgoing, options?: SendOptions) => Effect.Effect<void, MessageRejected>
+  readonly send: (message: Outgoing, options?: SendOptions) => Effect.Effect<void, WendyMessageError>
   /**
    * Sends many messages; completes when all are taken, 256 at once, waiting as `send` does. A message that cannot be
    * sent as it is stops all before any is taken.
@@ -287,15 +287,15 @@ export class Cluster extends Context.Service<Cluster, {
   readonly sendAll: (
     messages: ReadonlyArray<Outgoing>,
     options?: SendOptions
-  ) => Effect.Effect<void, MessageRejected>
+  ) => Effect.Effect<void, WendyMessageError>
   /**
    * Sends a message and waits for the receipt of its root. The message survives any crash but this Node's. Default
    * deadline: `confirmDeadline`, 30 s.
    *
    * **Details**
    *
-   * It is sent again when its receipt is late (rule C2), and delivered once (C1). Fails with `MessageRejected` when the
-   * message cannot be sent as it is, and with `NotConfirmed` when it has no receipt: `Deadline` and `Closed` leave open
+   * It is sent again when its receipt is late (rule C2), and delivered once (C1). Fails with `WendyMessageError` when the
+   * message cannot be sent as it is, and with `WendyDeliveryError` when it has no receipt: `Deadline` and `Closed` leave open
    * whether it was delivered; `DeliveryFailed`, `BadValue` and `Dropped` come from its way. `Forbidden` is for clients
    * alone, and `Unreachable` for `sendDirect`.
    *
@@ -326,7 +326,7 @@ export class Cluster extends Context.Service<Cluster, {
   readonly sendConfirmed: <M extends Outgoing>(
     message: M,
     options?: { readonly deadline?: Duration.Input | undefined }
-  ) => Effect.Effect<Receipt<ReplyOf<M>>, MessageRejected | NotConfirmed>
+  ) => Effect.Effect<Receipt<ReplyOf<M>>, WendyMessageError | WendyDeliveryError>
   /**
    * Sends a message to a Node, whoever is the root of its key, and waits for its receipt, as `sendConfirmed` does.
    * Meant is this life of the Node: one that has started again is `Unreachable` under its old incarnation.
@@ -355,7 +355,7 @@ export class Cluster extends Context.Service<Cluster, {
     node: Node.Node,
     message: M,
     options?: { readonly deadline?: Duration.Input | undefined }
-  ) => Effect.Effect<Receipt<ReplyOf<M>>, MessageRejected | NotConfirmed>
+  ) => Effect.Effect<Receipt<ReplyOf<M>>, WendyMessageError | WendyDeliveryError>
   /**
    * Sends a message to each of these Nodes, whoever is the root of its key; completes when this Node has taken custody,
    * waiting as `send` does. It is encoded once.
@@ -396,7 +396,7 @@ export class Cluster extends Context.Service<Cluster, {
     nodes: ReadonlyArray<Node.Node>,
     message: Outgoing,
     options?: SendOptions
-  ) => Effect.Effect<void, MessageRejected>
+  ) => Effect.Effect<void, WendyMessageError>
   /**
    * All messages delivered at this Node, as bytes, from the moment of subscription on.
    *
@@ -413,7 +413,7 @@ export class Cluster extends Context.Service<Cluster, {
   readonly deliveries: Stream.Stream<Message>
   /**
    * The messages of a definition delivered at this Node, decoded, from the moment of subscription on: as `deliveries`.
-   * Fails with `PurposeTaken` when this Node uses another definition under its purpose.
+   * Fails with `WendyPurposeError` when this Node uses another definition under its purpose.
    *
    * **Example** (The first message of a kind)
    *
@@ -438,10 +438,10 @@ export class Cluster extends Context.Service<Cluster, {
    * text // => Option.some("hello")
    * ```
    */
-  readonly deliveriesOf: <A, Reply>(definition: Definition<A, Reply>) => Stream.Stream<Message<A>, PurposeTaken>
+  readonly deliveriesOf: <A, Reply>(definition: Definition<A, Reply>) => Stream.Stream<Message<A>, WendyPurposeError>
   /**
    * Registers an application as long as the scope is open. It hears of what happens from then on. Fails with
-   * `PurposeTaken` when this Node uses another definition under the purpose of its `message`.
+   * `WendyPurposeError` when this Node uses another definition under the purpose of its `message`.
    *
    * **Gotchas**
    *
@@ -471,7 +471,7 @@ export class Cluster extends Context.Service<Cluster, {
    */
   readonly register: <A = Uint8Array, R = never, Reply = undefined>(
     application: Application.Application<A, R, Reply>
-  ) => Effect.Effect<void, PurposeTaken, R | Scope.Scope>
+  ) => Effect.Effect<void, WendyPurposeError, R | Scope.Scope>
   /**
    * What happens at this Node, in order: the newest 1,024 events so far, and then what comes. Of a consumer that is
    * more than 8,192 behind the oldest are dropped.
@@ -649,7 +649,7 @@ export class Cluster extends Context.Service<Cluster, {
   /**
    * Uses other credentials of the same kind from now on, to replace a passphrase, a certificate or an authority while the
    * cluster runs. All ends prove anew who they are: every connection says goodbye, and is opened again when it is needed.
-   * What is under way is not lost. Fails with a `BadOption` for credentials that this Node could not start with; those
+   * What is under way is not lost. Fails with a `WendyOptionError` for credentials that this Node could not start with; those
    * from before stay then.
    *
    * **Details**
@@ -675,7 +675,7 @@ export class Cluster extends Context.Service<Cluster, {
    * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
    * ```
    */
-  readonly useCredentials: (credentials: Credentials.Credentials) => Effect.Effect<void, BadOption>
+  readonly useCredentials: (credentials: Credentials.Credentials) => Effect.Effect<void, WendyOptionError>
   /**
    * Leaves: stops to answer, hands over, and waits (at most 1 s) until the neighbours have closed the gap. Closing the
    * scope does so too. Who calls it again waits for the same end.
@@ -793,7 +793,7 @@ const drainPatience = 150
  * **Details**
  *
  * It listens when it is built, but does not wait until it has joined: for that there is `ready`. It fails with
- * `ListenError` when the port cannot be had, and with `BadOption` for an option that cannot be. When the layer ends the
+ * `WendyListenError` when the port cannot be had, and with `WendyOptionError` for an option that cannot be. When the layer ends the
  * Node leaves, within a second.
  *
  * **Gotchas**
@@ -823,7 +823,7 @@ const drainPatience = 150
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options = {}): Layer.Layer<Cluster, ListenError | BadOption, Transport> =>
+export const layer = (options: Options = {}): Layer.Layer<Cluster, WendyListenError | WendyOptionError, Transport> =>
   Layer.effect(Cluster, make(options))
 
 /**
@@ -858,7 +858,7 @@ export const layer = (options: Options = {}): Layer.Layer<Cluster, ListenError |
  */
 export const layerConfig = (
   config: Config.Wrap<Options>
-): Layer.Layer<Cluster, ListenError | BadOption | Config.ConfigError, Transport> =>
+): Layer.Layer<Cluster, WendyListenError | WendyOptionError | Config.ConfigError, Transport> =>
   Layer.effect(Cluster, Effect.flatMap(Config.unwrap(config), make))
 
 /**
@@ -898,7 +898,7 @@ export const layerConfig = (
  */
 export const layerFromEnv = (
   options: Options = {}
-): Layer.Layer<Cluster, ListenError | BadOption | ConfigProblem, FileSystem.FileSystem | Transport> =>
+): Layer.Layer<Cluster, WendyListenError | WendyOptionError | WendyConfigError, FileSystem.FileSystem | Transport> =>
   Layer.effect(
     Cluster,
     Effect.gen(function*() {
@@ -946,240 +946,247 @@ export const layerFromEnv = (
  */
 export const make: (
   options?: Options
-) => Effect.Effect<Cluster["Service"], ListenError | BadOption, Transport | Scope.Scope> = Effect.fnUntraced(
-  function*(options: Options = {}) {
-    const config = yield* checkConfig(options.config)
-    const seeds = yield* checkAddresses("join", options.join ?? [])
-    yield* checkAuthorization(options.authorization)
-    const transport = yield* Transport
-    const { bind, globalHost, localHost } = yield* chooseHosts(options)
-    const outer = yield* Effect.scope
-    // A child: whatever fails below, the port is given back with the outer scope.
-    const scope = yield* Scope.fork(outer)
+) => Effect.Effect<Cluster["Service"], WendyListenError | WendyOptionError, Transport | Scope.Scope> = Effect
+  .fnUntraced(
+    function*(options: Options = {}) {
+      const config = yield* checkConfig(options.config)
+      const seeds = yield* checkAddresses("join", options.join ?? [])
+      yield* checkAuthorization(options.authorization)
+      const transport = yield* Transport
+      const { bind, globalHost, localHost } = yield* chooseHosts(options)
+      const outer = yield* Effect.scope
+      // A child: whatever fails below, the port is given back with the outer scope.
+      const scope = yield* Scope.fork(outer)
 
-    let security = yield* makeSecurity({ ...options, config })
-    let certificateEnds = endOf(security)
-    const holder = yield* checkHolder(security, options)
-    const listener = yield* transport.listen({ host: bind, port: options.port ?? 0 }, {
-      certificate: () => security.certificate,
-      maxFrameSize: maxFrameSizeFor(config.maxValueSize),
-      maxConnections: config.maxConnections,
-      maxFirstFrameSize: Handshake.maxSize
-    }).pipe(Effect.provideService(Scope.Scope, scope))
+      let security = yield* makeSecurity({ ...options, config })
+      let certificateEnds = endOf(security)
+      const holder = yield* checkHolder(security, options)
+      const listener = yield* transport.listen({ host: bind, port: options.port ?? 0 }, {
+        certificate: () => security.certificate,
+        maxFrameSize: maxFrameSizeFor(config.maxValueSize),
+        maxConnections: config.maxConnections,
+        maxFirstFrameSize: Handshake.maxSize
+      }).pipe(Effect.provideService(Scope.Scope, scope))
 
-    const initial = yield* makeNode({
-      id: options.id ?? holder?.id ?? (yield* randomId),
-      localHost,
-      globalHost,
-      port: listener.address.port,
-      region: options.region ?? holder?.region ?? "",
-      incarnation: yield* Clock.currentTimeMillis
-    })
-    const annotated = Effect.annotateLogs({ ...logAnnotations, node: initial.hex })
-    const identity = makeIdentity("member", initial, () => security, { ...options, config })
-    let isEnded = false
-    const fork = Effect.runForkWith(yield* annotated(Effect.context<never>()))
-    const ended = yield* Deferred.make<void>()
-    // In a fiber of its own, for whoever asks for the end may be a callback, whose fiber it ends.
-    const closeScope = Effect.suspend(() => {
-      fork(Effect.ensuring(Scope.close(scope, Exit.void), Deferred.succeed(ended, undefined)))
-      return Deferred.await(ended)
-    })
-    let failure: NodeEnded | undefined
-    const end = (error: NodeEnded): void => {
-      isEnded = true
-      failure ??= error
-      fork(closeScope)
-    }
-    const applications = yield* Applications.make({ config, end }).pipe(
-      annotated,
-      Effect.provideService(Scope.Scope, scope)
-    )
-    if (options.application !== undefined) {
-      yield* applications.register(options.application).pipe(
-        // The first to be registered takes no other's purpose.
-        Effect.orDie,
+      const initial = yield* makeNode({
+        id: options.id ?? holder?.id ?? (yield* randomId),
+        localHost,
+        globalHost,
+        port: listener.address.port,
+        region: options.region ?? holder?.region ?? "",
+        incarnation: yield* Clock.currentTimeMillis
+      })
+      const annotated = Effect.annotateLogs({ ...logAnnotations, node: initial.hex })
+      const identity = makeIdentity("member", initial, () => security, { ...options, config })
+      let isEnded = false
+      const fork = Effect.runForkWith(yield* annotated(Effect.context<never>()))
+      const ended = yield* Deferred.make<void>()
+      // In a fiber of its own, for whoever asks for the end may be a callback, whose fiber it ends.
+      const closeScope = Effect.suspend(() => {
+        fork(Effect.ensuring(Scope.close(scope, Exit.void), Deferred.succeed(ended, undefined)))
+        return Deferred.await(ended)
+      })
+      let failure: WendyEndedError | undefined
+      const end = (error: WendyEndedError): void => {
+        isEnded = true
+        failure ??= error
+        fork(closeScope)
+      }
+      const applications = yield* Applications.make({ config, end }).pipe(
+        annotated,
         Effect.provideService(Scope.Scope, scope)
       )
-    }
-    const context = yield* Layer.buildWithScope(
-      makeActors({
-        self: initial,
-        identity,
-        config,
-        seed: yield* Random.nextInt,
-        upcalls: applications.upcalls,
-        listener,
-        seeds,
-        isOwn: (address) => isOwn(address, initial, bind),
-        joinTimeout: options.joinTimeout === undefined ? undefined : Duration.toMillis(options.joinTimeout)
-      }),
-      scope
-    ).pipe(annotated)
-    const { counters, leaseTime, membership, messages, owned } = Context.get(context, NodeState)
-    const { confirmations, routing } = messages
-    const mailboxes = Context.get(context, Mailboxes)
-    const router = Context.get(context, Router)
-    const links = Context.get(context, Links)
-
-    const sayExpiry = Effect.flatMap(expiryOf(() => security), (message) =>
-      Effect.sync(() => {
-        if (message !== undefined) applications.upcalls.event({ _tag: "Error", error: "CertificateEnds", message })
-      })).pipe(annotated)
-    if (security.certificate !== undefined) {
-      yield* sayExpiry
-      yield* Effect.sleep(expiryPeriod).pipe(
-        Effect.andThen(sayExpiry),
-        Effect.forever,
-        Effect.forkIn(scope)
-      )
-    }
-
-    const leaving = Effect.gen(function*() {
-      const left = yield* Effect.forkChild(
-        applications.events.pipe(
-          Stream.filter((event) => event._tag === "Left"),
-          Stream.take(1),
-          Stream.runDrain
-        ),
-        { startImmediately: true }
-      )
-      mailboxes.stateTables.offer({ _tag: "Leave" })
-      yield* Effect.timeoutOption(Fiber.join(left), leavePatience)
-      yield* Effect.timeoutOption(router.drained, drainPatience)
-      links.closeAll()
-      yield* closeScope
-    })
-    const leave = Effect.suspend(() => {
-      if (!isEnded) {
-        isEnded = true
-        fork(leaving)
+      if (options.application !== undefined) {
+        yield* applications.register(options.application).pipe(
+          // The first to be registered takes no other's purpose.
+          Effect.orDie,
+          Effect.provideService(Scope.Scope, scope)
+        )
       }
-      return Deferred.await(ended)
-    })
-    yield* Scope.addFinalizer(outer, leave)
+      const context = yield* Layer.buildWithScope(
+        makeActors({
+          self: initial,
+          identity,
+          config,
+          seed: yield* Random.nextInt,
+          upcalls: applications.upcalls,
+          listener,
+          seeds,
+          isOwn: (address) => isOwn(address, initial, bind),
+          joinTimeout: options.joinTimeout === undefined ? undefined : Duration.toMillis(options.joinTimeout)
+        }),
+        scope
+      ).pipe(annotated)
+      const { counters, leaseTime, membership, messages, owned } = Context.get(context, NodeState)
+      const { confirmations, routing } = messages
+      const mailboxes = Context.get(context, Mailboxes)
+      const router = Context.get(context, Router)
+      const links = Context.get(context, Links)
 
-    const covers = (key: NodeId.NodeId) => !isEnded && Membership.covers(membership, key, leaseTime())
-
-    /** The bytes of messages that may all be sent; else none is. */
-    const encodeAll = (messages: ReadonlyArray<Outgoing>): Effect.Effect<ReadonlyArray<Raw>, MessageRejected> => {
-      const encoded: Array<Raw> = []
-      for (const message of messages) {
-        if ("definition" in message) {
-          const bound = applications.bind(message.definition)
-          if (Result.isFailure(bound)) {
-            return Effect.fail(new MessageRejected({ reason: "PurposeTaken", message: bound.failure.message }))
-          }
-        }
-        const raw = encode(message, config.maxValueSize)
-        if (Result.isFailure(raw)) return Effect.fail(raw.failure)
-        encoded.push(raw.success)
+      const sayExpiry = Effect.flatMap(expiryOf(() => security), (message) =>
+        Effect.sync(() => {
+          if (message !== undefined) applications.upcalls.event({ _tag: "Error", error: "CertificateEnds", message })
+        })).pipe(annotated)
+      if (security.certificate !== undefined) {
+        yield* sayExpiry
+        yield* Effect.sleep(expiryPeriod).pipe(
+          Effect.andThen(sayExpiry),
+          Effect.forever,
+          Effect.forkIn(scope)
+        )
       }
-      return Effect.succeed(encoded)
-    }
 
-    const sendConfirmed = <M extends Outgoing>(
-      message: M,
-      deadline: Duration.Input | undefined,
-      target?: Node.Node
-    ): Effect.Effect<Receipt<ReplyOf<M>>, MessageRejected | NotConfirmed> =>
-      Effect.flatMap(encodeAll([message]), ([raw]) =>
-        router.sendConfirmed(
-          raw!,
-          deadline === undefined ? config.confirmDeadline : Duration.toMillis(deadline),
-          target
-        )).pipe(Effect.flatMap((receipt) => Effect.fromResult(withReply(message, receipt))))
-
-    const deliveriesOf = <A, Reply>(definition: Definition<A, Reply>) =>
-      Stream.unwrap(Effect.map(
-        Effect.suspend(() => Effect.fromResult(applications.bind(definition))),
-        () =>
-          Stream.filterMap(applications.deliveries(definition.purpose), (message) =>
-            message.purpose === definition.purpose
-              ? Result.map(definition.decode(message.value), (value) => ({ ...message, value }))
-              : Result.fail(undefined))
-      ))
-
-    const useCredentials = Effect.fnUntraced(function*(credentials: Credentials.Credentials) {
-      const next = yield* makeSecurity({ ...options, config, credentials })
-      if (next.kind !== security.kind) {
-        return yield* new BadOption({
-          option: "credentials",
-          message: `a running Node goes from ${security.kind} to ${security.kind} only: start it anew for ${next.kind}`
-        })
-      }
-      const { id, region } = membership.self
-      yield* checkHolder(next, { id, region })
-      security = next
-      certificateEnds = endOf(next)
-      yield* sayExpiry
-      links.closeAll()
-    })
-
-    const cluster = Cluster.of({
-      id: initial.id,
-      address: { host: initial.localHost, port: initial.port },
-      node: Effect.sync(() => membership.self),
-      ready: Context.get(context, Join).ready,
-      ended: Effect.andThen(Deferred.await(ended), Effect.suspend(() => failure === undefined ? Effect.void : failure)),
-      isReady: Effect.sync(() => !isEnded && Membership.isReady(membership, leaseTime())),
-      covers: (key) => Effect.sync(() => covers(key)),
-      nextHop: (key) =>
-        Effect.sync(() =>
-          covers(key)
-            ? Option.none()
-            : Option.fromUndefinedOr(nextHop(membership, key))
-        ),
-      send: (message, sendOptions) =>
-        Effect.flatMap(encodeAll([message]), (raw) => router.send(raw, sendOptions?.delivery ?? "acknowledged")),
-      sendAll: (messages, sendOptions) =>
-        Effect.flatMap(encodeAll(messages), (raw) => router.send(raw, sendOptions?.delivery ?? "acknowledged")),
-      sendConfirmed: (message, sendOptions) => sendConfirmed(message, sendOptions?.deadline),
-      sendDirectAll: (nodes, message, sendOptions) =>
-        Effect.flatMap(
-          encodeAll([message]),
-          ([raw]) => router.sendDirect(raw!, nodes, sendOptions?.delivery ?? "acknowledged")
-        ),
-      sendDirect: (node, message, sendOptions) => sendConfirmed(message, sendOptions?.deadline, node),
-      deliveries: applications.deliveries(),
-      deliveriesOf,
-      register: applications.register,
-      events: applications.events,
-      monitor: (node) =>
-        applications.monitor(node, (isOn) => mailboxes.stateTables.offer({ _tag: "Monitor", node, isOn })),
-      ownership: Effect.sync(() => owned.owned),
-      ownershipChanges: applications.ownershipChanges,
-      leafSet: Effect.sync(() => ({
-        left: LeafSet.left(membership.leafSet),
-        right: LeafSet.right(membership.leafSet)
-      })),
-      nodes: Effect.sync(() =>
-        Array.from(membership.announced.values(), (node) => ({
-          node,
-          proximity: Liveness.proximityOf(membership, node)
-        }))
-      ),
-      statistics: Effect.sync(() => ({
-        ...counters,
-        connections: links.count(),
-        custody: routing.custody,
-        unresolved: confirmations.unresolved.size,
-        delivering: routing.delivering,
-        certificateEnds
-      })),
-      useCredentials: (credentials) => Effect.provideService(useCredentials(credentials), Transport, transport),
-      leave
-    })
-    Crashes.provide(
-      cluster,
-      Effect.suspend(() => {
-        isEnded = true
-        return closeScope
+      const leaving = Effect.gen(function*() {
+        const left = yield* Effect.forkChild(
+          applications.events.pipe(
+            Stream.filter((event) => event._tag === "Left"),
+            Stream.take(1),
+            Stream.runDrain
+          ),
+          { startImmediately: true }
+        )
+        mailboxes.stateTables.offer({ _tag: "Leave" })
+        yield* Effect.timeoutOption(Fiber.join(left), leavePatience)
+        yield* Effect.timeoutOption(router.drained, drainPatience)
+        links.closeAll()
+        yield* closeScope
       })
-    )
-    return cluster
-  }
-)
+      const leave = Effect.suspend(() => {
+        if (!isEnded) {
+          isEnded = true
+          fork(leaving)
+        }
+        return Deferred.await(ended)
+      })
+      yield* Scope.addFinalizer(outer, leave)
+
+      const covers = (key: NodeId.NodeId) => !isEnded && Membership.covers(membership, key, leaseTime())
+
+      /** The bytes of messages that may all be sent; else none is. */
+      const encodeAll = (messages: ReadonlyArray<Outgoing>): Effect.Effect<ReadonlyArray<Raw>, WendyMessageError> => {
+        const encoded: Array<Raw> = []
+        for (const message of messages) {
+          if ("definition" in message) {
+            const bound = applications.bind(message.definition)
+            if (Result.isFailure(bound)) {
+              return Effect.fail(
+                new WendyMessageError({ reason: { _tag: "PurposeTaken", message: bound.failure.message } })
+              )
+            }
+          }
+          const raw = encode(message, config.maxValueSize)
+          if (Result.isFailure(raw)) return Effect.fail(raw.failure)
+          encoded.push(raw.success)
+        }
+        return Effect.succeed(encoded)
+      }
+
+      const sendConfirmed = <M extends Outgoing>(
+        message: M,
+        deadline: Duration.Input | undefined,
+        target?: Node.Node
+      ): Effect.Effect<Receipt<ReplyOf<M>>, WendyMessageError | WendyDeliveryError> =>
+        Effect.flatMap(encodeAll([message]), ([raw]) =>
+          router.sendConfirmed(
+            raw!,
+            deadline === undefined ? config.confirmDeadline : Duration.toMillis(deadline),
+            target
+          )).pipe(Effect.flatMap((receipt) => Effect.fromResult(withReply(message, receipt))))
+
+      const deliveriesOf = <A, Reply>(definition: Definition<A, Reply>) =>
+        Stream.unwrap(Effect.map(
+          Effect.suspend(() => Effect.fromResult(applications.bind(definition))),
+          () =>
+            Stream.filterMap(applications.deliveries(definition.purpose), (message) =>
+              message.purpose === definition.purpose
+                ? Result.map(definition.decode(message.value), (value) => ({ ...message, value }))
+                : Result.fail(undefined))
+        ))
+
+      const useCredentials = Effect.fnUntraced(function*(credentials: Credentials.Credentials) {
+        const next = yield* makeSecurity({ ...options, config, credentials })
+        if (next.kind !== security.kind) {
+          return yield* new WendyOptionError({
+            option: "credentials",
+            message:
+              `a running Node goes from ${security.kind} to ${security.kind} only: start it anew for ${next.kind}`
+          })
+        }
+        const { id, region } = membership.self
+        yield* checkHolder(next, { id, region })
+        security = next
+        certificateEnds = endOf(next)
+        yield* sayExpiry
+        links.closeAll()
+      })
+
+      const cluster = Cluster.of({
+        id: initial.id,
+        address: { host: initial.localHost, port: initial.port },
+        node: Effect.sync(() => membership.self),
+        ready: Context.get(context, Join).ready,
+        ended: Effect.andThen(
+          Deferred.await(ended),
+          Effect.suspend(() => failure === undefined ? Effect.void : failure)
+        ),
+        isReady: Effect.sync(() => !isEnded && Membership.isReady(membership, leaseTime())),
+        covers: (key) => Effect.sync(() => covers(key)),
+        nextHop: (key) =>
+          Effect.sync(() =>
+            covers(key)
+              ? Option.none()
+              : Option.fromUndefinedOr(nextHop(membership, key))
+          ),
+        send: (message, sendOptions) =>
+          Effect.flatMap(encodeAll([message]), (raw) => router.send(raw, sendOptions?.delivery ?? "acknowledged")),
+        sendAll: (messages, sendOptions) =>
+          Effect.flatMap(encodeAll(messages), (raw) => router.send(raw, sendOptions?.delivery ?? "acknowledged")),
+        sendConfirmed: (message, sendOptions) => sendConfirmed(message, sendOptions?.deadline),
+        sendDirectAll: (nodes, message, sendOptions) =>
+          Effect.flatMap(
+            encodeAll([message]),
+            ([raw]) => router.sendDirect(raw!, nodes, sendOptions?.delivery ?? "acknowledged")
+          ),
+        sendDirect: (node, message, sendOptions) => sendConfirmed(message, sendOptions?.deadline, node),
+        deliveries: applications.deliveries(),
+        deliveriesOf,
+        register: applications.register,
+        events: applications.events,
+        monitor: (node) =>
+          applications.monitor(node, (isOn) => mailboxes.stateTables.offer({ _tag: "Monitor", node, isOn })),
+        ownership: Effect.sync(() => owned.owned),
+        ownershipChanges: applications.ownershipChanges,
+        leafSet: Effect.sync(() => ({
+          left: LeafSet.left(membership.leafSet),
+          right: LeafSet.right(membership.leafSet)
+        })),
+        nodes: Effect.sync(() =>
+          Array.from(membership.announced.values(), (node) => ({
+            node,
+            proximity: Liveness.proximityOf(membership, node)
+          }))
+        ),
+        statistics: Effect.sync(() => ({
+          ...counters,
+          connections: links.count(),
+          custody: routing.custody,
+          unresolved: confirmations.unresolved.size,
+          delivering: routing.delivering,
+          certificateEnds
+        })),
+        useCredentials: (credentials) => Effect.provideService(useCredentials(credentials), Transport, transport),
+        leave
+      })
+      Crashes.provide(
+        cluster,
+        Effect.suspend(() => {
+          isEnded = true
+          return closeScope
+        })
+      )
+      return cluster
+    }
+  )
 
 const makeActors = (options: {
   readonly self: Node.Node
@@ -1212,11 +1219,13 @@ const logAnnotations = { package: "effect-wendy", module: "effect-wendy/Cluster"
 const endOf = ({ certificate }: Security.Security): number | undefined => certificate && Expiry.firstEnd(certificate)
 
 /** Who names rules and gives none would let everybody do everything. */
-const checkAuthorization = (authorization: Authorization.Authorization | undefined): Effect.Effect<void, BadOption> =>
+const checkAuthorization = (
+  authorization: Authorization.Authorization | undefined
+): Effect.Effect<void, WendyOptionError> =>
   authorization === undefined || authorization.admits !== undefined || authorization.maySend !== undefined
     ? Effect.void
     : Effect.fail(
-      new BadOption({
+      new WendyOptionError({
         option: "authorization",
         message: "the authorization is empty, and would allow everything: give admits or maySend, or leave it out"
       })
@@ -1226,23 +1235,23 @@ const checkAuthorization = (authorization: Authorization.Authorization | undefin
 const checkHolder = Effect.fnUntraced(function*(
   { certificate }: Security.Security,
   { id, region }: Pick<Options, "id" | "region">
-): Effect.fn.Return<Certificates.Holder | undefined, BadOption> {
+): Effect.fn.Return<Certificates.Holder | undefined, WendyOptionError> {
   const holder = certificate === undefined ? undefined : Certificates.read(certificate.chain)
   if (holder === undefined) return undefined
   if (holder.id === undefined) {
-    return yield* new BadOption({
+    return yield* new WendyOptionError({
       option: "credentials",
       message: "the certificate is for clients only: a Node needs one that is issued for a Node"
     })
   }
   if (id !== undefined && !NodeId.equals(id, holder.id)) {
-    return yield* new BadOption({
+    return yield* new WendyOptionError({
       option: "id",
       message: `the certificate is for the Node ${holder.id.hex}, not for ${id.hex}: leave the id out`
     })
   }
   if (region !== undefined && holder.region !== undefined && region !== holder.region) {
-    return yield* new BadOption({
+    return yield* new WendyOptionError({
       option: "region",
       message: `the certificate is for the Region "${holder.region}", not for "${region}": leave the Region out`
     })
@@ -1250,14 +1259,14 @@ const checkHolder = Effect.fnUntraced(function*(
   return holder
 })
 
-const makeNode = (fields: ConstructorParameters<typeof Node.Node>[0]): Effect.Effect<Node.Node, BadOption> =>
+const makeNode = (fields: ConstructorParameters<typeof Node.Node>[0]): Effect.Effect<Node.Node, WendyOptionError> =>
   Effect.try({
     try: () => new Node.Node(fields),
     catch: (error) => {
       // What a constructor throws says only that something is wrong; its cause says what.
       const cause = error instanceof Error ? error.cause : undefined
       const message = SchemaIssue.isIssue(cause) ? new Schema.SchemaError(cause).message : String(error)
-      return new BadOption({ option: "node", message: message.replaceAll("\n", "") })
+      return new WendyOptionError({ option: "node", message: message.replaceAll("\n", "") })
     }
   })
 
@@ -1270,7 +1279,7 @@ const chooseHosts = Effect.fnUntraced(function*(options: Options) {
   for (const option of ["localHost", "globalHost"] as const) {
     const host = options[option]
     if (host === undefined || !Address.isUnspecified(host)) continue
-    return yield* new BadOption({
+    return yield* new WendyOptionError({
       option,
       message:
         `"${host}" stands for all addresses of a machine, and nobody can be reached there: name the one that other ` +

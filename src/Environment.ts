@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Address from "./protocol/Address.ts"
-import { ConfigProblem, findSimilar, names, type Problem } from "./protocol/ClusterConfig.ts"
+import { findSimilar, names, type Problem, WendyConfigError } from "./protocol/ClusterConfig.ts"
 import * as Credentials from "./protocol/Credentials.ts"
 import * as SecretFile from "./SecretFile.ts"
 
@@ -82,7 +82,7 @@ export const optionVariables: ReadonlyArray<string> = optionNames.map(nameOf)
  * @category configuration
  * @since 0.1.0
  */
-export const read: Effect.Effect<Environment, ConfigProblem> = Effect.gen(function*() {
+export const read: Effect.Effect<Environment, WendyConfigError> = Effect.gen(function*() {
   const provider = yield* ConfigProvider.ConfigProvider
   const found = new Map<string, string>()
   const ignored: Array<string> = []
@@ -126,9 +126,9 @@ export const read: Effect.Effect<Environment, ConfigProblem> = Effect.gen(functi
  * @category checks
  * @since 0.1.0
  */
-export const check = ({ problems }: Environment): Effect.Effect<void, ConfigProblem> => {
+export const check = ({ problems }: Environment): Effect.Effect<void, WendyConfigError> => {
   const [first, ...rest] = problems
-  return first === undefined ? Effect.void : Effect.fail(new ConfigProblem({ problems: [first, ...rest] }))
+  return first === undefined ? Effect.void : Effect.fail(new WendyConfigError({ problems: [first, ...rest] }))
 }
 
 /**
@@ -148,7 +148,7 @@ export const text = (
  * @category getters
  * @since 0.1.0
  */
-export const join = ({ options }: Environment): Effect.Effect<ReadonlyArray<string>, ConfigProblem> => {
+export const join = ({ options }: Environment): Effect.Effect<ReadonlyArray<string>, WendyConfigError> => {
   const seeds = (options.get("join") ?? "").split(/[\s,]+/).filter((seed) => seed !== "")
   const bad = seeds.find((seed) => Option.isNone(Address.parse(seed)))
   return bad === undefined
@@ -162,7 +162,7 @@ export const join = ({ options }: Environment): Effect.Effect<ReadonlyArray<stri
  * @category getters
  * @since 0.1.0
  */
-export const port = ({ options }: Environment): Effect.Effect<Option.Option<number>, ConfigProblem> => {
+export const port = ({ options }: Environment): Effect.Effect<Option.Option<number>, WendyConfigError> => {
   const text = options.get("port")?.trim()
   if (text === undefined) return Effect.succeedNone
   return /^\d{1,5}$/.test(text) && Number(text) <= 65_535
@@ -187,7 +187,7 @@ export type Secret =
  * @category getters
  * @since 0.1.0
  */
-export const passphrase = ({ options }: Environment): Effect.Effect<Option.Option<Secret>, ConfigProblem> => {
+export const passphrase = ({ options }: Environment): Effect.Effect<Option.Option<Secret>, WendyConfigError> => {
   for (const name of secrets) {
     if (options.get(name)?.trim() !== "") continue
     const variable = nameOf(name)
@@ -314,7 +314,7 @@ const isServiceLink = (variable: string, text: string): boolean =>
 const load = (provider: ConfigProvider.ConfigProvider, path: ConfigProvider.Path) =>
   Effect.mapError(
     provider.load(path),
-    ({ message }) => new ConfigProblem({ problems: [{ message: `cannot read the environment: ${message}` }] })
+    ({ message }) => new WendyConfigError({ problems: [{ message: `cannot read the environment: ${message}` }] })
   )
 
 /** The provider cannot list names, but the pieces between underscores: they are put together again. */
@@ -322,7 +322,7 @@ const visit = (
   provider: ConfigProvider.ConfigProvider,
   path: ReadonlyArray<string>,
   found: Map<string, string>
-): Effect.Effect<void, ConfigProblem> =>
+): Effect.Effect<void, WendyConfigError> =>
   Effect.flatMap(load(provider, path), (node) => {
     const variable = path.join("_")
     if (path.length > 1) {
@@ -337,10 +337,10 @@ const visit = (
       : Effect.void
   })
 
-const fail = (variable: string, message: string): Effect.Effect<never, ConfigProblem> =>
-  Effect.fail(new ConfigProblem({ problems: [{ field: variable, source: variable, message }] }))
+const fail = (variable: string, message: string): Effect.Effect<never, WendyConfigError> =>
+  Effect.fail(new WendyConfigError({ problems: [{ field: variable, source: variable, message }] }))
 
-const refuse = (name: OptionName, value: string, allowed: string): Effect.Effect<never, ConfigProblem> => {
+const refuse = (name: OptionName, value: string, allowed: string): Effect.Effect<never, WendyConfigError> => {
   const variable = nameOf(name)
   return fail(variable, `${name} is ${JSON.stringify(value.slice(0, 80))} (${variable}): ${allowed}`)
 }

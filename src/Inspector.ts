@@ -24,16 +24,17 @@ import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Address from "./protocol/Address.ts"
-import { type BadOption, checkTargets } from "./protocol/BadOption.ts"
 import type * as Credentials from "./protocol/Credentials.ts"
 import * as Frame from "./protocol/Frame.ts"
 import type { Refused } from "./protocol/Handshake.ts"
+import { checkTargets, type WendyOptionError } from "./protocol/OptionError.ts"
 import type * as Query from "./protocol/Query.ts"
+import * as Reason from "./protocol/Reason.ts"
 import * as Node from "./ring/Node.ts"
 import * as NodeId from "./ring/NodeId.ts"
 import { makeClientIdentity } from "./transport/Identity.ts"
 import * as Link from "./transport/Link.ts"
-import { type Connection, type ConnectionError, type DialError, Transport } from "./transport/Transport.ts"
+import { type Connection, Transport, type WendyConnectionError, type WendyDialError } from "./transport/Transport.ts"
 
 /**
  * How to look at a cluster.
@@ -83,11 +84,20 @@ export interface SeedOptions extends Options {
  * @category errors
  * @since 0.1.0
  */
-export class Unanswered extends Schema.TaggedError<Unanswered>()("Unanswered", {
+export class WendyUnansweredError extends Schema.TaggedError<WendyUnansweredError>()("WendyUnansweredError", {
   address: Schema.String,
-  reason: Schema.Literals(["Gone", "Unreachable", "Silent", "Refused", "Broken"]),
-  message: Schema.String
-}) {}
+  reason: Reason.oneOf("Gone", "Unreachable", "Silent", "Refused", "Broken"),
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** Whether the same may work when it is tried again. */
+  get retryable(): boolean {
+    return this.reason._tag === "Unreachable" || this.reason._tag === "Silent" || this.reason._tag === "Broken"
+  }
+}
 
 /**
  * None of the Nodes to begin with answered.
@@ -95,11 +105,20 @@ export class Unanswered extends Schema.TaggedError<Unanswered>()("Unanswered", {
  * @category errors
  * @since 0.1.0
  */
-export class NobodyAnswered extends Schema.TaggedError<NobodyAnswered>()("NobodyAnswered", {
+export class WendyInspectError extends Schema.TaggedError<WendyInspectError>()("WendyInspectError", {
   /** `Refused` when any of them refused: then it is no use to try again as it is. */
-  reason: Schema.Literals(["Refused", "Unreachable"]),
-  message: Schema.String
-}) {}
+  reason: Reason.oneOf("Refused", "Unreachable"),
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** Whether the same may work when it is tried again. */
+  get retryable(): boolean {
+    return this.reason._tag === "Unreachable"
+  }
+}
 
 // -----------------------------------------------------------------------------
 // one Node
@@ -129,7 +148,7 @@ export type View = Omit<typeof Query.ViewAnswer.Type, "_tag" | "sequence">
  *
  * **Details**
  *
- * It fails with `Unanswered` when the Node gives no answer, and with `BadOption` for an address or credentials that
+ * It fails with `WendyUnansweredError` when the Node gives no answer, and with `WendyOptionError` for an address or credentials that
  * cannot be.
  *
  * **Example** (The neighbours of a Node)
@@ -156,7 +175,7 @@ export type View = Omit<typeof Query.ViewAnswer.Type, "_tag" | "sequence">
 export const view = Effect.fnUntraced(function*(
   address: string,
   options?: Options
-): Effect.fn.Return<View, BadOption | Unanswered, Transport> {
+): Effect.fn.Return<View, WendyOptionError | WendyUnansweredError, Transport> {
   const asker = yield* makeAsker({ ...options, to: [address] })
   return (yield* asker.ask(asker.seeds[0]!, viewQuery)).answer
 })
@@ -238,12 +257,21 @@ export type Hop = typeof Hop.Type
  * @category errors
  * @since 0.1.0
  */
-export class RouteFailed extends Schema.TaggedError<RouteFailed>()("RouteFailed", {
-  reason: Schema.Literals(["Unanswered", "Held", "TooLong"]),
-  message: Schema.String,
+export class WendyRouteError extends Schema.TaggedError<WendyRouteError>()("WendyRouteError", {
+  reason: Reason.oneOf("Unanswered", "Held", "TooLong"),
   /** The way so far. */
-  hops: Schema.Array(Hop)
-}) {}
+  hops: Schema.Array(Hop),
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** Whether the same may work when it is tried again. */
+  get retryable(): boolean {
+    return this.reason._tag === "Unanswered" || this.reason._tag === "Held"
+  }
+}
 
 /**
  * How to follow a key.
@@ -302,12 +330,12 @@ const maxHops = 64
  */
 export const route = (
   options: RouteOptions
-): Stream.Stream<Hop, BadOption | NobodyAnswered | RouteFailed, Transport> =>
+): Stream.Stream<Hop, WendyOptionError | WendyInspectError | WendyRouteError, Transport> =>
   Stream.unwrap(Effect.map(makeAsker(options), (asker) => {
     const hops: Array<Hop> = []
     const query = { _tag: "RouteQuery", sequence: 1, key: options.key } as const
-    const fail = (reason: RouteFailed["reason"], message: string) =>
-      Effect.fail(new RouteFailed({ reason, message, hops }))
+    const fail = (reason: WendyRouteError["reason"]["_tag"], message: string) =>
+      Effect.fail(new WendyRouteError({ reason: { _tag: reason, message }, hops }))
 
     /** The Node that the last hop named; undefined at the start. */
     const step = Effect.fnUntraced(function*(last: typeof Query.RouteAnswer.Type | undefined) {
@@ -336,7 +364,10 @@ export const route = (
 
     const follow = Effect.fnUntraced(function*(node: Node.Node) {
       const asked = yield* asker.ask(asker.addressOf(node), query).pipe(
-        Effect.catchTag("Unanswered", ({ message }) => fail("Unanswered", `the next hop is ${node.hex}: ${message}`))
+        Effect.catchTag(
+          "WendyUnansweredError",
+          ({ message }) => fail("Unanswered", `the next hop is ${node.hex}: ${message}`)
+        )
       )
       if (NodeId.equals(asked.peer.id, node.id)) return asked
       const where = Address.format(asker.addressOf(node))
@@ -409,7 +440,7 @@ export interface Ring {
   /** There were no more Nodes than `maxNodes`. */
   readonly isComplete: boolean
   /** What became of those of `to` that did not answer. */
-  readonly unanswered: ReadonlyArray<Unanswered>
+  readonly unanswered: ReadonlyArray<WendyUnansweredError>
 }
 
 /**
@@ -439,7 +470,7 @@ const concurrency = 16
  * Nodes that went without leaving. So a process that is stopped is found too, before the others notice and
  * after they gave it up, and so is a second ring that lost sight of the first. 16 Nodes are asked at the same time.
  *
- * It fails with `NobodyAnswered` when none of `to` answers, and with `BadOption` for an address or credentials that
+ * It fails with `WendyInspectError` when none of `to` answers, and with `WendyOptionError` for an address or credentials that
  * cannot be.
  *
  * **Gotchas**
@@ -467,14 +498,14 @@ const concurrency = 16
  */
 export const ring = Effect.fnUntraced(function*(
   options: RingOptions
-): Effect.fn.Return<Ring, BadOption | NobodyAnswered, Transport> {
+): Effect.fn.Return<Ring, WendyOptionError | WendyInspectError, Transport> {
   const asker = yield* makeAsker(options)
   const walk = makeWalk(options.maxNodes ?? 100_000)
   const done = yield* Queue.unbounded<
-    readonly [target: Found | undefined, exit: Exit.Exit<View, Unanswered>]
+    readonly [target: Found | undefined, exit: Exit.Exit<View, WendyUnansweredError>]
   >()
   const seeds = asker.seeds.slice()
-  const unanswered: Array<Unanswered> = []
+  const unanswered: Array<WendyUnansweredError> = []
   let running = 0
   do {
     while (running < concurrency) {
@@ -511,7 +542,7 @@ interface Found {
   /** Whether a Node that answered holds it to be a neighbour or a leaf. */
   isHeld: boolean
   view: View | undefined
-  error: Unanswered | undefined
+  error: WendyUnansweredError | undefined
   /** Another life, or another Node, answers at its address. */
   isReplaced: boolean
 }
@@ -611,8 +642,8 @@ const judge = (all: Iterable<Found>, isComplete: boolean): Omit<Ring, "unanswere
     } else if (isReplaced) {
       if (isHeld) add("gone", "another Node answers at its address, but some still hold it")
     } else if (error !== undefined) {
-      const isSilent = error.reason === "Silent" ||
-        (isHeld && (error.reason === "Unreachable" || error.reason === "Broken"))
+      const isSilent = error.reason._tag === "Silent" ||
+        (isHeld && (error.reason._tag === "Unreachable" || error.reason._tag === "Broken"))
       if (isSilent) add("silent", error.message)
       else if (isHeld || !answering.has(node.hex)) add("gone", error.message)
     }
@@ -730,7 +761,7 @@ const makeAsker = Effect.fnUntraced(function*(options: SeedOptions) {
   const ask = <Q extends Query.Inspection>(
     address: Address.Address,
     query: Q
-  ): Effect.Effect<Asked<AnswerTo<Q>>, Unanswered> =>
+  ): Effect.Effect<Asked<AnswerTo<Q>>, WendyUnansweredError> =>
     transport.dial(address, { certificate: () => identity.security.certificate, maxFrameSize, timeout }).pipe(
       Effect.flatMap((connection) =>
         Effect.timeoutOrElse(converse(connection, query), {
@@ -741,12 +772,12 @@ const makeAsker = Effect.fnUntraced(function*(options: SeedOptions) {
       Effect.scoped,
       Effect.mapError((error) => explain(Address.format(address), error)),
       // A process that is just dying breaks a connection; the next one tells.
-      Effect.retry({ times: 1, while: ({ reason }) => reason === "Broken" })
+      Effect.retry({ times: 1, while: ({ reason: { _tag: reason } }) => reason === "Broken" })
     )
 
   /** Asks the seeds in turn until one answers. */
   const askFirst = Effect.fnUntraced(function*<Q extends Query.Inspection>(query: Q) {
-    const unanswered: Array<Unanswered> = []
+    const unanswered: Array<WendyUnansweredError> = []
     for (const seed of seeds) {
       const result = yield* Effect.result(ask(seed, query))
       if (result._tag === "Success") return result.success
@@ -770,7 +801,7 @@ interface Late {
 }
 
 /** What a dial shows of a Node; anything else proves nothing. */
-const reasons: { readonly [Reason in DialError["reason"]]?: Unanswered["reason"] } = {
+const reasons: { readonly [Reason in WendyDialError["reason"]["_tag"]]?: WendyUnansweredError["reason"]["_tag"] } = {
   Refused: "Gone",
   Silent: "Silent",
   Broken: "Broken"
@@ -778,13 +809,14 @@ const reasons: { readonly [Reason in DialError["reason"]]?: Unanswered["reason"]
 
 const explain = (
   address: string,
-  error: DialError | Refused | ConnectionError | Link.Malformed | Late
-): Unanswered => {
-  const make = (reason: Unanswered["reason"], message: string) => new Unanswered({ address, reason, message })
+  error: WendyDialError | Refused | WendyConnectionError | Link.Malformed | Late
+): WendyUnansweredError => {
+  const make = (reason: WendyUnansweredError["reason"]["_tag"], message: string) =>
+    new WendyUnansweredError({ reason: { _tag: reason, message }, address })
   switch (error._tag) {
-    case "DialError":
+    case "WendyDialError":
       if (Link.isRefusal(error)) return make("Refused", error.message)
-      return make(reasons[error.reason] ?? "Unreachable", error.message)
+      return make(reasons[error.reason._tag] ?? "Unreachable", error.message)
     case "Refused":
       return make(error.reason === "full" ? "Silent" : "Refused", `${address}: ${error.message}`)
     case "Late":
@@ -793,7 +825,7 @@ const explain = (
         `${address} takes connections, but did not answer within ${Duration.format(error.timeout)}: its process is ` +
           "stopped, stuck or busy; wake or restart it, or ask with a longer time-out"
       )
-    case "ConnectionError":
+    case "WendyConnectionError":
     case "Malformed":
       return make(
         "Broken",
@@ -803,10 +835,14 @@ const explain = (
   }
 }
 
-const nobody = (unanswered: ReadonlyArray<Unanswered>): Effect.Effect<never, NobodyAnswered> =>
+const nobody = (unanswered: ReadonlyArray<WendyUnansweredError>): Effect.Effect<never, WendyInspectError> =>
   Effect.fail(
-    new NobodyAnswered({
-      reason: unanswered.some(({ reason }) => reason === "Refused") ? "Refused" : "Unreachable",
-      message: unanswered.map(({ message }) => message).join("; ")
+    new WendyInspectError({
+      reason: {
+        _tag: unanswered.some(({ reason }) => reason._tag === "Refused")
+          ? "Refused"
+          : "Unreachable",
+        message: unanswered.map(({ message }) => message).join("; ")
+      }
     })
   )

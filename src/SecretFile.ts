@@ -6,10 +6,10 @@
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
-import { ConfigProblem } from "./protocol/ClusterConfig.ts"
+import { WendyConfigError } from "./protocol/ClusterConfig.ts"
 import * as SecretText from "./protocol/SecretText.ts"
 
-const fail = (message: string): ConfigProblem => new ConfigProblem({ problems: [{ message }] })
+const fail = (message: string): WendyConfigError => new WendyConfigError({ problems: [{ message }] })
 
 /**
  * Reads a file that is text, and not blank. `what` says what it is for.
@@ -20,7 +20,7 @@ const fail = (message: string): ConfigProblem => new ConfigProblem({ problems: [
 export const read = Effect.fnUntraced(function*(
   what: string,
   path: string
-): Effect.fn.Return<string, ConfigProblem, FileSystem.FileSystem> {
+): Effect.fn.Return<string, WendyConfigError, FileSystem.FileSystem> {
   if (path.trim() === "") return yield* fail(`the ${what} is the file "", which is none: name one`)
   const { readFile } = yield* FileSystem.FileSystem
   const bytes = yield* Effect.mapError(

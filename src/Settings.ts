@@ -24,7 +24,6 @@ import * as Environment from "./Environment.ts"
 import {
   check,
   type ClusterConfig,
-  ConfigProblem,
   type FieldName,
   fields,
   isFieldName,
@@ -33,6 +32,7 @@ import {
   presets,
   type Problem,
   unknownSetting,
+  WendyConfigError,
   type Written
 } from "./protocol/ClusterConfig.ts"
 
@@ -119,7 +119,7 @@ export const config: Config.Config<ClusterConfig> = Config.all(
  * @category configuration
  * @since 0.1.0
  */
-export const fromEnv: Effect.Effect<ClusterConfig, ConfigProblem> = Effect.suspend(() =>
+export const fromEnv: Effect.Effect<ClusterConfig, WendyConfigError> = Effect.suspend(() =>
   Effect.flatMap(readEnvironment(false), (source) => resolve([source]))
 )
 
@@ -156,7 +156,7 @@ export const fromEnv: Effect.Effect<ClusterConfig, ConfigProblem> = Effect.suspe
  * @category configuration
  * @since 0.1.0
  */
-export const fromFile = (path: string): Effect.Effect<ClusterConfig, ConfigProblem, FileSystem.FileSystem> =>
+export const fromFile = (path: string): Effect.Effect<ClusterConfig, WendyConfigError, FileSystem.FileSystem> =>
   Effect.flatMap(readFile(path), (source) => resolve([source]))
 
 /**
@@ -186,7 +186,7 @@ export interface LoadOptions {
  * **Details**
  *
  * Each counts before those ahead of it: the defaults, the preset, the file, the environment, `set`.
- * It fails with `ClusterConfig.ConfigProblem`.
+ * It fails with `ClusterConfig.WendyConfigError`.
  *
  * **Gotchas**
  *
@@ -212,7 +212,7 @@ export interface LoadOptions {
  */
 export const load = (
   options: LoadOptions
-): Effect.Effect<ClusterConfig, ConfigProblem, FileSystem.FileSystem> => loadFrom(options, false)
+): Effect.Effect<ClusterConfig, WendyConfigError, FileSystem.FileSystem> => loadFrom(options, false)
 
 /**
  * As `load`, for the program: it reads the options of a Node from the environment, too.
@@ -221,7 +221,7 @@ export const load = (
  */
 export const loadForProgram = (
   options: LoadOptions
-): Effect.Effect<ClusterConfig, ConfigProblem, FileSystem.FileSystem> => loadFrom(options, true)
+): Effect.Effect<ClusterConfig, WendyConfigError, FileSystem.FileSystem> => loadFrom(options, true)
 
 /**
  * The variable for a setting: `WENDY_MAX_VALUE_SIZE` for `maxValueSize`.
@@ -296,10 +296,10 @@ const makeSource = (): Source => ({ values: new Map(), problems: [] })
 
 const isPreset = (text: string): text is Preset => Object.hasOwn(presets, text)
 
-const problem = (message: string): ConfigProblem => new ConfigProblem({ problems: [{ message }] })
+const problem = (message: string): WendyConfigError => new WendyConfigError({ problems: [{ message }] })
 
 /** Later sources count before earlier ones; of a value that does not count nothing is said. */
-const resolve = (sources: ReadonlyArray<Source>, preset?: Preset): Effect.Effect<ClusterConfig, ConfigProblem> =>
+const resolve = (sources: ReadonlyArray<Source>, preset?: Preset): Effect.Effect<ClusterConfig, WendyConfigError> =>
   Effect.suspend(() => {
     const problems = sources.flatMap(({ problems }) => problems)
     const given = new Map(sources.flatMap(({ values }) => [...values]))
@@ -315,7 +315,7 @@ const resolve = (sources: ReadonlyArray<Source>, preset?: Preset): Effect.Effect
     const result = check(input, isPreset(base) ? presets[base] : presets.lan, (name) => given.get(name))
     if (Result.isFailure(result)) problems.push(...result.failure.problems)
     const [first, ...rest] = problems
-    if (first !== undefined) return Effect.fail(new ConfigProblem({ problems: [first, ...rest] }))
+    if (first !== undefined) return Effect.fail(new WendyConfigError({ problems: [first, ...rest] }))
     return Effect.fromResult(result)
   })
 
@@ -387,7 +387,7 @@ const loadNode = (provider: ConfigProvider.ConfigProvider, path: ConfigProvider.
   Effect.mapError(provider.load(path), ({ message }) => problem(`cannot read the settings: ${message}`))
 
 /** Options of a Node are told of where nobody reads them: a passphrase that does not count must not look like one that does. */
-const readEnvironment = (isForProgram: boolean): Effect.Effect<Source, ConfigProblem> =>
+const readEnvironment = (isForProgram: boolean): Effect.Effect<Source, WendyConfigError> =>
   Effect.gen(function*() {
     const { ignored, options, problems, settings } = yield* Environment.read
     const unread = isForProgram ? [] : Array.from(options.keys(), environmentName)

@@ -161,7 +161,7 @@ describe("Cluster in memory, under TestClock", () => {
       )
       yield* harness.kill(one)
       const error = yield* Effect.flip(one.cluster.send(outgoing("key", "late")))
-      assert.strictEqual(error.reason, "Closed")
+      assert.strictEqual(error.reason._tag, "Closed")
     }).pipe(Effect.provide(Memory.layer)))
 
   // Woken all together whenever there was room for one, those that wait would take minutes.

@@ -128,7 +128,7 @@ describe("Settings.fromEnv", () => {
         "lease is 15s (WENDY_LEASE), renewal is 10000, probe is 3000"
       )
       const error = yield* Effect.flip(fromEnv({ WENDY_LEASE: "-1" }))
-      assert.strictEqual(error._tag, "ConfigProblem")
+      assert.strictEqual(error._tag, "WendyConfigError")
       const { field, source, value } = error.problems[0]
       assert.deepStrictEqual({ field, source, value }, { field: "lease", source: "WENDY_LEASE", value: -1 })
     }))

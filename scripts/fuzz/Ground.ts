@@ -17,7 +17,7 @@ import type { Chance } from "../../src/simulation/Chance.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
 import * as Tls from "../../src/transport/Tls.ts"
-import { DialError, Transport } from "../../src/transport/Transport.ts"
+import { Transport, WendyDialError } from "../../src/transport/Transport.ts"
 
 export const names = ["memory", "clear", "passphrase", "certificates"] as const
 
@@ -65,7 +65,10 @@ const keepIn = (
     if (address.host === "127.0.0.1" && ports.has(address.port)) return inner.dial(address, options)
     strayed.add(Address.format(address))
     return Effect.fail(
-      new DialError({ address: Address.format(address), reason: "Unreachable", message: "no Node of this cluster" })
+      new WendyDialError({
+        reason: { _tag: "Unreachable", message: "no Node of this cluster" },
+        address: Address.format(address)
+      })
     )
   }
 })

@@ -41,7 +41,7 @@ import { kill } from "../../src/testing.ts"
 import { encodeFrames } from "../../src/transport/Framing.ts"
 import * as Link from "../../src/transport/Link.ts"
 import * as Security from "../../src/transport/Security.ts"
-import { type Connection, type ConnectionError, Transport } from "../../src/transport/Transport.ts"
+import { type Connection, Transport, type WendyConnectionError } from "../../src/transport/Transport.ts"
 import { nodeOf } from "../../test/ClusterHarness.ts"
 import * as Babbler from "./Babbler.ts"
 import * as Ground from "./Ground.ts"
@@ -269,7 +269,7 @@ interface Start {
 /** A connection, and what comes over it one by one. */
 interface Line {
   readonly connection: Connection
-  readonly next: Effect.Effect<Uint8Array, ConnectionError>
+  readonly next: Effect.Effect<Uint8Array, WendyConnectionError>
 }
 
 /** What one attacker does over a connection. */
@@ -727,7 +727,7 @@ const meddler = Effect.fnUntraced(function*(start: Start) {
       ? "malformed"
       : error._tag === "Refused"
       ? `refused by ${error.by}: ${error.reason}`
-      : error.reason
+      : error.reason._tag
   // Where bytes are missing both ends wait for more of them: it goes, and leaves it to the Node to notice.
   const verdict = yield* Effect.timeoutOption(
     Effect.catch(Effect.scoped(talk), (error) => Effect.succeed(ended(error))),

@@ -18,7 +18,7 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Bootstrap from "../core/Bootstrap.ts"
 import * as Address from "../protocol/Address.ts"
-import { JoinFailed } from "../protocol/JoinFailed.ts"
+import { WendyJoinError } from "../protocol/JoinError.ts"
 import * as Node from "../ring/Node.ts"
 import * as Link from "../transport/Link.ts"
 import { Transport } from "../transport/Transport.ts"
@@ -50,7 +50,7 @@ export interface Options {
  */
 export class Join extends Context.Service<Join, {
   /** Completes when this Node is ready for the first time. */
-  readonly ready: Effect.Effect<void, JoinFailed>
+  readonly ready: Effect.Effect<void, WendyJoinError>
 }>()("effect-wendy/actors/Join") {
   static readonly layer = (
     options: Options
@@ -67,7 +67,7 @@ const make = Effect.fnUntraced(function*({ isOwn, seeds, timeout }: Options) {
   const { config, membership, now } = yield* NodeState
   const upcalls = yield* Upcalls
   const seek = yield* makeSeek(isOwn)
-  const ready = yield* Deferred.make<void, JoinFailed>()
+  const ready = yield* Deferred.make<void, WendyJoinError>()
   const others = seeds.filter((seed) => !isOwn(seed))
   const state = Bootstrap.make(now(), { hasSeeds: others.length > 0, patience: config.seedPatience })
   state.isSeed = others.length < seeds.length
@@ -104,7 +104,7 @@ const make = Effect.fnUntraced(function*({ isOwn, seeds, timeout }: Options) {
     if (isReady) return true
     const decision = Bootstrap.decide(state, membership, now())
     if (decision._tag === "GiveUp") {
-      yield* Deferred.fail(ready, new JoinFailed({ reason: "Refused", message: decision.message }))
+      yield* Deferred.fail(ready, new WendyJoinError({ reason: { _tag: "Refused", message: decision.message } }))
       return false
     }
     if (decision._tag === "StartRing") {
@@ -141,7 +141,9 @@ const make = Effect.fnUntraced(function*({ isOwn, seeds, timeout }: Options) {
       } else if (signal._tag === "Detached") {
         isReady = false
         saidAt = now()
-      } else if (!(yield* Deferred.fail(ready, new JoinFailed({ reason: "IdInUse", message: idInUse })))) {
+      } else if (
+        !(yield* Deferred.fail(ready, new WendyJoinError({ reason: { _tag: "IdInUse", message: idInUse } })))
+      ) {
         upcalls.end("IdInUse", `a later life of this Node's id has taken its place: ${idInUse}`)
       }
       yield* changed.open
@@ -154,13 +156,16 @@ const make = Effect.fnUntraced(function*({ isOwn, seeds, timeout }: Options) {
     yield* Effect.sleep(timeout).pipe(
       Effect.andThen(Effect.suspend(() => {
         const message = `not ready within ${timeout} ms: ${waitsFor()}`
-        return Deferred.fail(ready, new JoinFailed({ reason: "Timeout", message }))
+        return Deferred.fail(ready, new WendyJoinError({ reason: { _tag: "Timeout", message } }))
       })),
       Effect.forkScoped
     )
   }
   yield* Effect.addFinalizer(() =>
-    Deferred.fail(ready, new JoinFailed({ reason: "Closed", message: "this Node was closed before it was ready" }))
+    Deferred.fail(
+      ready,
+      new WendyJoinError({ reason: { _tag: "Closed", message: "this Node was closed before it was ready" } })
+    )
   )
   return Join.of({ ready: Deferred.await(ready) })
 })

@@ -30,7 +30,7 @@ import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import { Doorstep } from "../transport/Doorstep.ts"
 import * as Link from "../transport/Link.ts"
-import { type Connection, ConnectionError, type DialError, Transport } from "../transport/Transport.ts"
+import { type Connection, Transport, WendyConnectionError, type WendyDialError } from "../transport/Transport.ts"
 import * as Inspection from "./Inspection.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
@@ -44,7 +44,7 @@ import { Upcalls } from "./Upcalls.ts"
  * @category errors
  * @since 0.1.0
  */
-export type ConnectError = DialError | Handshake.Refused | ConnectionError
+export type ConnectError = WendyDialError | Handshake.Refused | WendyConnectionError
 
 /**
  * All connections of a Node.
@@ -298,10 +298,10 @@ const make = Effect.gen(function*() {
   const onBadFrame = (who: string, what: string): void => onMalformed(`${who} sent ${what}: the connection was closed`)
 
   /** A frame that is too large is nonsense; an end inside a frame is not, for a crash does that too. */
-  const onConnectionError = (who: string) => (error: ConnectionError) =>
+  const onConnectionError = (who: string) => (error: WendyConnectionError) =>
     Effect.sync(() => {
-      if (error.reason === "OtherProtocol") onMalformed(error.message)
-      else if (error.reason === "FrameTooLarge") onBadFrame(who, `a frame that is too large (${error.message})`)
+      if (error.reason._tag === "OtherProtocol") onMalformed(error.message)
+      else if (error.reason._tag === "FrameTooLarge") onBadFrame(who, `a frame that is too large (${error.message})`)
     })
 
   /** Carries a link until it ends. */
@@ -312,14 +312,14 @@ const make = Effect.gen(function*() {
       stalled: (milliseconds) => onStalled(entry, milliseconds)
     }).pipe(
       Effect.catchTag("Malformed", ({ message }) => Effect.sync(() => onBadFrame(entry.node.hex, message))),
-      Effect.catchTag("ConnectionError", onConnectionError(entry.node.hex)),
+      Effect.catchTag("WendyConnectionError", onConnectionError(entry.node.hex)),
       Effect.ignore,
       Effect.ensuring(Effect.sync(() => close(entry)))
     )
 
-  const reset = (message: string) => new ConnectionError({ reason: "Reset", message })
+  const reset = (message: string) => new WendyConnectionError({ reason: { _tag: "Reset", message } })
 
-  const handshake = (effect: Effect.Effect<Link.Link, Handshake.Refused | ConnectionError>) =>
+  const handshake = (effect: Effect.Effect<Link.Link, Handshake.Refused | WendyConnectionError>) =>
     Effect.suspend(() => {
       const named = state.self
       return Effect.timeoutOrElse(effect, {
@@ -352,7 +352,7 @@ const make = Effect.gen(function*() {
 
   /** Lets the other end prove that it belongs here; one that takes its time may have to go for others. */
   const welcome = (connection: Connection) =>
-    Effect.withFiber<Link.Link, Handshake.Refused | ConnectionError>((fiber) => {
+    Effect.withFiber<Link.Link, Handshake.Refused | WendyConnectionError>((fiber) => {
       const leave = doorstep.enter(connection.remote.host, () => {
         state.counters.refused++
         fiber.interruptUnsafe()
@@ -372,7 +372,7 @@ const make = Effect.gen(function*() {
         })
       ),
       Effect.catchTag("Refused", (error) => Effect.sync(() => onRefused(error, connection.remote.host))),
-      Effect.catchTag("ConnectionError", onConnectionError(connection.remote.host)),
+      Effect.catchTag("WendyConnectionError", onConnectionError(connection.remote.host)),
       Effect.ignore
     )
 
@@ -528,7 +528,7 @@ const make = Effect.gen(function*() {
 })
 
 const hasBroken = (error: ConnectError): boolean =>
-  error._tag === "ConnectionError" || (error._tag === "DialError" && error.reason === "Broken")
+  error._tag === "WendyConnectionError" || (error._tag === "WendyDialError" && error.reason._tag === "Broken")
 
 /**
  * Whether what a dial met proves that no process, or not the one that was meant, listens there. Rule F1. Where ends have
@@ -539,8 +539,8 @@ const hasBroken = (error: ConnectError): boolean =>
  * @since 0.1.0
  */
 export const isProofOfDeath = (error: ConnectError, credentials: Handshake.CredentialsKind): boolean =>
-  error._tag === "DialError"
-    ? error.reason === "Refused"
+  error._tag === "WendyDialError"
+    ? error.reason._tag === "Refused"
     : error._tag === "Refused" && credentials === "none" && provesNothing[error.reason] !== true
 
 const provesNothing: { readonly [Reason in Handshake.RefusalReason]?: true } = {

@@ -13,7 +13,13 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Messaging from "../core/Messaging.ts"
 import * as Envelope from "../protocol/Envelope.ts"
-import { type DeliveryClass, MessageRejected, type NotConfirmed, type Raw, type Receipt } from "../protocol/Message.ts"
+import {
+  type DeliveryClass,
+  type Raw,
+  type Receipt,
+  type WendyDeliveryError,
+  WendyMessageError
+} from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes, type RouterInput } from "./Mailboxes.ts"
@@ -34,19 +40,19 @@ export class Router extends Context.Service<Router, {
   readonly send: (
     messages: ReadonlyArray<Raw>,
     deliveryClass: Exclude<DeliveryClass, "confirmed">
-  ) => Effect.Effect<void, MessageRejected>
+  ) => Effect.Effect<void, WendyMessageError>
   /** Sends one message to each of these Nodes, as `send` does; it is encoded once. */
   readonly sendDirect: (
     message: Raw,
     targets: ReadonlyArray<Node.Node>,
     deliveryClass: Exclude<DeliveryClass, "confirmed">
-  ) => Effect.Effect<void, MessageRejected>
+  ) => Effect.Effect<void, WendyMessageError>
   /** Sends one message, to its root or to `target`, and waits for the receipt; the deadline is in milliseconds. */
   readonly sendConfirmed: (
     message: Raw,
     deadline: number,
     target?: Node.Node
-  ) => Effect.Effect<Receipt<Uint8Array | undefined>, NotConfirmed>
+  ) => Effect.Effect<Receipt<Uint8Array | undefined>, WendyDeliveryError>
   /** Completes when nothing is in custody. */
   readonly drained: Effect.Effect<void>
 }>()("effect-wendy/actors/Router") {
@@ -204,7 +210,9 @@ const make = Effect.gen(function*() {
   }
 
   const most = Math.min(chunk, Math.ceil(config.maxOwn / partOfRoom))
-  const closed = new MessageRejected({ reason: "Closed", message: "this Node has ended: nothing can be sent" })
+  const closed = new WendyMessageError({
+    reason: { _tag: "Closed", message: "this Node has ended: nothing can be sent" }
+  })
   const checkOpen = Effect.suspend(() => isEnded ? closed : Effect.void)
 
   return Router.of({

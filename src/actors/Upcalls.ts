@@ -8,9 +8,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as OwnedKeys from "../core/OwnedKeys.ts"
 import type { ClusterEvent } from "../protocol/ClusterEvent.ts"
+import type { WendyEndedError } from "../protocol/EndedError.ts"
 import type { Answer } from "../protocol/Frame.ts"
 import type { Message, Raw } from "../protocol/Message.ts"
-import type { NodeEnded } from "../protocol/NodeEnded.ts"
 import type * as Node from "../ring/Node.ts"
 
 /**
@@ -47,7 +47,7 @@ export class Upcalls extends Context.Service<Upcalls, {
   /** Something happened. Must return at once. */
   readonly event: (event: ClusterEvent) => void
   /** This Node cannot be a part of the ring any more, so it must end. */
-  readonly end: (reason: NodeEnded["reason"], message: string) => void
+  readonly end: (reason: WendyEndedError["reason"]["_tag"], message: string) => void
   /** An actor failed as it never should. A Node without it would be a hole in the ring: the Node must end. */
   readonly defect: (actor: string, cause: Cause.Cause<unknown>) => void
 }>()("effect-wendy/actors/Upcalls") {}

@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import type { Unresolved } from "../core/Confirmations.ts"
 import type { Resolution } from "../core/Messaging.ts"
 import type { Outcome, ReceiptFrame } from "../protocol/Frame.ts"
-import { NotConfirmed, type Receipt } from "../protocol/Message.ts"
+import { type Receipt, WendyDeliveryError } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
 import type * as NodeId from "../ring/NodeId.ts"
 
@@ -19,7 +19,7 @@ import type * as NodeId from "../ring/NodeId.ts"
  * @since 0.1.0
  */
 export interface Waiting {
-  readonly deferred: Deferred.Deferred<Receipt<Uint8Array | undefined>, NotConfirmed>
+  readonly deferred: Deferred.Deferred<Receipt<Uint8Array | undefined>, WendyDeliveryError>
   /** Of a direct message: where it goes. */
   readonly target: Node.Node | undefined
 }
@@ -32,8 +32,8 @@ export interface Waiting {
  */
 export const make = (target?: Node.Node): Waiting => ({ deferred: Deferred.makeUnsafe(), target })
 
-const fail = ({ deferred }: Waiting, reason: NotConfirmed["reason"], message: string): void => {
-  Deferred.doneUnsafe(deferred, Exit.fail(new NotConfirmed({ reason, message })))
+const fail = ({ deferred }: Waiting, reason: WendyDeliveryError["reason"]["_tag"], message: string): void => {
+  Deferred.doneUnsafe(deferred, Exit.fail(new WendyDeliveryError({ reason: { _tag: reason, message } })))
 }
 
 /**
@@ -75,7 +75,7 @@ const receive = (entry: Unresolved<Waiting>, { hops, outcome, reply, root }: Rec
 const explain = (
   outcome: Exclude<Outcome, "delivered">,
   root: NodeId.NodeId
-): readonly [NotConfirmed["reason"], string] => {
+): readonly [WendyDeliveryError["reason"]["_tag"], string] => {
   switch (outcome) {
     case "failed":
       return ["DeliveryFailed", `the application at ${root.hex} failed, or took too long`]

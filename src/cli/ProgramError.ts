@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import type { BadOption, JoinFailed, NodeEnded } from "../Cluster.ts"
-import type { ListenError } from "../transport/Transport.ts"
+import type { WendyEndedError, WendyJoinError, WendyOptionError } from "../Cluster.ts"
+import type { WendyListenError } from "../transport/Transport.ts"
 
 /**
  * What the exit codes of the program mean.
@@ -56,15 +56,17 @@ export const notDone = (message: string): ProgramError => new ProgramError({ exi
  * @category constructors
  * @since 0.1.0
  */
-export const fromCluster = (error: BadOption | JoinFailed | ListenError | NodeEnded): ProgramError => {
+export const fromCluster = (
+  error: WendyOptionError | WendyJoinError | WendyListenError | WendyEndedError
+): ProgramError => {
   switch (error._tag) {
-    case "BadOption":
+    case "WendyOptionError":
       return usage(error.message)
-    case "ListenError":
+    case "WendyListenError":
       return notDone(error.message)
-    case "NodeEnded":
-    case "JoinFailed": {
-      const isRefused = error.reason === "Refused" || error.reason === "IdInUse"
+    case "WendyEndedError":
+    case "WendyJoinError": {
+      const isRefused = error.reason._tag === "Refused" || error.reason._tag === "IdInUse"
       return new ProgramError({ exitCode: isRefused ? ExitCode.refused : ExitCode.notDone, message: error.message })
     }
   }

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import type { ConfigProblem } from "../protocol/ClusterConfig.ts"
+import type { WendyConfigError } from "../protocol/ClusterConfig.ts"
 import * as SecretText from "../protocol/SecretText.ts"
 import { type ProgramError, usage } from "./ProgramError.ts"
 
@@ -16,7 +16,7 @@ import { type ProgramError, usage } from "./ProgramError.ts"
  * @category errors
  * @since 0.1.0
  */
-export const asUsage = <A, R>(effect: Effect.Effect<A, ConfigProblem, R>): Effect.Effect<A, ProgramError, R> =>
+export const asUsage = <A, R>(effect: Effect.Effect<A, WendyConfigError, R>): Effect.Effect<A, ProgramError, R> =>
   Effect.mapError(effect, ({ message }) => usage(message))
 
 /**

@@ -7,7 +7,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { BadOption } from "../Cluster.ts"
+import type { WendyOptionError } from "../Cluster.ts"
 import * as Environment from "../Environment.ts"
 import type * as Inspector from "../Inspector.ts"
 import { addresses, duration, json } from "./flags.ts"
@@ -75,17 +75,19 @@ export const load = Effect.fnUntraced(function*(flags: Flags) {
  * @since 0.1.0
  */
 export const fail = Effect.fnUntraced(function*(
-  error: BadOption | Inspector.NobodyAnswered | Inspector.RouteFailed,
+  error: WendyOptionError | Inspector.WendyInspectError | Inspector.WendyRouteError,
   isJson: boolean
 ) {
-  if (error._tag === "BadOption") return yield* usage(error.message)
+  if (error._tag === "WendyOptionError") return yield* usage(error.message)
   const output = yield* Output
   if (isJson) {
-    const kind = error._tag === "NobodyAnswered" && error.reason === "Unreachable" ? "Unanswered" : error.reason
+    const kind = error._tag === "WendyInspectError" && error.reason._tag === "Unreachable"
+      ? "Unanswered"
+      : error.reason._tag
     yield* output.write(jsonLine({ type: "failed", error: kind, message: error.message }))
   }
-  if (error._tag === "RouteFailed" && isJson) return yield* new NotDone()
-  const isRefused = error._tag === "NobodyAnswered" && error.reason === "Refused"
+  if (error._tag === "WendyRouteError" && isJson) return yield* new NotDone()
+  const isRefused = error._tag === "WendyInspectError" && error.reason._tag === "Refused"
   return yield* new ProgramError({
     exitCode: isRefused ? ExitCode.refused : ExitCode.notDone,
     message: printable(error.message)

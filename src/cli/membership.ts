@@ -15,7 +15,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Stdio from "effect/Stdio"
 import * as Environment from "../Environment.ts"
-import type { ConfigProblem } from "../protocol/ClusterConfig.ts"
+import type { WendyConfigError } from "../protocol/ClusterConfig.ts"
 import * as Credentials from "../protocol/Credentials.ts"
 import * as SecretFile from "../SecretFile.ts"
 import * as Tcp from "../transport/Tcp.ts"
@@ -181,7 +181,7 @@ const loadPassphrases = Effect.fnUntraced(function*({ passphraseFile }: Flags, e
   return Option.some(yield* asUsage(SecretFile.parsePassphrases(text, "the passphrase")))
 })
 
-const toUsage = ({ message }: ConfigProblem): ProgramError => usage(message)
+const toUsage = ({ message }: WendyConfigError): ProgramError => usage(message)
 
 const loadCertificate = Effect.fnUntraced(function*({ ca, cert, crl, privateKey }: Flags) {
   if (Option.isNone(cert) || ca.length === 0) {

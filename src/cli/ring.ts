@@ -54,7 +54,7 @@ const run = Effect.fnUntraced(function*(flags: Inspect.Flags) {
   // until all is known, to be stopped is not to be done
   process.exitCode = ExitCode.notDone
   const ring = yield* Inspector.ring(options).pipe(
-    Effect.catchTag(["BadOption", "NobodyAnswered"], (error) => Inspect.fail(error, flags.json)),
+    Effect.catchTag(["WendyOptionError", "WendyInspectError"], (error) => Inspect.fail(error, flags.json)),
     Effect.provide(transport)
   )
   for (const { message } of ring.unanswered) yield* Console.error(`wendy: ${Style.printable(message)}`)

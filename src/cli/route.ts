@@ -72,7 +72,10 @@ const run = Effect.fnUntraced(function*(flags: Flags) {
   yield* output.write(lines.head(key))
   yield* Inspector.route({ ...options, key }).pipe(
     Stream.runForEach((hop) => output.write(lines.hop(hop))),
-    Effect.catchTag(["BadOption", "NobodyAnswered", "RouteFailed"], (error) => Inspect.fail(error, flags.json)),
+    Effect.catchTag(
+      ["WendyOptionError", "WendyInspectError", "WendyRouteError"],
+      (error) => Inspect.fail(error, flags.json)
+    ),
     Effect.provide(transport)
   )
 })

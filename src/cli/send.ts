@@ -142,7 +142,10 @@ const run = Effect.fnUntraced(function*(flags: Flags) {
   }).pipe(Layer.provide(transport))
   // until the last receipt is in, to be stopped is not to be done
   process.exitCode = ExitCode.notDone
-  yield* sendAll(inputs, { ...flags, deadline }).pipe(Effect.provide(client), Effect.catchTag("BadOption", fromCluster))
+  yield* sendAll(inputs, { ...flags, deadline }).pipe(
+    Effect.provide(client),
+    Effect.catchTag("WendyOptionError", fromCluster)
+  )
 })
 
 const fromArguments = (flags: Flags): Effect.Effect<Input, ProgramError> =>
@@ -195,7 +198,7 @@ const sendAll = Effect.fnUntraced(function*(
     const { key } = message.success
     return client.sendConfirmed(message.success, { deadline: flags.deadline }).pipe(
       Effect.matchEffect({
-        onFailure: (error) => fail(line, key, error.reason, error.message),
+        onFailure: (error) => fail(line, key, error.reason._tag, error.message),
         onSuccess: (receipt) => {
           confirmed++
           return output.write(lines.receipt(line, key, receipt))
@@ -206,7 +209,7 @@ const sendAll = Effect.fnUntraced(function*(
 
   // Without this, a cluster that cannot be reached would cost a deadline for every few lines.
   yield* client.connected.pipe(
-    Effect.mapError((error) => ({ reason: error.reason, problem: fromCluster(error) })),
+    Effect.mapError((error) => ({ reason: error.reason._tag, problem: fromCluster(error) })),
     Effect.timeoutOrElse({
       duration: flags.deadline,
       orElse: () => {

@@ -34,7 +34,7 @@ import type { Definition, Message, Raw } from "./Message.ts"
  * No callback can harm its Node, nor another application. One that fails, throws, or does not return in time is
  * reported by `onError`, and:
  *
- * - `onDeliver` and `onDeliverAll` (`deliverTimeout`, 10 s): the sender of a confirmed message gets `NotConfirmed` with
+ * - `onDeliver` and `onDeliverAll` (`deliverTimeout`, 10 s): the sender of a confirmed message gets `WendyDeliveryError` with
  *   `DeliveryFailed`. Several run at once, up to `maxDelivering` messages.
  * - `onForward` (`forwardTimeout`, 1 s): the message goes on as it is.
  * - the others (`callbackTimeout`, 10 s): the next event follows. They run one after another, in order; of an
@@ -248,7 +248,7 @@ export interface Changes<A = Uint8Array> {
 export const forward: Forward<never> = { _tag: "Forward" }
 
 /**
- * The message ends here. The sender of a confirmed one gets `NotConfirmed` with `Dropped`.
+ * The message ends here. The sender of a confirmed one gets `WendyDeliveryError` with `Dropped`.
  *
  * **Example** (Values that are too large for this application)
  *
@@ -269,7 +269,7 @@ export const forward: Forward<never> = { _tag: "Forward" }
  *   const error = yield* Effect.flip(
  *     one.sendConfirmed({ key: two.id, purpose: 16, value: new Uint8Array(2000) })
  *   )
- *   return error.reason
+ *   return error.reason._tag
  * })
  *
  * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => "Dropped"

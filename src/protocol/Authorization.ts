@@ -56,7 +56,7 @@ export interface End {
 export interface Authorization {
   /** Whether this end may come in: else it is refused (`Refused`, reason `unauthorized`). */
   readonly admits?: ((end: End) => boolean) | undefined
-  /** Whether a client may send messages of this purpose: else it gets `NotConfirmed`, reason `Forbidden`. */
+  /** Whether a client may send messages of this purpose: else it gets `WendyDeliveryError`, reason `Forbidden`. */
   readonly maySend?: ((client: End, purpose: number) => boolean) | undefined
 }
 

@@ -621,7 +621,7 @@ export type Problem = typeof Problem.Type
  * @category errors
  * @since 0.1.0
  */
-export class ConfigProblem extends Schema.TaggedError<ConfigProblem>()("ConfigProblem", {
+export class WendyConfigError extends Schema.TaggedError<WendyConfigError>()("WendyConfigError", {
   problems: Schema.NonEmptyArray(Problem)
 }) {
   override get message(): string {
@@ -647,7 +647,7 @@ export interface Written {
  *
  * **When to use**
  *
- * To check settings without a Node. `Cluster` and `Client` do so themselves, and fail with `BadOption`.
+ * To check settings without a Node. `Cluster` and `Client` do so themselves, and fail with `WendyOptionError`.
  *
  * **Details**
  *
@@ -673,7 +673,7 @@ export const check = (
   input: { readonly [Name in FieldName]?: unknown },
   base: ClusterConfig = defaults,
   written: (name: string) => Written | undefined = () => undefined
-): Result.Result<ClusterConfig, ConfigProblem> => {
+): Result.Result<ClusterConfig, WendyConfigError> => {
   const problems: Array<Problem> = []
   for (const [name, value] of Object.entries(input)) {
     if (!isFieldName(name) && value !== undefined) problems.push(unknownSetting(name, names, written(name)?.source))
@@ -688,7 +688,7 @@ export const check = (
   const [first, ...rest] = problems
   return first === undefined
     ? Result.succeed(complete)
-    : Result.fail(new ConfigProblem({ problems: [first, ...rest] }))
+    : Result.fail(new WendyConfigError({ problems: [first, ...rest] }))
 }
 
 /**

@@ -156,7 +156,7 @@ export const none: Credentials = { _tag: "None" }
  * listens then reads all traffic, and can try passphrases against what was recorded.
  *
  * A Node, client or inspector does not start with a passphrase that is blank, shorter than {@link shortestPassphrase}, or
- * was made of bytes that are no text: it fails with `BadOption`.
+ * was made of bytes that are no text: it fails with `WendyOptionError`.
  *
  * **Gotchas**
  *

@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import type * as NodeId from "../ring/NodeId.ts"
 import * as Purposes from "./Purposes.ts"
+import * as Reason from "./Reason.ts"
 
 /**
  * What a sender is promised. Rule M6 of `docs/protocol.md`.
@@ -162,7 +163,7 @@ export const highestPurpose = Purposes.highest
  *   const message = { key: NodeId.fromString("room:42"), purpose: 3, value: new Uint8Array() }
  *   return yield* cluster.send(message).pipe(
  *     Effect.as("sent"),
- *     Effect.catchTag("MessageRejected", ({ reason }) => Effect.succeed(reason))
+ *     Effect.catchTag("WendyMessageError", ({ reason }) => Effect.succeed(reason._tag))
  *   )
  * })
  *
@@ -172,12 +173,20 @@ export const highestPurpose = Purposes.highest
  * @category errors
  * @since 0.1.0
  */
-export class MessageRejected extends Schema.TaggedError<MessageRejected>()("MessageRejected", {
-  reason: Schema.Literals(["ValueTooLarge", "BadPurpose", "BadValue", "PurposeTaken", "Closed"]),
-  message: Schema.String,
+export class WendyMessageError extends Schema.TaggedError<WendyMessageError>()("WendyMessageError", {
+  reason: Reason.oneOf("ValueTooLarge", "BadPurpose", "BadValue", "PurposeTaken", "Closed"),
   /** Of `BadValue` the `SchemaError`. */
   cause: Schema.optionalKey(Schema.Defect())
-}) {}
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** Whether the same may work when it is tried again. */
+  get retryable(): boolean {
+    return false
+  }
+}
 
 /**
  * A confirmed message has no receipt.
@@ -207,19 +216,19 @@ export class MessageRejected extends Schema.TaggedError<MessageRejected>()("Mess
  *   const message = { key: NodeId.fromString("room:42"), purpose: 16, value: new Uint8Array() }
  *   return yield* cluster.sendConfirmed(message).pipe(
  *     Effect.as("delivered"),
- *     Effect.catchTag("NotConfirmed", ({ reason }) => Effect.succeed(reason))
+ *     Effect.catchReason("WendyDeliveryError", "DeliveryFailed", () => Effect.succeed("the handler failed"))
  *   )
  * })
  *
  * const said = await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer)))
- * said // => "DeliveryFailed"
+ * said // => "the handler failed"
  * ```
  *
  * @category errors
  * @since 0.1.0
  */
-export class NotConfirmed extends Schema.TaggedError<NotConfirmed>()("NotConfirmed", {
-  reason: Schema.Literals([
+export class WendyDeliveryError extends Schema.TaggedError<WendyDeliveryError>()("WendyDeliveryError", {
+  reason: Reason.oneOf(
     "Deadline",
     "DeliveryFailed",
     "BadValue",
@@ -229,9 +238,19 @@ export class NotConfirmed extends Schema.TaggedError<NotConfirmed>()("NotConfirm
     "NoReply",
     "BadReply",
     "Closed"
-  ]),
-  message: Schema.String
-}) {}
+  ),
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** Whether the same may work when it is tried again. */
+  get retryable(): boolean {
+    return this.reason._tag === "Deadline" || this.reason._tag === "DeliveryFailed" ||
+      this.reason._tag === "Unreachable" || this.reason._tag === "NoReply"
+  }
+}
 
 /**
  * Two definitions use one purpose at one Node. `message` names both.
@@ -239,7 +258,7 @@ export class NotConfirmed extends Schema.TaggedError<NotConfirmed>()("NotConfirm
  * @category errors
  * @since 0.1.0
  */
-export class PurposeTaken extends Schema.TaggedError<PurposeTaken>()("PurposeTaken", {
+export class WendyPurposeError extends Schema.TaggedError<WendyPurposeError>()("WendyPurposeError", {
   purpose: Schema.Int,
   message: Schema.String
 }) {}
@@ -298,7 +317,7 @@ export interface Codec<in out A> {
  *
  * **Gotchas**
  *
- * A purpose belongs to one definition at a Node: using a second one there, by another name, fails with `PurposeTaken`.
+ * A purpose belongs to one definition at a Node: using a second one there, by another name, fails with `WendyPurposeError`.
  * Throws a `RangeError` when the purpose is not a whole number from 16 to 255. Roots that speak version 1 of the protocol do not
  * know names: a confirmed message to one has no receipt.
  *
@@ -443,7 +462,7 @@ export const isSameDefinition = (x: Definition<any, any>, y: Definition<any, any
  * @category checks
  * @since 0.1.0
  */
-export const encode = (message: Outgoing, maxValueSize: number): Result.Result<Raw, MessageRejected> => {
+export const encode = (message: Outgoing, maxValueSize: number): Result.Result<Raw, WendyMessageError> => {
   if (!("definition" in message)) return check(message, maxValueSize)
   const { definition, key } = message
   const encoded = definition.encode(message.value)
@@ -458,22 +477,28 @@ export const encode = (message: Outgoing, maxValueSize: number): Result.Result<R
       maxValueSize
     )
     : Result.fail(
-      new MessageRejected({
-        reason: "BadValue",
-        message: `the value does not fit the definition of "${definition.name}": ${encoded.failure.message}`,
+      new WendyMessageError({
+        reason: {
+          _tag: "BadValue",
+          message: `the value does not fit the definition of "${definition.name}": ${encoded.failure.message}`
+        },
         cause: encoded.failure
       })
     )
 }
 
-const check = (message: Raw, maxValueSize: number): Result.Result<Raw, MessageRejected> => {
+const check = (message: Raw, maxValueSize: number): Result.Result<Raw, WendyMessageError> => {
   const problem = Purposes.problemOf(message.purpose)
-  if (problem !== undefined) return Result.fail(new MessageRejected({ reason: "BadPurpose", message: problem }))
+  if (problem !== undefined) {
+    return Result.fail(new WendyMessageError({ reason: { _tag: "BadPurpose", message: problem } }))
+  }
   if (message.value.length > maxValueSize) {
     return Result.fail(
-      new MessageRejected({
-        reason: "ValueTooLarge",
-        message: `the value has ${message.value.length} bytes; at most ${maxValueSize} are allowed`
+      new WendyMessageError({
+        reason: {
+          _tag: "ValueTooLarge",
+          message: `the value has ${message.value.length} bytes; at most ${maxValueSize} are allowed`
+        }
       })
     )
   }
@@ -488,25 +513,26 @@ const check = (message: Raw, maxValueSize: number): Result.Result<Raw, MessageRe
 export const withReply = <M extends Outgoing>(
   message: M,
   receipt: Receipt<Uint8Array | undefined>
-): Result.Result<Receipt<ReplyOf<M>>, NotConfirmed> => {
+): Result.Result<Receipt<ReplyOf<M>>, WendyDeliveryError> => {
   const codec = "definition" in message ? message.definition.reply : undefined
   const { reply: bytes, root } = receipt
   const succeed = (reply: unknown) => Result.succeed({ ...receipt, reply } as Receipt<ReplyOf<M>>)
   if (codec === undefined) return succeed("definition" in message ? undefined : bytes)
   if (bytes === undefined) {
     return Result.fail(
-      new NotConfirmed({
-        reason: "NoReply",
-        message: `the message was delivered, but ${root.hex} has no reply to it (any more)`
+      new WendyDeliveryError({
+        reason: { _tag: "NoReply", message: `the message was delivered, but ${root.hex} has no reply to it (any more)` }
       })
     )
   }
   const decoded = codec.decode(bytes)
   return Result.isSuccess(decoded) ? succeed(decoded.success) : Result.fail(
-    new NotConfirmed({
-      reason: "BadReply",
-      message: `the message was delivered, but the reply of ${root.hex} does not fit its definition: ` +
-        decoded.failure.message
+    new WendyDeliveryError({
+      reason: {
+        _tag: "BadReply",
+        message: `the message was delivered, but the reply of ${root.hex} does not fit its definition: ` +
+          decoded.failure.message
+      }
     })
   )
 }

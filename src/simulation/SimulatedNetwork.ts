@@ -101,7 +101,7 @@ export interface Options {
  * @category errors
  * @since 0.1.0
  */
-export class BadNetwork extends Schema.TaggedError<BadNetwork>()("BadNetwork", {
+export class WendyNetworkError extends Schema.TaggedError<WendyNetworkError>()("WendyNetworkError", {
   option: Schema.String,
   message: Schema.String
 }) {}
@@ -186,7 +186,7 @@ export const drive = (
   timeline: Timeline,
   trace: Trace,
   wake: (host: string, resume: () => void) => void
-): Effect.Effect<Driven, BadNetwork> =>
+): Effect.Effect<Driven, WendyNetworkError> =>
   Effect.map(check(options), ({ climate, latency }) => {
     const chance = Chance.make(options.seed ?? "0").fork("network")
     const topology = Topology.make(latency, chance.fork("topology"))
@@ -306,7 +306,7 @@ export const drive = (
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: Options = {}): Layer.Layer<SimulatedNetwork, BadNetwork> =>
+export const layer = (options: Options = {}): Layer.Layer<SimulatedNetwork, WendyNetworkError> =>
   Layer.effect(
     SimulatedNetwork,
     Effect.gen(function*() {
@@ -361,9 +361,9 @@ export const layerHost = (
 
 const check = (options: Options): Effect.Effect<
   { readonly climate: Climate; readonly latency: Topology.Latency },
-  BadNetwork
+  WendyNetworkError
 > => {
-  const bad = (option: string, message: string) => Effect.fail(new BadNetwork({ option, message }))
+  const bad = (option: string, message: string) => Effect.fail(new WendyNetworkError({ option, message }))
   const latency = Latency.parse(options.latency ?? "constant:1")
   if (typeof latency === "string") return bad("latency", latency)
   for (const option of ["loss", "repeat", "reorder"] as const) {

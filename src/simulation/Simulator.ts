@@ -21,7 +21,7 @@ import type * as Scope from "effect/Scope"
 import { Transport } from "../transport/Transport.ts"
 import * as Chance from "./Chance.ts"
 import { Machine } from "./Machine.ts"
-import { type BadNetwork, drive, type Options as NetworkOptions, SimulatedNetwork } from "./SimulatedNetwork.ts"
+import { drive, type Options as NetworkOptions, SimulatedNetwork, type WendyNetworkError } from "./SimulatedNetwork.ts"
 import { Timeline } from "./Timeline.ts"
 import { type Happening, Trace } from "./Trace.ts"
 
@@ -126,7 +126,7 @@ export interface Options extends NetworkOptions {
  * @category errors
  * @since 0.1.0
  */
-export class SimulationFailed extends Schema.TaggedError<SimulationFailed>()("SimulationFailed", {
+export class WendySimulationError extends Schema.TaggedError<WendySimulationError>()("WendySimulationError", {
   reason: Schema.Literals(["Failed", "Late", "Stuck"]),
   seed: Schema.String,
   /** When, in simulated milliseconds since the start. */
@@ -184,7 +184,8 @@ export interface Outcome<out A> {
 export const run = <A, E>(
   program: Effect.Effect<A, E, Simulator | SimulatedNetwork | Scope.Scope | SecureRandom.SecureRandom>,
   options: Options = {}
-): Effect.Effect<A, SimulationFailed | BadNetwork> => Effect.map(observe(program, options), ({ value }) => value)
+): Effect.Effect<A, WendySimulationError | WendyNetworkError> =>
+  Effect.map(observe(program, options), ({ value }) => value)
 
 /**
  * As `run`, and tells how long it took and the hash of what happened.
@@ -207,7 +208,7 @@ export const run = <A, E>(
 export const observe = Effect.fnUntraced(function*<A, E>(
   program: Effect.Effect<A, E, Simulator | SimulatedNetwork | Scope.Scope | SecureRandom.SecureRandom>,
   options: Options = {}
-): Effect.fn.Return<Outcome<A>, SimulationFailed | BadNetwork> {
+): Effect.fn.Return<Outcome<A>, WendySimulationError | WendyNetworkError> {
   const seed = options.seed ?? "0"
   const timeline = new Timeline()
   const trace = new Trace(options.write)
@@ -255,8 +256,8 @@ export const observe = Effect.fnUntraced(function*<A, E>(
       Effect.scoped
     )
   )
-  const fail = (reason: SimulationFailed["reason"], why: string, cause?: unknown) =>
-    new SimulationFailed({
+  const fail = (reason: WendySimulationError["reason"], why: string, cause?: unknown) =>
+    new WendySimulationError({
       reason,
       seed,
       at: timeline.now,
@@ -303,7 +304,7 @@ export const observe = Effect.fnUntraced(function*<A, E>(
 export const explore = Effect.fnUntraced(function*<A, E>(
   program: Effect.Effect<A, E, Simulator | SimulatedNetwork | Scope.Scope | SecureRandom.SecureRandom>,
   options: Options & { readonly seeds: number }
-): Effect.fn.Return<number, SimulationFailed | BadNetwork> {
+): Effect.fn.Return<number, WendySimulationError | WendyNetworkError> {
   for (let count = 0; count < options.seeds; count++) {
     yield* run(program, { ...options, seed: `${options.seed ?? "0"}.${count}` })
   }

@@ -10,11 +10,11 @@ import * as SecureRandom from "effect/crypto/SecureRandom"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Authorization from "../protocol/Authorization.ts"
-import { BadOption } from "../protocol/BadOption.ts"
 import { type ClusterConfig, defaults } from "../protocol/ClusterConfig.ts"
 import * as Credentials from "../protocol/Credentials.ts"
 import * as Expiry from "../protocol/Expiry.ts"
 import * as Handshake from "../protocol/Handshake.ts"
+import { WendyOptionError } from "../protocol/OptionError.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import { type Identity, maxFrameSizeFor } from "./Link.ts"
@@ -64,18 +64,18 @@ export const randomId = Effect.serviceOption(SecureRandom.SecureRandom).pipe(
  */
 export const makeSecurity = Effect.fnUntraced(function*(
   options: Options
-): Effect.fn.Return<Security.Security, BadOption, Transport> {
+): Effect.fn.Return<Security.Security, WendyOptionError, Transport> {
   const { protection } = yield* Transport
   const cluster = options.cluster ?? "wendy"
   if (cluster.length > longestName) {
-    return yield* new BadOption({
+    return yield* new WendyOptionError({
       option: "cluster",
       message: `the name of the cluster has ${cluster.length} characters; at most ${longestName} are allowed`
     })
   }
   const credentials = options.credentials ?? Credentials.none
   const problem = Security.problemOver(credentials, protection)
-  if (problem !== undefined) return yield* new BadOption({ option: "credentials", message: problem })
+  if (problem !== undefined) return yield* new WendyOptionError({ option: "credentials", message: problem })
   const warning = Security.warningOver(credentials, protection)
   if (warning !== undefined) yield* warn(warning)
   return Security.make(credentials, {

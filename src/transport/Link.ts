@@ -23,7 +23,7 @@ import type * as NodeId from "../ring/NodeId.ts"
 import * as Assembly from "./Assembly.ts"
 import * as Lanes from "./Lanes.ts"
 import * as Security from "./Security.ts"
-import { type Connection, ConnectionError, type DialError } from "./Transport.ts"
+import { type Connection, WendyConnectionError, type WendyDialError } from "./Transport.ts"
 
 /**
  * What one end says of itself in every handshake.
@@ -93,7 +93,7 @@ export interface Link {
   readonly run: (
     onFrames: (frames: ReadonlyArray<Frame.Frame>) => Effect.Effect<void>,
     watch?: Watch
-  ) => Effect.Effect<never, ConnectionError | Malformed>
+  ) => Effect.Effect<never, WendyConnectionError | Malformed>
 }
 
 /**
@@ -128,8 +128,8 @@ export interface Malformed {
  * @category checks
  * @since 0.1.0
  */
-export const isRefusal = (error: DialError | ConnectionError | Handshake.Refused): boolean =>
-  error._tag === "Refused" ? error.reason !== "self" && error.reason !== "full" : error.reason === "Insecure"
+export const isRefusal = (error: WendyDialError | WendyConnectionError | Handshake.Refused): boolean =>
+  error._tag === "Refused" ? error.reason !== "self" && error.reason !== "full" : error.reason._tag === "Insecure"
 
 /** What a link can do while it runs. */
 interface Running {
@@ -137,8 +137,8 @@ interface Running {
   readonly now: () => number
   /** On the next turn, so that what is put in during this one goes out together. */
   readonly later: (task: () => void) => void
-  readonly fork: (effect: Effect.Effect<void, ConnectionError | Malformed>) => void
-  readonly end: (error: ConnectionError) => void
+  readonly fork: (effect: Effect.Effect<void, WendyConnectionError | Malformed>) => void
+  readonly end: (error: WendyConnectionError) => void
 }
 
 /**
@@ -375,14 +375,13 @@ const make = (
     if (hasRoom()) Lanes.put(lanes, Lanes.data, frame)
   }
 
-  const closedHere = () => new ConnectionError({ reason: "Closed", message: "the link was closed here" })
+  const closedHere = () => new WendyConnectionError({ reason: { _tag: "Closed", message: "the link was closed here" } })
 
   const giveUp = () =>
     running?.end(
       isOverfull
-        ? new ConnectionError({
-          reason: "Reset",
-          message: "too much waits for a peer that does not read: the link is given up"
+        ? new WendyConnectionError({
+          reason: { _tag: "Reset", message: "too much waits for a peer that does not read: the link is given up" }
         })
         : closedHere()
     )
@@ -568,8 +567,8 @@ const make = (
         const runFork = Effect.runForkWith(carrier.context)
         const clock = carrier.getRef(Clock.Clock)
         watch = watching
-        const carry = Effect.callback<never, ConnectionError | Malformed>((resume) => {
-          const fork = (effect: Effect.Effect<void, ConnectionError | Malformed>) => {
+        const carry = Effect.callback<never, WendyConnectionError | Malformed>((resume) => {
+          const fork = (effect: Effect.Effect<void, WendyConnectionError | Malformed>) => {
             if (running === undefined) return
             const fiber = runFork(effect)
             fibers.add(fiber)

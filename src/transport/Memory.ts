@@ -54,7 +54,7 @@ import { Transport } from "./Transport.ts"
  *
  *   const dial = west.dial(address, { maxFrameSize: 1024, timeout: "10 millis" }).pipe(
  *     Effect.as("connected"),
- *     Effect.catchTag("DialError", ({ reason }) => Effect.succeed(reason))
+ *     Effect.catchTag("WendyDialError", ({ reason }) => Effect.succeed(reason._tag))
  *   )
  *   yield* dial // => "connected"
  *   yield* network.silence("10.0.0.2")
@@ -96,7 +96,7 @@ export class Network extends Context.Service<Network, {
    *   const dialFrom = (host: string) =>
    *     network.transport(host).dial(address, { maxFrameSize: 1024, timeout: "10 millis" }).pipe(
    *       Effect.as("connected"),
-   *       Effect.catchTag("DialError", ({ reason }) => Effect.succeed(reason))
+   *       Effect.catchTag("WendyDialError", ({ reason }) => Effect.succeed(reason._tag))
    *     )
    *   yield* network.cut("10.0.0.1", "10.0.0.2")
    *   const parted = [yield* dialFrom("10.0.0.1"), yield* dialFrom("10.0.0.3")]
@@ -127,7 +127,7 @@ export class Network extends Context.Service<Network, {
    *   const connection = yield* dial(address, { maxFrameSize: 1024, timeout: "1 second" })
    *   yield* network.reset("127.0.0.1")
    *   const { reason } = yield* Effect.flip(connection.read)
-   *   return reason
+   *   return reason._tag
    * })
    *
    * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layerNetwork))) // => "Reset"
@@ -168,7 +168,7 @@ export interface NetworkOptions {
  *     maxConnections: 10
  *   })
  *   const error = yield* Effect.flip(other.transport().dial(address, { maxFrameSize: 1024, timeout: "1 second" }))
- *   return error.reason
+ *   return error.reason._tag
  * })
  *
  * await Effect.runPromise(Effect.scoped(program)) // => "Refused"
@@ -238,7 +238,7 @@ export const layerNetwork: Layer.Layer<Network> = Layer.effect(Network, makeNetw
  *   const { address } = yield* listen({ host: "127.0.0.1", port: 0 }, { maxFrameSize: 1024, maxConnections: 10 })
  *   // there and back takes 40 ms
  *   const error = yield* Effect.flip(dial(address, { maxFrameSize: 1024, timeout: "30 millis" }))
- *   return error.reason
+ *   return error.reason._tag
  * })
  *
  * const Slow = Layer.provide(MemoryTransport.layerOnNetwork, MemoryTransport.layerNetworkWith({ latency: "20 millis" }))

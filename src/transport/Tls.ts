@@ -29,7 +29,7 @@ import type { Ready } from "./internal/netConnection.ts"
 import { dial, listen, makeDialError } from "./internal/netSockets.ts"
 import * as Runtime from "./internal/runtime.ts"
 import { selfSigned } from "./internal/selfSigned.ts"
-import { type Channel, DialError, Transport } from "./Transport.ts"
+import { type Channel, Transport, WendyDialError } from "./Transport.ts"
 
 /**
  * Provides the `Transport` over TLS.
@@ -255,7 +255,7 @@ const secure = (
   raw: Net.Socket,
   address: Address,
   certificate: Certificate | undefined
-): Effect.Effect<Ready, DialError> =>
+): Effect.Effect<Ready, WendyDialError> =>
   Effect.callback((resume) => {
     const fail = (cause: Error) => resume(Effect.fail(toHandshakeError(address, cause, certificate)))
     let socket: TlsSocket.TLSSocket
@@ -283,16 +283,20 @@ const secure = (
   })
 
 /** An alert, or what is no TLS at all, is an answer; anything else may come of a process that is just ending. */
-const toHandshakeError = (address: Address, cause: Error, certificate: Certificate | undefined): DialError => {
+const toHandshakeError = (address: Address, cause: Error, certificate: Certificate | undefined): WendyDialError => {
   const code = "code" in cause ? String(cause.code) : ""
   if (!code.startsWith("ERR_SSL_")) return makeDialError(address, "Broken", code)
   const error = makeDialError(address, "Insecure", code)
   const { canShareKeys, name } = Runtime.current
-  return canShareKeys || certificate !== undefined ? error : new DialError({
-    address: error.address,
-    reason: error.reason,
-    message:
-      `${error.message} Builds of effect-wendy that take none but connections with a pre-shared key, which ${name} ` +
-      "does not have, have to be updated first."
-  })
+  return canShareKeys || certificate !== undefined ?
+    error :
+    new WendyDialError({
+      reason: {
+        _tag: error.reason,
+        message:
+          `${error.message} Builds of effect-wendy that take none but connections with a pre-shared key, which ${name} ` +
+          "does not have, have to be updated first."
+      },
+      address: error.address
+    })
 }

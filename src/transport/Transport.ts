@@ -21,6 +21,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { Address } from "../protocol/Address.ts"
 import type { Certificate } from "../protocol/Credentials.ts"
+import * as Reason from "../protocol/Reason.ts"
 
 /**
  * A dial that did not become a connection.
@@ -43,20 +44,21 @@ import type { Certificate } from "../protocol/Credentials.ts"
  * @category errors
  * @since 0.1.0
  */
-export class DialError extends Schema.TaggedError<DialError>()("DialError", {
+export class WendyDialError extends Schema.TaggedError<WendyDialError>()("WendyDialError", {
   address: Schema.String,
-  reason: Schema.Literals([
-    "Refused",
-    "Timeout",
-    "Unreachable",
-    "Resources",
-    "BadAddress",
-    "Broken",
-    "Silent",
-    "Insecure"
-  ]),
-  message: Schema.String
-}) {}
+  reason: Reason.oneOf("Refused", "Timeout", "Unreachable", "Resources", "BadAddress", "Broken", "Silent", "Insecure"),
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** Whether the same may work when it is tried again. */
+  get retryable(): boolean {
+    return this.reason._tag === "Refused" || this.reason._tag === "Timeout" || this.reason._tag === "Unreachable" ||
+      this.reason._tag === "Resources" || this.reason._tag === "Broken" || this.reason._tag === "Silent"
+  }
+}
 
 /**
  * A port that cannot be listened on.
@@ -72,11 +74,20 @@ export class DialError extends Schema.TaggedError<DialError>()("DialError", {
  * @category errors
  * @since 0.1.0
  */
-export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
+export class WendyListenError extends Schema.TaggedError<WendyListenError>()("WendyListenError", {
   address: Schema.String,
-  reason: Schema.Literals(["InUse", "Denied", "BadAddress", "Resources", "Other"]),
-  message: Schema.String
-}) {}
+  reason: Reason.oneOf("InUse", "Denied", "BadAddress", "Resources", "Other"),
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** Whether the same may work when it is tried again. */
+  get retryable(): boolean {
+    return this.reason._tag === "InUse" || this.reason._tag === "Resources"
+  }
+}
 
 /**
  * The end of a connection. Every connection ends with one of these.
@@ -91,10 +102,19 @@ export class ListenError extends Schema.TaggedError<ListenError>()("ListenError"
  * @category errors
  * @since 0.1.0
  */
-export class ConnectionError extends Schema.TaggedError<ConnectionError>()("ConnectionError", {
-  reason: Schema.Literals(["Closed", "Reset", "FrameTooLarge", "Truncated", "OtherProtocol"]),
-  message: Schema.String
-}) {}
+export class WendyConnectionError extends Schema.TaggedError<WendyConnectionError>()("WendyConnectionError", {
+  reason: Reason.oneOf("Closed", "Reset", "FrameTooLarge", "Truncated", "OtherProtocol"),
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** Whether the same may work when it is tried again. */
+  get retryable(): boolean {
+    return this.reason._tag === "Closed" || this.reason._tag === "Reset"
+  }
+}
 
 /**
  * What protects a connection: an encrypted channel between its two ends.
@@ -141,7 +161,7 @@ export interface Connection {
    * Writes frames in order, as one batch. Suspends while the peer does not
    * read (back-pressure). One fiber at a time may write.
    */
-  readonly write: (frames: ReadonlyArray<Uint8Array>) => Effect.Effect<void, ConnectionError>
+  readonly write: (frames: ReadonlyArray<Uint8Array>) => Effect.Effect<void, WendyConnectionError>
   /**
    * Writes frames as one batch, if that can be done at once; returns whether it was: else none of them has been written, and
    * `write` waits until they can be. Not while a fiber writes. Unlike with `write` nobody may change their bytes any more: a
@@ -153,7 +173,7 @@ export interface Connection {
    * Frames that arrived before the end are handed out before the error. One fiber at a time may read.
    * A frame's bytes belong to the taker: nobody writes to them later.
    */
-  readonly read: Effect.Effect<readonly [Uint8Array, ...Array<Uint8Array>], ConnectionError>
+  readonly read: Effect.Effect<readonly [Uint8Array, ...Array<Uint8Array>], WendyConnectionError>
   /**
    * The other end has proved that it belongs here: from now on its frames may be as large as `maxFrameSize`, where
    * until now those of an accepted connection were held to `maxFirstFrameSize`.
@@ -193,7 +213,7 @@ export interface Listener {
    * Runs `handler` for each accepted connection in a fiber of its own, until interrupted.
    * A connection lives as long as its handler's fiber: when the handler ends, what was
    * written is flushed and the connection closed. A failure in one handler touches no other:
-   * a `ConnectionError` is no news, anything else is logged.
+   * a `WendyConnectionError` is no news, anything else is logged.
    * Interrupting `serve` interrupts all handlers.
    */
   readonly serve: <E, R>(
@@ -243,7 +263,7 @@ export class Transport extends Context.Service<Transport, {
    * All addresses of a host; of an address itself. A transport may leave it out: then a name is dialled as it is, and
    * all behind it count as one seed.
    */
-  readonly resolve?: ((host: string) => Effect.Effect<ReadonlyArray<string>, DialError>) | undefined
+  readonly resolve?: ((host: string) => Effect.Effect<ReadonlyArray<string>, WendyDialError>) | undefined
   /** The addresses at which others may reach this machine, the likeliest first. A transport may leave it out. */
   readonly hosts?: Effect.Effect<ReadonlyArray<string>> | undefined
   /**
@@ -264,10 +284,10 @@ export class Transport extends Context.Service<Transport, {
       /** Largest frame that is accepted from an end that has proved nothing yet. Default: `maxFrameSize`. */
       readonly maxFirstFrameSize?: number | undefined
     }
-  ) => Effect.Effect<Listener, ListenError, Scope.Scope>
+  ) => Effect.Effect<Listener, WendyListenError, Scope.Scope>
   /** Opens a connection, within `timeout`; it ends with the scope, after what was written has been flushed. */
   readonly dial: (
     address: Address,
     options: ConnectionOptions & { readonly timeout: Duration.Input }
-  ) => Effect.Effect<Connection, DialError, Scope.Scope>
+  ) => Effect.Effect<Connection, WendyDialError, Scope.Scope>
 }>()("effect-wendy/transport/Transport") {}

@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as Client from "../../src/Client.ts"
 import type * as Cluster from "../../src/Cluster.ts"
 import * as Credentials from "../../src/protocol/Credentials.ts"
-import type { MessageRejected, NotConfirmed } from "../../src/protocol/Message.ts"
+import type { WendyDeliveryError, WendyMessageError } from "../../src/protocol/Message.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
 import type { Transport } from "../../src/transport/Transport.ts"
@@ -153,7 +153,7 @@ describe("Client", () => {
         const events = yield* collectEvents(harness.members[0]!.cluster)
         const client = yield* Client.make({ to: [harness.addressOf(harness.members[0]!)], ...options })
         const error = yield* failure(harness, client.connected)
-        assert.deepInclude(error, { _tag: "JoinFailed", reason: "Refused" })
+        assert.nestedInclude(error, { _tag: "WendyJoinError", "reason._tag": "Refused" })
         assert.match(error.message, message)
         assert.match(errorsOf(events, "Refused")[0]!, message)
       }))
@@ -168,8 +168,8 @@ describe("Client", () => {
       const error = yield* failure(
         harness,
         client.sendConfirmed(outgoing("key", "value"), { deadline: "700 millis" })
-      ) as Effect.Effect<NotConfirmed>
-      assert.strictEqual(error.reason, "Deadline")
+      ) as Effect.Effect<WendyDeliveryError>
+      assert.strictEqual(error.reason._tag, "Deadline")
       assert.isAtLeast((yield* Clock.currentTimeMillis) - startedAt, 700)
       assert.isBelow((yield* Clock.currentTimeMillis) - startedAt, 1500)
     }))
@@ -189,15 +189,15 @@ describe("Client", () => {
         })
         for (const key of ["one", "two", "three", "four"]) {
           const error = yield* failure(harness, client.sendConfirmed(outgoing(key, "bad"))) as Effect.Effect<
-            NotConfirmed
+            WendyDeliveryError
           >
-          assert.strictEqual(error.reason, "DeliveryFailed")
+          assert.strictEqual(error.reason._tag, "DeliveryFailed")
           yield* harness.during(client.sendConfirmed(outgoing(key, "good")))
         }
         const large = yield* failure(harness, client.sendConfirmed(outgoing("key", "x".repeat(11)))) as Effect.Effect<
-          MessageRejected
+          WendyMessageError
         >
-        assert.strictEqual(large.reason, "ValueTooLarge")
+        assert.strictEqual(large.reason._tag, "ValueTooLarge")
       })
   )
 

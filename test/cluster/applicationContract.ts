@@ -43,8 +43,10 @@ const startRing = Effect.fnUntraced(function*(
 const sendTo = (harness: Harness, member: Member, message: Message.Outgoing) =>
   harness.during(member.cluster.sendConfirmed(message))
 
-const reasonOf = (harness: Harness, effect: Effect.Effect<unknown, Message.NotConfirmed | Message.MessageRejected>) =>
-  Effect.map(failure(harness, effect), ({ reason }) => reason)
+const reasonOf = (
+  harness: Harness,
+  effect: Effect.Effect<unknown, Message.WendyDeliveryError | Message.WendyMessageError>
+) => Effect.map(failure(harness, effect), ({ reason: { _tag: reason } }) => reason)
 
 const until = (harness: Harness, what: string, holds: () => boolean) => harness.waitUntil(what, Effect.sync(holds))
 
@@ -181,10 +183,10 @@ export const applicationContract = (
         const [one] = yield* startRing(harness, 1)
         yield* register(one!, { message: Chat, onDeliver: () => Effect.void })
         const taken = yield* failure(harness, Effect.scoped(one!.cluster.register({ message: Other })))
-        assert.instanceOf(taken, Message.PurposeTaken)
+        assert.instanceOf(taken, Message.WendyPurposeError)
         assert.include(taken.message, "\"Chat\" and \"Other\" both have purpose 20")
         const stream = yield* failure(harness, Stream.runDrain(one!.cluster.deliveriesOf(Other)))
-        assert.instanceOf(stream, Message.PurposeTaken)
+        assert.instanceOf(stream, Message.WendyPurposeError)
         assert.strictEqual(
           yield* reasonOf(harness, one!.cluster.send(Other.make(NodeId.zero, 1))),
           "PurposeTaken"

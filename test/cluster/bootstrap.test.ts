@@ -10,7 +10,7 @@ import * as Cluster from "../../src/Cluster.ts"
 import type { ClusterEvent } from "../../src/protocol/ClusterEvent.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Memory from "../../src/transport/Memory.ts"
-import { DialError, Transport } from "../../src/transport/Transport.ts"
+import { Transport, WendyDialError } from "../../src/transport/Transport.ts"
 
 /** So many seconds, in steps, between which those that talk have their turns. */
 const pass = (seconds: number) =>
@@ -83,7 +83,9 @@ const naming = (names: Record<string, ReadonlyArray<string>>, turn = 0) => (wire
     if (found !== undefined) return Effect.succeed([...found.slice(turn), ...found.slice(0, turn)])
     return /^[\d.]+$/.test(name)
       ? Effect.succeed([name])
-      : Effect.fail(new DialError({ address: name, reason: "BadAddress", message: `${name} cannot be resolved` }))
+      : Effect.fail(
+        new WendyDialError({ reason: { _tag: "BadAddress", message: `${name} cannot be resolved` }, address: name })
+      )
   }
 })
 
@@ -229,7 +231,9 @@ describe("reachable (B5)", () => {
         ...wire,
         dial: (to, options) =>
           to.host === host(2) && isClosed
-            ? Effect.fail(new DialError({ address: address(2), reason: "Timeout", message: "no answer in time" }))
+            ? Effect.fail(
+              new WendyDialError({ reason: { _tag: "Timeout", message: "no answer in time" }, address: address(2) })
+            )
             : wire.dial(to, options)
       })
       yield* start(1, [], {}, outside)
@@ -282,7 +286,7 @@ describe("an id that has become another's (J8)", () => {
       yield* network.restore(host(3))
       yield* pass(30)
       const error = yield* Fiber.join(ended)
-      assert.strictEqual(error.reason, "IdInUse")
+      assert.strictEqual(error.reason._tag, "IdInUse")
       assert.isTrue(yield* next.cluster.isReady)
     }))
 })

@@ -130,7 +130,7 @@ describe("certificates", () => {
           const credentials = yield* make(ours, theirs)
           const stranger = yield* harness.join({ credentials })
           const error = yield* failure(harness, stranger.cluster.ready)
-          assert.deepInclude(error, { _tag: "JoinFailed", reason: "Refused" })
+          assert.nestedInclude(error, { _tag: "WendyJoinError", "reason._tag": "Refused" })
           assert.match(error.message, there)
           yield* harness.waitUntil("the seed says so", Effect.sync(() => errorsOf(events[0]!, "Refused").length > 0))
           assert.match(errorsOf(events[0]!, "Refused")[0]!, here)
@@ -150,7 +150,7 @@ describe("certificates", () => {
         const { events } = yield* startRing(harness, yield* makeAuthority)
         const stranger = yield* harness.join({}).pipe(Effect.provide(Tcp.layer))
         const error = yield* failure(harness, stranger.cluster.ready)
-        assert.deepInclude(error, { _tag: "JoinFailed", reason: "Refused" })
+        assert.nestedInclude(error, { _tag: "WendyJoinError", "reason._tag": "Refused" })
         assert.match(error.message, /not encrypted/)
         yield* harness.waitUntil("the seed says so", Effect.sync(() => errorsOf(events[0]!, "Refused").length > 0))
         assert.match(errorsOf(events[0]!, "Refused")[0]!, /not encrypted/)
@@ -166,7 +166,7 @@ describe("certificates", () => {
         const events = yield* collectEvents(seed.cluster)
         const joiner = yield* harness.join({ credentials: credentialsOf(yield* issue(ours), [ours]) })
         const error = yield* failure(harness, joiner.cluster.ready)
-        assert.deepInclude(error, { _tag: "JoinFailed", reason: "Refused" })
+        assert.nestedInclude(error, { _tag: "WendyJoinError", "reason._tag": "Refused" })
         assert.match(error.message, /certificate of the other end is not good/)
         yield* harness.waitUntil("the seed hears of it", Effect.sync(() => errorsOf(events, "Refused").length > 0))
         assert.match(errorsOf(events, "Refused")[0]!, /was refused by 127\.0\.0\.1: the certificate is not good/)
@@ -184,7 +184,10 @@ describe("certificates", () => {
       const list = yield* promise(() => Authority.revoke(authority, [], validity, first))
       yield* startRing(harness, authority, [list])
       const stranger = yield* harness.join({ credentials: credentialsOf(lost, [authority]) })
-      assert.deepInclude(yield* failure(harness, stranger.cluster.ready), { _tag: "JoinFailed", reason: "Refused" })
+      assert.nestedInclude(yield* failure(harness, stranger.cluster.ready), {
+        _tag: "WendyJoinError",
+        "reason._tag": "Refused"
+      })
       yield* harness.kill(stranger)
       yield* harness.during((yield* harness.join({ credentials: credentialsOf(good, [authority]) })).cluster.ready)
     }))
@@ -272,7 +275,7 @@ describe("certificates", () => {
           credentials: credentialsOf(yield* issue(authority, { name: "laptop" }), [authority])
         })
         const error = yield* failure(harness, stranger.cluster.ready)
-        assert.deepInclude(error, { _tag: "JoinFailed", reason: "Refused" })
+        assert.nestedInclude(error, { _tag: "WendyJoinError", "reason._tag": "Refused" })
         assert.match(error.message, /although it knows who it is/)
         yield* harness.kill(stranger)
         const key = evenIds(1)[0]!
@@ -286,7 +289,7 @@ describe("certificates", () => {
             outcomes.push(
               yield* harness.during(client.sendConfirmed({ key, purpose, value: new Uint8Array() })).pipe(
                 Effect.as("delivered"),
-                Effect.catchTag("NotConfirmed", ({ reason }) => Effect.succeed(reason))
+                Effect.catchTag("WendyDeliveryError", ({ reason: { _tag: reason } }) => Effect.succeed(reason))
               )
             )
           }
@@ -342,18 +345,18 @@ describe("certificates", () => {
         const authority = yield* makeAuthority
         const [one, other] = [yield* issue(authority), yield* issue(authority)]
         const error = yield* Effect.flip(Cluster.make(options(one, other, authority)))
-        assert.deepInclude(error, { _tag: "BadOption", option })
+        assert.deepInclude(error, { _tag: "WendyOptionError", option })
         assert.match(error.message, message)
       }))
   }
 
-  it.effect("without TLS, and for Nodes one for clients: a BadOption", () =>
+  it.effect("without TLS, and for Nodes one for clients: a WendyOptionError", () =>
     Effect.gen(function*() {
       const authority = yield* makeAuthority
       const credentials = credentialsOf(yield* issue(authority), [authority])
       for (const layer of [Tcp.layer, Memory.layer]) {
         const error = yield* Effect.flip(Effect.provide(Cluster.make({ credentials }), layer))
-        assert.deepInclude(error, { _tag: "BadOption", option: "credentials" })
+        assert.deepInclude(error, { _tag: "WendyOptionError", option: "credentials" })
         assert.match(error.message, /TlsTransport/)
       }
       const client = credentialsOf(yield* issue(authority, { role: "client" }), [authority])

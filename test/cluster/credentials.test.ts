@@ -68,7 +68,7 @@ const assertStaysOut = Effect.fnUntraced(function*(
   const before = errorsOf(ring.events[0]!, "Refused").length
   const stranger = yield* harness.join({ credentials })
   const error = yield* failure(harness, stranger.cluster.ready)
-  assert.deepInclude(error, { _tag: "JoinFailed", reason: "Refused" })
+  assert.nestedInclude(error, { _tag: "WendyJoinError", "reason._tag": "Refused" })
   assert.match(error.message, there)
   assert.isFalse(yield* stranger.cluster.isReady)
   const said = () => errorsOf(ring.events[0]!, "Refused").slice(before)
@@ -140,7 +140,7 @@ describe("custom credentials", () => {
           credentials: word("the wrong one")
         })
         const error = yield* failure(harness, client.connected)
-        assert.deepInclude(error, { _tag: "JoinFailed", reason: "Refused" })
+        assert.nestedInclude(error, { _tag: "WendyJoinError", "reason._tag": "Refused" })
         assert.match(error.message, /credentials do not match/)
       })
   )
@@ -172,7 +172,7 @@ describe("custom credentials", () => {
             yield* harness.during(joiner.cluster.ready)
           } else {
             const error = yield* failure(harness, joiner.cluster.ready)
-            assert.deepInclude(error, { _tag: "JoinFailed", reason: "Refused" })
+            assert.nestedInclude(error, { _tag: "WendyJoinError", "reason._tag": "Refused" })
             assert.match(error.message, /credentials do not match/)
           }
           yield* harness.kill(joiner)
@@ -232,7 +232,10 @@ describe("custom credentials", () => {
           yield* harness.during(cluster.ready)
           continue
         }
-        assert.deepInclude(yield* failure(harness, cluster.ready), { _tag: "JoinFailed", reason: "Refused" })
+        assert.nestedInclude(yield* failure(harness, cluster.ready), {
+          _tag: "WendyJoinError",
+          "reason._tag": "Refused"
+        })
         assert.match(errorsOf(events, "Refused")[0]!, /did not answer in time/)
       }
     }))
@@ -240,7 +243,7 @@ describe("custom credentials", () => {
 
 describe("custom credentials in clear", () => {
   for (const allowClear of [undefined, false]) {
-    it.live(`allowClear ${allowClear}: a BadOption that says what to do, and nothing is left behind`, () =>
+    it.live(`allowClear ${allowClear}: a WendyOptionError that says what to do, and nothing is left behind`, () =>
       Effect.gen(function*() {
         const lines: Array<string> = []
         const credentials = word("good", "good", {
@@ -251,8 +254,10 @@ describe("custom credentials in clear", () => {
         const handles = tcpHandles()
         yield* Effect.gen(function*() {
           for (const start of [Cluster.make({ credentials }), Client.make({ to: ["127.0.0.1:1"], credentials })]) {
-            const error = yield* Effect.flip(Effect.scoped(start as Effect.Effect<unknown, Cluster.BadOption, never>))
-            assert.deepInclude(error, { _tag: "BadOption", option: "credentials" })
+            const error = yield* Effect.flip(
+              Effect.scoped(start as Effect.Effect<unknown, Cluster.WendyOptionError, never>)
+            )
+            assert.deepInclude(error, { _tag: "WendyOptionError", option: "credentials" })
             assert.match(error.message, /whoever answers.*within.*allowClear: true/)
           }
         }).pipe(Effect.provide(keepLogs(lines)))

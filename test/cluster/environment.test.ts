@@ -56,7 +56,7 @@ describe("layerFromEnv", () => {
         yield* withNode({ ...env, WENDY_JOIN: join }, (cluster) => cluster.ready)
       }
       const refused = yield* Effect.flip(withNode({ WENDY_JOIN: join }, (cluster) => cluster.ready))
-      assert.strictEqual((refused as Cluster.JoinFailed).reason, "Refused")
+      assert.strictEqual((refused as Cluster.WendyJoinError).reason._tag, "Refused")
       yield* kill(seed)
     }).pipe(Effect.scoped, Effect.provide(Layer.merge(Memory.layer, NodeFileSystem.layer))), 30_000)
 

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type * as Cluster from "../../src/Cluster.ts"
 import { defaults } from "../../src/protocol/ClusterConfig.ts"
-import type { NotConfirmed } from "../../src/protocol/Message.ts"
+import type { WendyDeliveryError } from "../../src/protocol/Message.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import { makeHarness, type Member, outgoing, passing, text } from "../ClusterHarness.ts"
@@ -337,7 +337,7 @@ describe("applications", () => {
                 harness.during(cluster.sendConfirmed(outgoing(key, "bad")), "20 seconds")
               )
               const took = (yield* Clock.currentTimeMillis) - startedAt
-              assert.strictEqual((error as NotConfirmed).reason, "DeliveryFailed")
+              assert.strictEqual((error as WendyDeliveryError).reason._tag, "DeliveryFailed")
               assert.include(error.message, harness.closest(key).cluster.id.hex)
               if (what === "never returns") assert.isAtLeast(took, defaults.deliverTimeout)
               else assert.isBelow(took, 1000)
@@ -362,7 +362,7 @@ describe("applications", () => {
           }
         })
         const error = yield* failure(harness, member.cluster.sendConfirmed(outgoing("key", "bad")))
-        assert.strictEqual((error as NotConfirmed).reason, "DeliveryFailed")
+        assert.strictEqual((error as WendyDeliveryError).reason._tag, "DeliveryFailed")
         yield* harness.during(member.cluster.sendConfirmed(outgoing("key", "good")))
       })
   )
@@ -531,7 +531,7 @@ describe("applications", () => {
         })
         const sent = member.cluster.sendConfirmed(outgoing("key", "value"), { deadline: "3 seconds" })
         const error = yield* failure(harness, sent)
-        assert.strictEqual((error as NotConfirmed).reason, "Deadline")
+        assert.strictEqual((error as WendyDeliveryError).reason._tag, "Deadline")
         yield* Deferred.succeed(gate, undefined)
         yield* passing("5 seconds")
         assert.strictEqual(called, 1)

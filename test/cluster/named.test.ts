@@ -68,7 +68,7 @@ describe("a message whose purpose follows from its name", () => {
       yield* harness.during(client.sendConfirmed(Chat.make(to.id, { text: "chat" })))
       assert.deepStrictEqual(got, ["chat"])
       const error = yield* harness.during(Effect.flip(client.sendConfirmed(Mail.make(to.id, "mail"))))
-      assert.strictEqual(error.reason, "Forbidden")
+      assert.strictEqual(error.reason._tag, "Forbidden")
     }).pipe(Effect.provide(Memory.layer)))
 
   it.effect("two definitions of one name at a Node are one, by other names are two", () =>

@@ -96,8 +96,8 @@ describe("a Node that does not belong", () => {
 
         const stranger = yield* harness.join(theirs)
         const error = yield* failure(harness, stranger.cluster.ready)
-        assert.strictEqual(error._tag, "JoinFailed")
-        assert.strictEqual((error as Cluster.JoinFailed).reason, "Refused")
+        assert.strictEqual(error._tag, "WendyJoinError")
+        assert.strictEqual((error as Cluster.WendyJoinError).reason._tag, "Refused")
         assert.match(error.message, message)
         const said = () => errorsOf(events[0]!, "Refused")
         yield* harness.waitUntil("the seed says so", Effect.sync(() => said().length > 0))
@@ -135,7 +135,7 @@ describe("a Node that does not belong", () => {
       })
       const joiner = yield* harness.start({ join: [`127.0.0.1:${future.port}`] })
       const error = yield* failure(harness, joiner.cluster.ready)
-      assert.strictEqual((error as Cluster.JoinFailed).reason, "Refused")
+      assert.strictEqual((error as Cluster.WendyJoinError).reason._tag, "Refused")
       assert.match(error.message, /no common protocol version/)
       yield* harness.kill(joiner)
       yield* checkWorks(harness, "the rest")
@@ -149,7 +149,7 @@ describe("a Node that does not belong", () => {
       })
       const joiner = yield* harness.start({ join: [`127.0.0.1:${web.port}`] })
       const error = yield* failure(harness, joiner.cluster.ready)
-      assert.strictEqual((error as Cluster.JoinFailed).reason, "Refused")
+      assert.strictEqual((error as Cluster.WendyJoinError).reason._tag, "Refused")
       assert.match(error.message, /does not speak this protocol: check the address/)
     }).pipe(Effect.provide(Tcp.layer)))
 
@@ -160,7 +160,7 @@ describe("a Node that does not belong", () => {
         for (let count = 0; count < 3; count++) yield* harness.during((yield* harness.join()).cluster.ready)
         const twin = yield* harness.join({ id: harness.members[0]!.cluster.id })
         const error = yield* failure(harness, twin.cluster.ready)
-        assert.strictEqual((error as Cluster.JoinFailed).reason, "IdInUse")
+        assert.strictEqual((error as Cluster.WendyJoinError).reason._tag, "IdInUse")
         yield* harness.kill(twin)
         yield* checkWorks(harness, "the rest")
       })
@@ -175,7 +175,7 @@ describe("seeds that cannot be reached", () => {
       const joiner = yield* harness.start({ join: [harness.addressOf(gone)], joinTimeout: "1 second" })
       const events = yield* collectEvents(joiner.cluster)
       const error = yield* failure(harness, joiner.cluster.ready)
-      assert.strictEqual((error as Cluster.JoinFailed).reason, "Timeout")
+      assert.strictEqual((error as Cluster.WendyJoinError).reason._tag, "Timeout")
       const retries = events.flatMap((event) => event._tag === "JoinRetrying" ? [event] : [])
       assert.isAbove(retries.length, 1)
       assert.deepStrictEqual(retries.map(({ attempt }) => attempt), retries.map((_, index) => index + 1))
@@ -206,8 +206,8 @@ describe("bad options", () => {
         harness,
         Effect.provide(start({ port: first.cluster.address.port }), Layer.succeed(Transport, yield* Transport))
       )
-      assert.strictEqual(error._tag, "ListenError")
-      assert.strictEqual(error._tag === "ListenError" ? error.reason : undefined, "InUse")
+      assert.strictEqual(error._tag, "WendyListenError")
+      assert.strictEqual(error._tag === "WendyListenError" ? error.reason._tag : undefined, "InUse")
       assert.include(error.message, String(first.cluster.address.port))
     }))
 
@@ -225,19 +225,19 @@ describe("bad options", () => {
     ["a cluster name that is too long", { cluster: "c".repeat(65) }, "cluster"]
   ]
   for (const [what, options, option, text = /./] of bad) {
-    it.live(`${what} is a BadOption, and leaves nothing behind`, () =>
+    it.live(`${what} is a WendyOptionError, and leaves nothing behind`, () =>
       Effect.gen(function*() {
         const harness = yield* makeHarness(realTime)
         const handles = tcpHandles()
         const error = yield* Effect.flip(start(options))
-        assert.strictEqual(error._tag, "BadOption")
-        assert.strictEqual(error._tag === "BadOption" ? error.option : undefined, option)
+        assert.strictEqual(error._tag, "WendyOptionError")
+        assert.strictEqual(error._tag === "WendyOptionError" ? error.option : undefined, option)
         assert.match(error.message, text)
         yield* harness.waitUntil("no handle", Effect.sync(() => tcpHandles() <= handles), "1 second", "5 millis")
       }).pipe(Effect.provide(Tcp.layer)))
   }
 
-  it.effect("a client's bad options are a BadOption too", () =>
+  it.effect("a client's bad options are a WendyOptionError too", () =>
     Effect.gen(function*() {
       const bad: ReadonlyArray<readonly [string, Client.Options]> = [
         ["to", { to: ["nowhere"] }],
@@ -246,7 +246,7 @@ describe("bad options", () => {
       ]
       for (const [option, options] of bad) {
         const error = yield* Effect.flip(Effect.scoped(Client.make(options)))
-        assert.strictEqual(error._tag, "BadOption")
+        assert.strictEqual(error._tag, "WendyOptionError")
         assert.strictEqual(error.option, option)
       }
     }).pipe(Effect.provide(Memory.layer)))
@@ -272,8 +272,8 @@ describe("messages that cannot be sent", () => {
             harness,
             Effect.asVoid(effect as typeof effect & Effect.Effect<unknown, unknown>)
           )
-          assert.strictEqual((error as { readonly _tag: string })._tag, "MessageRejected")
-          assert.strictEqual((error as { readonly reason: string }).reason, reason)
+          assert.strictEqual((error as { readonly _tag: string })._tag, "WendyMessageError")
+          assert.strictEqual((error as { readonly reason: { readonly _tag: string } }).reason._tag, reason)
         }
       }
       yield* harness.during(cluster.sendConfirmed(message(100, 16)))

@@ -269,7 +269,7 @@ const sayAgain = Effect.fnUntraced(function*(scene: Scene) {
     })
     const join = [`127.0.0.1:${answerer.port}`]
     const deceived = yield* harness.start({ join, joinTimeout: "5 seconds", credentials: own })
-    assert.strictEqual((yield* failure(harness, deceived.cluster.ready))._tag, "JoinFailed")
+    assert.strictEqual((yield* failure(harness, deceived.cluster.ready))._tag, "WendyJoinError")
     yield* harness.kill(deceived)
     answerer.close()
   }

@@ -102,9 +102,9 @@ describe("a reply in the receipt", () => {
       const There = Message.make("Add", { value: Schema.Struct({ by: Schema.Int }), reply: Schema.String })
       yield* to.register({ message: There, onDeliver: () => Effect.succeed("many") })
       const error = yield* harness.during(Effect.flip(from.sendConfirmed(Add.make(to.id, { by: 1 }))))
-      assert.strictEqual(error.reason, "BadReply")
+      assert.strictEqual(error.reason._tag, "BadReply")
       // Nobody is registered there.
       const none = yield* harness.during(Effect.flip(from.sendConfirmed(Add.make(from.id, { by: 1 }))))
-      assert.strictEqual(none.reason, "NoReply")
+      assert.strictEqual(none.reason._tag, "NoReply")
     }).pipe(Effect.provide(Memory.layer)))
 })

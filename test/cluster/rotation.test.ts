@@ -69,7 +69,10 @@ describe("credentials are replaced while messages go", () => {
         yield* checkPeace
         assert.isTrue(yield* harness.isExact)
         const stranger = yield* harness.join({ credentials: Credentials.passphrase(old) })
-        assert.deepInclude(yield* failure(harness, stranger.cluster.ready), { _tag: "JoinFailed", reason: "Refused" })
+        assert.nestedInclude(yield* failure(harness, stranger.cluster.ready), {
+          _tag: "WendyJoinError",
+          "reason._tag": "Refused"
+        })
         yield* harness.kill(stranger)
         const client = yield* Client.make({
           to: [harness.addressOf(harness.members[1]!)],
@@ -109,7 +112,10 @@ describe("credentials are replaced while messages go", () => {
         yield* checkPeace
         assert.isTrue(yield* harness.isExact)
         const stranger = yield* harness.join({ credentials: credentials(before, [young!, old!])(4) })
-        assert.deepInclude(yield* failure(harness, stranger.cluster.ready), { _tag: "JoinFailed", reason: "Refused" })
+        assert.nestedInclude(yield* failure(harness, stranger.cluster.ready), {
+          _tag: "WendyJoinError",
+          "reason._tag": "Refused"
+        })
       })
   )
 
@@ -146,7 +152,7 @@ describe("credentials are replaced while messages go", () => {
       yield* checkWorks(harness, "the others")
     }))
 
-  it.effect("to another kind, or to what a Node could not start with: a BadOption, and all stays as it was", () =>
+  it.effect("to another kind, or to what a Node could not start with: a WendyOptionError, and all stays as it was", () =>
     Effect.gen(function*() {
       const harness = yield* makeHarness(passing)
       const secret = Redacted.make("a long secret")
@@ -156,7 +162,7 @@ describe("credentials are replaced while messages go", () => {
         const credentials of [Credentials.none, Credentials.certificate({ key: secret, chain: "", authorities: [] })]
       ) {
         const error = yield* Effect.flip(one!.cluster.useCredentials(credentials))
-        assert.deepInclude(error, { _tag: "BadOption", option: "credentials" })
+        assert.deepInclude(error, { _tag: "WendyOptionError", option: "credentials" })
       }
       yield* harness.during((yield* harness.join({ credentials: Credentials.passphrase(secret) })).cluster.ready)
     }).pipe(Effect.provide(Memory.layer)))

@@ -31,9 +31,13 @@ const startThree = Effect.fnUntraced(function*(harness: Harness) {
   for (let count = 0; count < 3; count++) yield* harness.during((yield* harness.join()).cluster.ready)
 })
 
-const tags = (exits: ReadonlyArray<Exit.Exit<unknown, { readonly _tag: string; readonly reason: string }>>) => [
+const tags = (
+  exits: ReadonlyArray<Exit.Exit<unknown, { readonly _tag: string; readonly reason: { readonly _tag: string } }>>
+) => [
   ...new Set(
-    exits.map((exit) => Exit.isSuccess(exit) ? "confirmed" : Option.getOrUndefined(Exit.findErrorOption(exit))?.reason)
+    exits.map((exit) =>
+      Exit.isSuccess(exit) ? "confirmed" : Option.getOrUndefined(Exit.findErrorOption(exit))?.reason._tag
+    )
   )
 ]
 

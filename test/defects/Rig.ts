@@ -136,7 +136,7 @@ export const counting = (transport: Transport["Service"], traffic: Traffic): Tra
       Effect.suspend(() => {
         traffic.dials++
         return Effect.map(transport.dial(address, options), count)
-      }).pipe(Effect.tapError((error) => Effect.sync(() => traffic.refusedFor.push(error.reason))))
+      }).pipe(Effect.tapError((error) => Effect.sync(() => traffic.refusedFor.push(error.reason._tag))))
   }
 }
 

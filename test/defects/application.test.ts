@@ -95,9 +95,9 @@ describe("Application", () => {
             assert.isFalse(yield* member.cluster.isReady)
             const ready = yield* soon(Effect.exit(member.cluster.ready))
             const error = Exit.isFailure(ready) ? Option.getOrUndefined(Exit.findErrorOption(ready)) : undefined
-            if (Exit.isFailure(ready)) assert.strictEqual(error?.reason, "Closed")
+            if (Exit.isFailure(ready)) assert.strictEqual(error?.reason._tag, "Closed")
             const sent = yield* soon(Effect.flip(member.cluster.sendConfirmed(outgoing("key", "late"))))
-            assert.strictEqual(sent.reason, "Closed")
+            assert.strictEqual(sent.reason._tag, "Closed")
             // The port is free again: nothing was left behind.
             const heir = yield* harness.start({ port: member.cluster.address.port })
             heir.isLiving = false

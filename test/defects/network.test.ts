@@ -102,7 +102,7 @@ describe("Network: whoever does not answer", () => {
         const events = yield* collectEvents(joiner.cluster)
         const exit = yield* harness.during(Effect.exit(joiner.cluster.ready), "5 seconds")
         const error = Exit.isFailure(exit) ? Option.getOrUndefined(Exit.findErrorOption(exit)) : undefined
-        assert.strictEqual(error?.reason, "Timeout")
+        assert.strictEqual(error?.reason._tag, "Timeout")
         assert.isFalse(yield* joiner.cluster.isReady)
         assert.isTrue(events.some(({ _tag }) => _tag === "JoinRetrying"))
         yield* harness.kill(joiner)

@@ -6,14 +6,14 @@ import * as Schema from "effect/Schema"
 import {
   check,
   ClusterConfig,
-  type ConfigProblem,
   defaults,
   type FieldName,
   fields,
   findSimilar,
   type Input,
   names,
-  presets
+  presets,
+  type WendyConfigError
 } from "../../src/protocol/ClusterConfig.ts"
 
 const decode = Schema.decodeUnknownExit(ClusterConfig)
@@ -23,7 +23,7 @@ const explain = (config: unknown): string | undefined => {
   return Exit.isSuccess(exit) ? undefined : String(exit.cause)
 }
 
-const problemOf = (input: object, base?: ClusterConfig): ConfigProblem | undefined => {
+const problemOf = (input: object, base?: ClusterConfig): WendyConfigError | undefined => {
   const result = check(input, base)
   return Result.isFailure(result) ? result.failure : undefined
 }

@@ -52,8 +52,8 @@ describe("credentials that are no secret", () => {
           Inspector.ring({ to, credentials })
         ]
         for (const attempt of attempts) {
-          const error = yield* Effect.flip(attempt as Effect.Effect<unknown, Cluster.BadOption, Transport>)
-          assert.deepInclude(error, { _tag: "BadOption", option: "credentials" })
+          const error = yield* Effect.flip(attempt as Effect.Effect<unknown, Cluster.WendyOptionError, Transport>)
+          assert.deepInclude(error, { _tag: "WendyOptionError", option: "credentials" })
           assert.include(error.message, says)
         }
       }).pipe(
@@ -70,14 +70,14 @@ describe("credentials that are no secret", () => {
     Effect.gen(function*() {
       const cluster = yield* Cluster.make({ credentials: passphrase("a passphrase that is long") })
       const error = yield* Effect.flip(cluster.useCredentials(passphrase("short")))
-      assert.deepInclude(error, { _tag: "BadOption", option: "credentials" })
+      assert.deepInclude(error, { _tag: "WendyOptionError", option: "credentials" })
     }).pipe(Effect.scoped, Effect.provide(Memory.layer)))
 
   it.effect("rules that are named and not given are refused, too", () =>
     Effect.gen(function*() {
       for (const authorization of [{}, { admits: undefined, maySend: undefined }]) {
         const error = yield* Effect.flip(Cluster.make({ authorization }))
-        assert.deepInclude(error, { _tag: "BadOption", option: "authorization" })
+        assert.deepInclude(error, { _tag: "WendyOptionError", option: "authorization" })
       }
       yield* Cluster.make({ authorization: { admits: () => true } })
     }).pipe(Effect.scoped, Effect.provide(Memory.layer)))

@@ -12,7 +12,7 @@ const message = (purpose: number, size = 0): Message.Raw => ({
   value: new Uint8Array(size)
 })
 
-const problem = (message: Message.Outgoing, maxValueSize: number): Message.MessageRejected | undefined => {
+const problem = (message: Message.Outgoing, maxValueSize: number): Message.WendyMessageError | undefined => {
   const result = Message.encode(message, maxValueSize)
   return Result.isFailure(result) ? result.failure : undefined
 }
@@ -21,13 +21,17 @@ describe("Message.encode, raw", () => {
   it("a purpose is a whole number from 16 to 255", () => {
     for (let purpose = -300; purpose <= 600; purpose++) {
       const rejected = problem(message(purpose), 10)
-      assert.strictEqual(rejected?.reason, purpose >= 16 && purpose <= 255 ? undefined : "BadPurpose", `${purpose}`)
+      assert.strictEqual(
+        rejected?.reason._tag,
+        purpose >= 16 && purpose <= 255 ? undefined : "BadPurpose",
+        `${purpose}`
+      )
       if (rejected !== undefined) assert.include(rejected.message, ` ${purpose};`)
     }
     for (
       const purpose of [16.5, 254.999, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 2 ** 32 + 16]
     ) {
-      assert.strictEqual(problem(message(purpose), 10)?.reason, "BadPurpose", `${purpose}`)
+      assert.strictEqual(problem(message(purpose), 10)?.reason._tag, "BadPurpose", `${purpose}`)
     }
     assert.strictEqual(Message.lowestPurpose, 16)
   })
@@ -36,7 +40,7 @@ describe("Message.encode, raw", () => {
     for (const limit of [0, 1, 1000]) {
       assert.isUndefined(problem(message(16, limit), limit))
       const rejected = problem(message(16, limit + 1), limit)
-      assert.strictEqual(rejected?.reason, "ValueTooLarge")
+      assert.strictEqual(rejected?.reason._tag, "ValueTooLarge")
       assert.include(rejected!.message, `${limit + 1} bytes`)
       assert.include(rejected!.message, `at most ${limit} `)
     }
@@ -44,8 +48,8 @@ describe("Message.encode, raw", () => {
 
   it("rejections are typed errors", () => {
     const rejected = problem(message(0, 5), 1)!
-    assert.isTrue(rejected instanceof Message.MessageRejected)
-    assert.strictEqual(rejected._tag, "MessageRejected")
+    assert.isTrue(rejected instanceof Message.WendyMessageError)
+    assert.strictEqual(rejected._tag, "WendyMessageError")
   })
 })
 
@@ -117,11 +121,11 @@ describe("Message.make", () => {
   it("a value that does not fit is rejected before it is sent, by name", () => {
     const bad = Chat.make(NodeId.zero, { text: 7 } as never)
     const rejected = problem(bad, 100)
-    assert.strictEqual(rejected?.reason, "BadValue")
+    assert.strictEqual(rejected?.reason._tag, "BadValue")
     assert.include(rejected!.message, "\"Chat\"")
     assert.include(rejected!.message, "text")
     assert.instanceOf(rejected!.cause, Schema.SchemaError)
-    assert.strictEqual(problem(Chat.make(NodeId.zero, { text: "x".repeat(100) }), 100)?.reason, "ValueTooLarge")
+    assert.strictEqual(problem(Chat.make(NodeId.zero, { text: "x".repeat(100) }), 100)?.reason._tag, "ValueTooLarge")
   })
 
   it.prop(
@@ -176,7 +180,7 @@ describe("codec: binary", () => {
 
   it("a value that does not fit is rejected with the SchemaError", () => {
     const rejected = problem(points.make(NodeId.zero, { x: "1" } as never), 100)
-    assert.strictEqual(rejected?.reason, "BadValue")
+    assert.strictEqual(rejected?.reason._tag, "BadValue")
     assert.instanceOf(rejected!.cause, Schema.SchemaError)
   })
 

@@ -105,7 +105,7 @@ describe("SimulatedNetwork", () => {
       yield* connection.write([bytes("never")])
       const reading = yield* Effect.forkChild(Effect.flip(connection.read), { startImmediately: true })
       yield* TestClock.adjust("40 seconds")
-      assert.strictEqual((yield* Fiber.join(reading)).reason, "Reset")
+      assert.strictEqual((yield* Fiber.join(reading)).reason._tag, "Reset")
       assert.lengthOf(arrived, 1)
     }).pipe(Effect.provide(SimulatedNetwork.layer({ latency: "constant:40" }))))
 
@@ -116,7 +116,7 @@ describe("SimulatedNetwork", () => {
         Effect.gen(function*() {
           const dialling = yield* Effect.forkChild(
             Effect.match(network.transport(from).dial({ host: "b", port }, dialOptions), {
-              onFailure: ({ reason }) => reason,
+              onFailure: ({ reason: { _tag: reason } }) => reason,
               onSuccess: () => "connected"
             }),
             { startImmediately: true }

@@ -159,7 +159,7 @@ describe("Simulator", () => {
   it.live("a failure names its seed, and when it happened", () =>
     Effect.gen(function*() {
       const error = yield* failureOf(Effect.delay(Effect.fail("broken"), "1500 millis"), { seed: "77" })
-      assert.isTrue(error._tag === "SimulationFailed" && error.reason === "Failed" && error.at === 1_500)
+      assert.isTrue(error._tag === "WendySimulationError" && error.reason === "Failed" && error.at === 1_500)
       assert.match(error.message, /^with the seed "77", after 1\.500 s: .*broken/s)
       const died = yield* failureOf(Effect.die(new Error("a defect")))
       assert.match(died.message, /a defect/)
@@ -168,9 +168,9 @@ describe("Simulator", () => {
   it.live("a program that does not end is late, or stuck", () =>
     Effect.gen(function*() {
       const late = yield* failureOf(Effect.sleep("2 hours"))
-      assert.isTrue(late._tag === "SimulationFailed" && late.reason === "Late")
+      assert.isTrue(late._tag === "WendySimulationError" && late.reason === "Late")
       const stuck = yield* failureOf(Effect.never)
-      assert.isTrue(stuck._tag === "SimulationFailed" && stuck.reason === "Stuck")
+      assert.isTrue(stuck._tag === "WendySimulationError" && stuck.reason === "Stuck")
     }))
 
   it.live("what is outside may take its time", () =>
@@ -183,8 +183,8 @@ describe("Simulator", () => {
     Effect.gen(function*() {
       const rare = Effect.flatMap(Random.next, (number) => number > 0.95 ? Effect.fail("rare") : Effect.void)
       const error = yield* Effect.flip(Simulator.explore(rare, { seeds: 500, seed: "s" }))
-      assert.isTrue(error._tag === "SimulationFailed" && /^s\.\d+$/.test(error.seed))
-      if (error._tag === "SimulationFailed") {
+      assert.isTrue(error._tag === "WendySimulationError" && /^s\.\d+$/.test(error.seed))
+      if (error._tag === "WendySimulationError") {
         assert.strictEqual((yield* failureOf(rare, { seed: error.seed })).message, error.message)
       }
       assert.strictEqual(yield* Simulator.explore(Effect.void, { seeds: 3 }), 3)
@@ -213,7 +213,7 @@ describe("Simulator", () => {
     it.live(`refuses ${JSON.stringify(options)}`, () =>
       Effect.gen(function*() {
         const error = yield* failureOf(Effect.void, options)
-        assert.strictEqual(error._tag, "BadNetwork")
+        assert.strictEqual(error._tag, "WendyNetworkError")
         assert.match(error.message, message)
       }))
   }

@@ -17,7 +17,7 @@ import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Link from "../../src/transport/Link.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import * as Security from "../../src/transport/Security.ts"
-import { type Connection, type ConnectionError, Transport } from "../../src/transport/Transport.ts"
+import { type Connection, Transport, type WendyConnectionError } from "../../src/transport/Transport.ts"
 import { dialOptions, here, listenOptions, serve, untilStill } from "./contract.ts"
 
 const makeNode = (name: string, incarnation = 1, id = NodeId.fromString(name)) =>
@@ -138,7 +138,7 @@ const run = Effect.fnUntraced(function*(link: Link.Link, watch?: Link.Watch) {
   const batches: Array<ReadonlyArray<Frame.Frame>> = []
   const fiber = yield* Effect.forkScoped(
     Effect.flip(link.run((frames) => Effect.sync(() => batches.push(frames)), watch)) as Effect.Effect<
-      ConnectionError | Link.Malformed
+      WendyConnectionError | Link.Malformed
     >,
     { startImmediately: true }
   )
@@ -286,14 +286,14 @@ describe("Link: the handshake", () => {
       }).pipe(Effect.provide(layer)))
   }
 
-  it.effect("a connection that ends in the middle is a ConnectionError", () =>
+  it.effect("a connection that ends in the middle is a WendyConnectionError", () =>
     Effect.gen(function*() {
       const transport = yield* Transport
       const listener = yield* transport.listen(here, listenOptions)
       yield* serve(listener, (connection) => Effect.asVoid(connection.read))
       const dialled = yield* transport.dial(listener.address, dialOptions)
       const error = yield* Effect.flip(Link.open(dialled, makeIdentity("dialler")))
-      assert.strictEqual(error._tag, "ConnectionError")
+      assert.strictEqual(error._tag, "WendyConnectionError")
     }).pipe(Effect.provide(layer)))
 
   it.effect("frames that came right behind the last proof belong to the link", () =>
@@ -591,7 +591,7 @@ describe("Link: the lanes", () => {
       near.sendData(Frame.acknowledged(0, 2))
       near.sendControl(probe(3))
       const error = yield* sending.end
-      assert.deepInclude(error, { _tag: "ConnectionError", reason: "Closed" })
+      assert.nestedInclude(error, { _tag: "WendyConnectionError", "reason._tag": "Closed" })
       assert.deepStrictEqual((yield* accepted.read).map((frame) => Frame.decode(frame)._tag), ["Acknowledged", "Bye"])
     }).pipe(Effect.provide(layer)))
 
@@ -603,7 +603,7 @@ describe("Link: the lanes", () => {
         near.sendControl(probe(index))
         if (index % 1000 === 0) yield* Effect.yieldNow
       }
-      assert.deepInclude(yield* sending.end, { _tag: "ConnectionError", reason: "Reset" })
+      assert.nestedInclude(yield* sending.end, { _tag: "WendyConnectionError", "reason._tag": "Reset" })
     }).pipe(Effect.provide(layer)))
 
   it.effect("a peer that reads nothing is given up when too many bytes wait for it", () =>
@@ -615,7 +615,7 @@ describe("Link: the lanes", () => {
         near.sendControl(large)
         yield* Effect.yieldNow
       }
-      assert.deepInclude(yield* sending.end, { _tag: "ConnectionError", reason: "Reset" })
+      assert.nestedInclude(yield* sending.end, { _tag: "WendyConnectionError", "reason._tag": "Reset" })
     }).pipe(Effect.provide(layer)))
 
   it.effect("a peer that reads nothing does not hold up a close for ever", () =>
@@ -627,7 +627,7 @@ describe("Link: the lanes", () => {
       near.close()
       assert.isUndefined(sending.fiber.pollUnsafe())
       yield* TestClock.adjust("5 seconds")
-      assert.deepInclude(yield* sending.end, { _tag: "ConnectionError", reason: "Closed" })
+      assert.nestedInclude(yield* sending.end, { _tag: "WendyConnectionError", "reason._tag": "Closed" })
     }).pipe(Effect.provide(layer)))
 })
 
@@ -835,8 +835,8 @@ describe("Link: what arrives", () => {
       near.sendControl(probe(1))
       yield* untilStill(() => received.frames().length)
       yield* network.reset("127.0.0.1")
-      assert.deepInclude(yield* received.end, { _tag: "ConnectionError", reason: "Reset" })
-      assert.deepInclude(yield* sending.end, { _tag: "ConnectionError", reason: "Reset" })
+      assert.nestedInclude(yield* received.end, { _tag: "WendyConnectionError", "reason._tag": "Reset" })
+      assert.nestedInclude(yield* sending.end, { _tag: "WendyConnectionError", "reason._tag": "Reset" })
       assert.deepStrictEqual(received.frames(), [Frame.decode(probe(1))])
     }).pipe(Effect.provide(layer)))
 

@@ -55,7 +55,7 @@ const assertTimesOut = Effect.fnUntraced(function*(from: string, address: Listen
   yield* TestClock.adjust("4999 millis")
   assert.isUndefined(dialling.pollUnsafe())
   yield* TestClock.adjust("1 millis")
-  assert.strictEqual((yield* Fiber.join(dialling)).reason, "Timeout")
+  assert.strictEqual((yield* Fiber.join(dialling)).reason._tag, "Timeout")
 })
 
 const a = "10.0.0.1"
@@ -80,13 +80,13 @@ describe("Memory", () => {
     Effect.gen(function*() {
       const machine = (yield* Memory.Network).transport(a)
       const error = yield* Effect.flip(machine.listen({ host: b, port: 0 }, listenOptions))
-      assert.strictEqual(error.reason, "BadAddress")
+      assert.strictEqual(error.reason._tag, "BadAddress")
       const listener = yield* machine.listen({ host: "0.0.0.0", port: 7000 }, listenOptions)
       assert.deepStrictEqual(listener.address, { host: "0.0.0.0", port: 7000 })
       yield* serve(listener, echo)
       const connection = yield* dialFrom(b, { host: a, port: 7000 })
       yield* assertCarries(connection, connection)
-      assert.strictEqual((yield* Effect.flip(dialFrom(b, { host: b, port: 7000 }))).reason, "Refused")
+      assert.strictEqual((yield* Effect.flip(dialFrom(b, { host: b, port: 7000 }))).reason._tag, "Refused")
     }).pipe(Effect.provide(Memory.layerNetwork)))
 
   it.effect("shares one network between layers", () =>
@@ -141,7 +141,7 @@ describe("Memory", () => {
       }))
       yield* assertSilent(far)
       yield* network.restore(a)
-      assert.strictEqual((yield* Effect.flip(far.read)).reason, "Reset")
+      assert.strictEqual((yield* Effect.flip(far.read)).reason._tag, "Reset")
     }).pipe(Effect.provide(Memory.layerNetwork)))
 
   it.effect("cuts a pair apart in both directions and heals it", () =>
@@ -157,7 +157,7 @@ describe("Memory", () => {
       yield* assertCarries(cb.near, cb.far)
       yield* assertTimesOut(a, ab.address)
       yield* network.heal(a, b)
-      assert.strictEqual((yield* Effect.flip(ab.near.read)).reason, "Reset")
+      assert.strictEqual((yield* Effect.flip(ab.near.read)).reason._tag, "Reset")
       yield* dialFrom(a, ab.address)
     }).pipe(Effect.provide(Memory.layerNetwork)))
 
@@ -171,8 +171,8 @@ describe("Memory", () => {
       yield* network.reset(a)
       assert.deepStrictEqual(yield* drain(ab.far), { frames: ["arrived"], reason: "Reset" })
       for (const connection of [ab.near, ca.near, ca.far]) {
-        assert.strictEqual((yield* Effect.flip(connection.read)).reason, "Reset")
-        assert.strictEqual((yield* Effect.flip(connection.write([bytes("x")]))).reason, "Reset")
+        assert.strictEqual((yield* Effect.flip(connection.read)).reason._tag, "Reset")
+        assert.strictEqual((yield* Effect.flip(connection.write([bytes("x")]))).reason._tag, "Reset")
       }
       yield* assertCarries(cb.near, cb.far)
     }).pipe(Effect.provide(Memory.layerNetwork)))

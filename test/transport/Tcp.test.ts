@@ -9,7 +9,7 @@ import * as Path from "node:path"
 import type { Address } from "../../src/protocol/Address.ts"
 import { encodeFrames } from "../../src/transport/Framing.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
-import { type Connection, type ConnectionError, Transport } from "../../src/transport/Transport.ts"
+import { type Connection, Transport, type WendyConnectionError } from "../../src/transport/Transport.ts"
 import {
   bytes,
   dialOptions,
@@ -130,7 +130,7 @@ describe("Tcp", () => {
   it.live("can still write to a peer that has ended its side, and then ends its own", () =>
     Effect.gen(function*() {
       const transport = yield* Transport
-      const reason = yield* Deferred.make<ConnectionError["reason"]>()
+      const reason = yield* Deferred.make<WendyConnectionError["reason"]["_tag"]>()
       const listener = yield* transport.listen(here, listenOptions)
       yield* serve(listener, (connection) =>
         Effect.gen(function*() {
@@ -138,7 +138,7 @@ describe("Tcp", () => {
           const end = yield* Effect.flip(connection.read)
           for (let turn = 0; turn < 5; turn++) yield* Effect.yieldNow
           yield* connection.write(frames)
-          yield* Deferred.succeed(reason, end.reason)
+          yield* Deferred.succeed(reason, end.reason._tag)
         }))
       const raw = yield* connectRaw(listener.address)
       const received = yield* Effect.forkChild(readRaw(raw), { startImmediately: true })
@@ -224,15 +224,15 @@ describe("Tcp", () => {
       const transport = yield* Transport
       const { address } = yield* Effect.scoped(transport.listen({ host: "localhost", port: 0 }, listenOptions))
       const error = yield* Effect.flip(transport.dial({ host: "localhost", port: address.port }, dialOptions))
-      assert.strictEqual(error.reason, "Refused")
+      assert.strictEqual(error.reason._tag, "Refused")
     }).pipe(Effect.provide(Tcp.layer)))
 
   it.live("calls a name that does not resolve a bad address", () =>
     Effect.gen(function*() {
       const transport = yield* Transport
       const dialled = yield* Effect.flip(transport.dial({ host: "no such host", port: 1 }, dialOptions))
-      assert.strictEqual(dialled.reason, "BadAddress")
+      assert.strictEqual(dialled.reason._tag, "BadAddress")
       const listened = yield* Effect.flip(transport.listen({ host: "no such host", port: 0 }, listenOptions))
-      assert.strictEqual(listened.reason, "BadAddress")
+      assert.strictEqual(listened.reason._tag, "BadAddress")
     }).pipe(Effect.provide(Tcp.layer)))
 })

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { type Connection, ConnectionError, type Listener, Transport } from "../../src/transport/Transport.ts"
+import { type Connection, type Listener, Transport, WendyConnectionError } from "../../src/transport/Transport.ts"
 
 export const here = { host: "127.0.0.1", port: 0 }
 
@@ -34,7 +34,7 @@ export const drain = Effect.fnUntraced(function*(connection: Connection) {
     Effect.forever,
     Effect.flip
   )
-  return { frames: frames.map(text), reason: error.reason }
+  return { frames: frames.map(text), reason: error.reason._tag }
 })
 
 export const serve = <E>(listener: Listener, handler: (connection: Connection) => Effect.Effect<void, E>) =>
@@ -47,7 +47,7 @@ const dialSleeper = Effect.fnUntraced(function*<A>(
   of: (frames: ReadonlyArray<Uint8Array>) => A
 ) {
   const reading = yield* Deferred.make<void>()
-  const received = yield* Deferred.make<A, ConnectionError>()
+  const received = yield* Deferred.make<A, WendyConnectionError>()
   const listener = yield* transport.listen(here, listenOptions)
   yield* serve(listener, (connection) =>
     Deferred.await(reading).pipe(
@@ -124,7 +124,7 @@ export const transportContract = (
     test(
       "keeps the order of 10,000 frames",
       Effect.fnUntraced(function*(transport) {
-        const received = yield* Deferred.make<Array<string>, ConnectionError>()
+        const received = yield* Deferred.make<Array<string>, WendyConnectionError>()
         const listener = yield* transport.listen(here, listenOptions)
         yield* serve(listener, (connection) =>
           readFrames(connection, 10_000).pipe(
@@ -204,8 +204,8 @@ export const transportContract = (
         const listener = yield* transport.listen(here, listenOptions)
         yield* serve(listener, () => Effect.void)
         const connection = yield* transport.dial(listener.address, dialOptions)
-        assert.strictEqual((yield* Effect.flip(connection.read)).reason, "Closed")
-        assert.strictEqual((yield* Effect.flip(connection.read)).reason, "Closed")
+        assert.strictEqual((yield* Effect.flip(connection.read)).reason._tag, "Closed")
+        assert.strictEqual((yield* Effect.flip(connection.read)).reason._tag, "Closed")
       })
     )
 
@@ -230,7 +230,7 @@ export const transportContract = (
         const { frames, reason } = yield* Deferred.await(drained)
         assert.deepStrictEqual(frames, ["bad", "0123456789abcdef"])
         assert.strictEqual(reason, "FrameTooLarge")
-        assert.include(["Closed", "Reset"], (yield* Effect.flip(bad.read)).reason)
+        assert.include(["Closed", "Reset"], (yield* Effect.flip(bad.read)).reason._tag)
         yield* assertEchoes(good, "still here")
       })
     )
@@ -239,7 +239,7 @@ export const transportContract = (
       "holds an accepted connection to small frames until it is admitted",
       Effect.fnUntraced(function*(transport) {
         const listener = yield* transport.listen(here, { ...listenOptions, maxFirstFrameSize: 10 })
-        const refused = yield* Deferred.make<ConnectionError>()
+        const refused = yield* Deferred.make<WendyConnectionError>()
         yield* serve(listener, (connection) =>
           Effect.gen(function*() {
             const [first] = yield* Effect.tapError(connection.read, (error) => Deferred.succeed(refused, error))
@@ -252,7 +252,7 @@ export const transportContract = (
         yield* assertEchoes(good, "x".repeat(1000))
         const bad = yield* transport.dial(listener.address, dialOptions)
         yield* bad.write([bytes("x".repeat(11))])
-        assert.strictEqual((yield* Deferred.await(refused)).reason, "FrameTooLarge")
+        assert.strictEqual((yield* Deferred.await(refused)).reason._tag, "FrameTooLarge")
         yield* assertEchoes(good, "still here")
       })
     )
@@ -262,7 +262,7 @@ export const transportContract = (
       Effect.fnUntraced(function*(transport) {
         const { address } = yield* Effect.scoped(transport.listen(here, listenOptions))
         const error = yield* Effect.flip(transport.dial(address, dialOptions))
-        assert.strictEqual(error.reason, "Refused")
+        assert.strictEqual(error.reason._tag, "Refused")
         assert.strictEqual(error.address, `127.0.0.1:${address.port}`)
       })
     )
@@ -276,8 +276,8 @@ export const transportContract = (
             port: 1
           }]
         ) {
-          assert.strictEqual((yield* Effect.flip(transport.dial(address, dialOptions))).reason, "BadAddress")
-          assert.strictEqual((yield* Effect.flip(transport.listen(address, listenOptions))).reason, "BadAddress")
+          assert.strictEqual((yield* Effect.flip(transport.dial(address, dialOptions))).reason._tag, "BadAddress")
+          assert.strictEqual((yield* Effect.flip(transport.listen(address, listenOptions))).reason._tag, "BadAddress")
         }
       })
     )
@@ -288,7 +288,7 @@ export const transportContract = (
         const scope = yield* Scope.make()
         const { address } = yield* Scope.provide(transport.listen(here, listenOptions), scope)
         assert.isAbove(address.port, 0)
-        assert.strictEqual((yield* Effect.flip(transport.listen(address, listenOptions))).reason, "InUse")
+        assert.strictEqual((yield* Effect.flip(transport.listen(address, listenOptions))).reason._tag, "InUse")
         const other = yield* transport.listen(here, listenOptions)
         assert.notStrictEqual(other.address.port, address.port)
         yield* Scope.close(scope, Exit.void)
@@ -417,8 +417,8 @@ export const transportContract = (
         const error = yield* Effect.flip(
           Effect.forever(Effect.andThen(connection.write([bytes("x")]), Effect.yieldNow))
         )
-        assert.instanceOf(error, ConnectionError)
-        assert.instanceOf(yield* Effect.flip(connection.write([bytes("x")])), ConnectionError)
+        assert.instanceOf(error, WendyConnectionError)
+        assert.instanceOf(yield* Effect.flip(connection.write([bytes("x")])), WendyConnectionError)
       })
     )
 
@@ -436,7 +436,7 @@ export const transportContract = (
         })))
         yield* untilStill(() => sent)
         yield* Deferred.succeed(go, undefined)
-        assert.instanceOf(yield* Effect.flip(Fiber.join(writer)), ConnectionError)
+        assert.instanceOf(yield* Effect.flip(Fiber.join(writer)), WendyConnectionError)
       })
     )
 
@@ -449,9 +449,9 @@ export const transportContract = (
         const connection = yield* Scope.provide(transport.dial(listener.address, dialOptions), scope)
         const reader = yield* Effect.forkChild(connection.read, { startImmediately: true })
         yield* Scope.close(scope, Exit.void)
-        assert.strictEqual((yield* Effect.flip(Fiber.join(reader))).reason, "Reset")
-        assert.strictEqual((yield* Effect.flip(connection.read)).reason, "Reset")
-        assert.strictEqual((yield* Effect.flip(connection.write([bytes("x")]))).reason, "Reset")
+        assert.strictEqual((yield* Effect.flip(Fiber.join(reader))).reason._tag, "Reset")
+        assert.strictEqual((yield* Effect.flip(connection.read)).reason._tag, "Reset")
+        assert.strictEqual((yield* Effect.flip(connection.write([bytes("x")]))).reason._tag, "Reset")
       })
     )
 
@@ -491,7 +491,7 @@ export const transportContract = (
         yield* Scope.close(scope, Exit.void)
         yield* Deferred.await(interrupted)
         assert.include(["Closed", "Reset"], (yield* Fiber.join(drained)).reason)
-        assert.strictEqual((yield* Effect.flip(transport.dial(listener.address, dialOptions))).reason, "Refused")
+        assert.strictEqual((yield* Effect.flip(transport.dial(listener.address, dialOptions))).reason._tag, "Refused")
       })
     )
 
@@ -502,7 +502,7 @@ export const transportContract = (
         const listener = yield* Scope.provide(transport.listen(here, listenOptions), scope)
         const connection = yield* transport.dial(listener.address, dialOptions)
         yield* Scope.close(scope, Exit.void)
-        assert.include(["Closed", "Reset"], (yield* Effect.flip(connection.read)).reason)
+        assert.include(["Closed", "Reset"], (yield* Effect.flip(connection.read)).reason._tag)
       })
     )
 
@@ -538,7 +538,7 @@ export const transportContract = (
         const refused = yield* Effect.flip(
           Effect.flatMap(transport.dial(listener.address, dialOptions), ({ read }) => read)
         )
-        assert.include(["Closed", "Broken"], refused.reason)
+        assert.include(["Closed", "Broken"], refused.reason._tag)
         yield* assertEchoes(first, "still here")
         yield* Scope.close(scope, Exit.void)
         yield* transport.dial(listener.address, dialOptions).pipe(
@@ -556,16 +556,18 @@ export const transportContract = (
         yield* serve(
           listener,
           (connection) =>
-            Effect.forever(Effect.flatMap(connection.read, (frames): Effect.Effect<void, ConnectionError | string> => {
-              switch (text(frames[0])) {
-                case "fail":
-                  return Effect.fail("failed")
-                case "die":
-                  return Effect.die("died")
-                default:
-                  return connection.write(frames)
-              }
-            }))
+            Effect.forever(
+              Effect.flatMap(connection.read, (frames): Effect.Effect<void, WendyConnectionError | string> => {
+                switch (text(frames[0])) {
+                  case "fail":
+                    return Effect.fail("failed")
+                  case "die":
+                    return Effect.die("died")
+                  default:
+                    return connection.write(frames)
+                }
+              })
+            )
         )
         const good = yield* transport.dial(listener.address, dialOptions)
         yield* assertEchoes(good, "one")

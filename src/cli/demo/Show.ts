@@ -250,7 +250,7 @@ const sendMessage = Effect.fnUntraced(function*(stage: Stage) {
       onFailure: (error) =>
         ++stage.failed > explained
           ? Effect.void
-          : Console.error(`wendy: message ${message} has no receipt: ${error.reason}, ${error.message}`),
+          : Console.error(`wendy: message ${message} has no receipt: ${error.reason._tag}, ${error.message}`),
       onSuccess: (receipt) => Effect.sync(() => journal.noteReceipt(message, receipt, now() - began, now()))
     })
   )

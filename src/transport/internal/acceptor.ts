@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
-import { type Connection, ConnectionError, type Listener } from "../Transport.ts"
+import { type Connection, type Listener, WendyConnectionError } from "../Transport.ts"
 
 /** What every listener does with accepted connections, whatever carries them. */
 export interface Acceptor<in A> {
@@ -24,7 +24,7 @@ export const makeAcceptor = <A>(
       const handle = (item: A) =>
         Effect.scopedWith((scope) => Effect.flatMap(Scope.provide(open(item), scope), handler)).pipe(
           // every connection ends with one: no news
-          Effect.catchIf((error) => error instanceof ConnectionError, () => Effect.void),
+          Effect.catchIf((error) => error instanceof WendyConnectionError, () => Effect.void),
           Effect.ignoreCause({ log: "Unhandled", message: "A connection handler failed" })
         )
       return Effect.scopedWith((scope) =>

@@ -5,11 +5,11 @@ import * as Effect from "effect/Effect"
 import * as Dns from "node:dns"
 import * as Net from "node:net"
 import * as Os from "node:os"
-import type { DialError } from "../Transport.ts"
+import type { WendyDialError } from "../Transport.ts"
 import { makeDialError } from "./netSockets.ts"
 
 /** All addresses of a host, as the machine's resolver has them; those of an address are itself. */
-export const resolve = (host: string): Effect.Effect<ReadonlyArray<string>, DialError> =>
+export const resolve = (host: string): Effect.Effect<ReadonlyArray<string>, WendyDialError> =>
   Net.isIP(host) !== 0
     ? Effect.succeed([host])
     : Effect.callback((resume) => {

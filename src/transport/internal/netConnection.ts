@@ -10,7 +10,7 @@ import * as Scope from "effect/Scope"
 import type * as Net from "node:net"
 import * as Address from "../../protocol/Address.ts"
 import { encodeFrames, encodeParts, FrameDecoder } from "../Framing.ts"
-import { type Channel, type Connection, ConnectionError, type ConnectionOptions } from "../Transport.ts"
+import { type Channel, type Connection, type ConnectionOptions, WendyConnectionError } from "../Transport.ts"
 import { guard } from "./guard.ts"
 
 /** A socket that is ready to carry frames, and what protects it. */
@@ -21,7 +21,7 @@ export interface Ready {
 
 type Frames = readonly [Uint8Array, ...Array<Uint8Array>]
 
-type Reading = Effect.Effect<Frames, ConnectionError>
+type Reading = Effect.Effect<Frames, WendyConnectionError>
 
 const flushMillis = 1_000
 
@@ -36,16 +36,16 @@ export const makeConnection = Effect.fnUntraced(function*(
   const at = Address.format(remote)
   const decoder = new FrameDecoder(options.maxFirstFrameSize ?? options.maxFrameSize)
   let frames: Array<Uint8Array> = []
-  let end: ConnectionError | undefined
+  let end: WendyConnectionError | undefined
   let waiter: ((reading: Reading) => void) | undefined
   let isPaused = true
 
-  const endWith = (reason: ConnectionError["reason"], message: string): void => {
-    end ??= new ConnectionError({ reason, message })
+  const endWith = (reason: WendyConnectionError["reason"]["_tag"], message: string): void => {
+    end ??= new WendyConnectionError({ reason: { _tag: reason, message } })
     wake()
   }
 
-  const breakOff = (reason: ConnectionError["reason"], message: string): void => {
+  const breakOff = (reason: WendyConnectionError["reason"]["_tag"], message: string): void => {
     endWith(reason, message)
     socket.destroy()
   }
@@ -113,7 +113,7 @@ export const makeConnection = Effect.fnUntraced(function*(
     waiter = undefined
   })
 
-  const read: Connection["read"] = Effect.callback<Frames, ConnectionError>((resume) => {
+  const read: Connection["read"] = Effect.callback<Frames, WendyConnectionError>((resume) => {
     const reading = take()
     if (reading !== undefined) return resume(reading)
     waiter = resume
@@ -125,19 +125,18 @@ export const makeConnection = Effect.fnUntraced(function*(
   })
 
   const failWrite = () =>
-    new ConnectionError({
-      reason: "Reset",
-      message: again(`the connection to ${at} has ended, nothing can be written to it`)
+    new WendyConnectionError({
+      reason: { _tag: "Reset", message: again(`the connection to ${at} has ended, nothing can be written to it`) }
     })
 
-  const drained = Effect.callback<void, ConnectionError>((resume) => {
+  const drained = Effect.callback<void, WendyConnectionError>((resume) => {
     const onDrain = () => finish(Effect.void)
     const onClose = () => finish(Effect.fail(failWrite()))
     const stop = () => {
       socket.off("drain", onDrain)
       socket.off("close", onClose)
     }
-    const finish = (outcome: Effect.Effect<void, ConnectionError>) => {
+    const finish = (outcome: Effect.Effect<void, WendyConnectionError>) => {
       stop()
       resume(outcome)
     }

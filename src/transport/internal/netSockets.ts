@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import * as Address from "../../protocol/Address.ts"
-import { type Connection, type ConnectionOptions, DialError, ListenError } from "../Transport.ts"
+import { type Connection, type ConnectionOptions, WendyDialError, WendyListenError } from "../Transport.ts"
 import { makeAcceptor } from "./acceptor.ts"
 import { describeBadAddress } from "./badAddress.ts"
 import { guard } from "./guard.ts"
@@ -32,7 +32,10 @@ export const listen = Effect.fnUntraced(function*(
 ) {
   const problem = describeBadAddress(address, 0)
   if (problem !== undefined) {
-    return yield* new ListenError({ address: Address.format(address), reason: "BadAddress", message: problem })
+    return yield* new WendyListenError({
+      reason: { _tag: "BadAddress", message: problem },
+      address: Address.format(address)
+    })
   }
   const open = new Set<Net.Socket>()
   const acceptor = yield* makeAcceptor((
@@ -66,7 +69,10 @@ export const listen = Effect.fnUntraced(function*(
   return { address: { host: bound.address, port: bound.port }, serve: acceptor.serve }
 })
 
-const bind = (address: Address.Address, accept: (socket: Net.Socket) => void): Effect.Effect<Net.Server, ListenError> =>
+const bind = (
+  address: Address.Address,
+  accept: (socket: Net.Socket) => void
+): Effect.Effect<Net.Server, WendyListenError> =>
   Effect.callback((resume) => {
     // Paused, so that nothing is lost before somebody reads.
     const server = Net.createServer(
@@ -85,17 +91,20 @@ const bind = (address: Address.Address, accept: (socket: Net.Socket) => void): E
 export const dial = (
   address: Address.Address,
   options: ConnectionOptions & { readonly timeout: Duration.Input },
-  prepare: (socket: Net.Socket) => Effect.Effect<Ready, DialError>
-): Effect.Effect<Connection, DialError, Scope.Scope> =>
+  prepare: (socket: Net.Socket) => Effect.Effect<Ready, WendyDialError>
+): Effect.Effect<Connection, WendyDialError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const problem = describeBadAddress(address, 1)
       if (problem !== undefined) {
-        return yield* new DialError({ address: Address.format(address), reason: "BadAddress", message: problem })
+        return yield* new WendyDialError({
+          reason: { _tag: "BadAddress", message: problem },
+          address: Address.format(address)
+        })
       }
       let socket: Net.Socket | undefined
       let isConnected = false
-      const connect = Effect.callback<Net.Socket, DialError>((resume) => {
+      const connect = Effect.callback<Net.Socket, WendyDialError>((resume) => {
         const connecting = Net.createConnection({ host: address.host, port: address.port, ...socketOptions })
         socket = connecting
         connecting.once("connect", () => {
@@ -135,7 +144,7 @@ const isResolverCode = (code: string): boolean =>
 
 const resourceCodes: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"])
 
-const toDialError = (address: Address.Address, cause: unknown): DialError => {
+const toDialError = (address: Address.Address, cause: unknown): WendyDialError => {
   const codes = codesOf(cause)
   // a name may stand for several addresses: only if all refuse, nothing listens
   const code = codes.find((code) => code !== "ECONNREFUSED") ?? codes[0] ?? ""
@@ -146,7 +155,11 @@ const toDialError = (address: Address.Address, cause: unknown): DialError => {
   return makeDialError(address, "Unreachable", code)
 }
 
-export const makeDialError = (address: Address.Address, reason: DialError["reason"], code?: string): DialError => {
+export const makeDialError = (
+  address: Address.Address,
+  reason: WendyDialError["reason"]["_tag"],
+  code?: string
+): WendyDialError => {
   const to = Address.format(address)
   const because = code === undefined || code === "" ? "" : ` (${code})`
   const message = {
@@ -162,45 +175,55 @@ export const makeDialError = (address: Address.Address, reason: DialError["reaso
     Insecure: `${to} does not encrypt, or uses credentials of another kind${because}. Give both ends the same kind.`,
     BadAddress: `${to} cannot be resolved${because}. Correct the host name, an IPv6 address goes without brackets.`
   }[reason]
-  return new DialError({ address: to, reason, message })
+  return new WendyDialError({ reason: { _tag: reason, message }, address: to })
 }
 
-const toListenError = (address: Address.Address, cause: unknown): ListenError => {
+const toListenError = (address: Address.Address, cause: unknown): WendyListenError => {
   const at = Address.format(address)
   const code = codesOf(cause)[0] ?? ""
   if (code === "EADDRINUSE") {
-    return new ListenError({
-      address: at,
-      reason: "InUse",
-      message: `Something listens on ${at} already. Stop it, or choose another port (0 takes a free one).`
+    return new WendyListenError({
+      reason: {
+        _tag: "InUse",
+        message: `Something listens on ${at} already. Stop it, or choose another port (0 takes a free one).`
+      },
+      address: at
     })
   }
   if (code === "EACCES" || code === "EPERM") {
-    return new ListenError({
-      address: at,
-      reason: "Denied",
-      message: `This process may not listen on ${at}. Choose a port above 1023, or grant the right.`
+    return new WendyListenError({
+      reason: {
+        _tag: "Denied",
+        message: `This process may not listen on ${at}. Choose a port above 1023, or grant the right.`
+      },
+      address: at
     })
   }
   if (resourceCodes.has(code)) {
-    return new ListenError({
-      address: at,
-      reason: "Resources",
-      message: `There is no socket left to listen on ${at} (${code}). Raise the limit of open files.`
+    return new WendyListenError({
+      reason: {
+        _tag: "Resources",
+        message: `There is no socket left to listen on ${at} (${code}). Raise the limit of open files.`
+      },
+      address: at
     })
   }
   if (isResolverCode(code) || code === "EADDRNOTAVAIL" || code === "EAFNOSUPPORT") {
-    return new ListenError({
-      address: at,
-      reason: "BadAddress",
-      message:
-        `${at} is not an address of this machine (${code}). Choose one that is, an IPv6 address without brackets.`
+    return new WendyListenError({
+      reason: {
+        _tag: "BadAddress",
+        message:
+          `${at} is not an address of this machine (${code}). Choose one that is, an IPv6 address without brackets.`
+      },
+      address: at
     })
   }
-  return new ListenError({
-    address: at,
-    reason: "Other",
-    message: `Listening on ${at} failed: ${cause instanceof Error ? cause.message : String(cause)}. ` +
-      "Correct the address or choose another one."
+  return new WendyListenError({
+    reason: {
+      _tag: "Other",
+      message: `Listening on ${at} failed: ${cause instanceof Error ? cause.message : String(cause)}. ` +
+        "Correct the address or choose another one."
+    },
+    address: at
   })
 }

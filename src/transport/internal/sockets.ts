@@ -8,12 +8,18 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Address from "../../protocol/Address.ts"
-import { type Connection, ConnectionError, DialError, ListenError, type Transport } from "../Transport.ts"
+import {
+  type Connection,
+  type Transport,
+  WendyConnectionError,
+  WendyDialError,
+  WendyListenError
+} from "../Transport.ts"
 import { makeAcceptor } from "./acceptor.ts"
 import { describeBadAddress } from "./badAddress.ts"
 
 /** Frames that were written together, or the end of the connection. */
-export type Cargo = ReadonlyArray<Uint8Array> | ConnectionError
+export type Cargo = ReadonlyArray<Uint8Array> | WendyConnectionError
 
 /** A fiber that waits. */
 export interface Waiter {
@@ -36,7 +42,7 @@ export interface End<Way> {
   /** Frames and bytes sent to this end and not read yet. */
   frames: number
   bytes: number
-  error: ConnectionError | undefined
+  error: WendyConnectionError | undefined
   isClosed: boolean
 }
 
@@ -118,10 +124,12 @@ export const waitUntil = (waiter: Waiter, isReady: () => boolean): Effect.Effect
     })
   })
 
-const makeReset = (remote: Address.Address, what: string): ConnectionError =>
-  new ConnectionError({
-    reason: "Reset",
-    message: `The connection to ${Address.format(remote)} ${what}. Dial again if it is still needed.`
+const makeReset = (remote: Address.Address, what: string): WendyConnectionError =>
+  new WendyConnectionError({
+    reason: {
+      _tag: "Reset",
+      message: `The connection to ${Address.format(remote)} ${what}. Dial again if it is still needed.`
+    }
   })
 
 /** Sockets on a medium. */
@@ -152,7 +160,7 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
     if (!isFull(end)) wake(peer, peer.writer)
   }
 
-  const finish = (end: End<Way>, error: ConnectionError): void => {
+  const finish = (end: End<Way>, error: WendyConnectionError): void => {
     if (end.error !== undefined) return
     end.error = error
     wake(end, end.reader)
@@ -180,10 +188,12 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
       if (frame.byteLength > end.frameSize) {
         finish(
           end,
-          new ConnectionError({
-            reason: "FrameTooLarge",
-            message: `${Address.format(end.remote)} sent a frame of ${frame.byteLength} bytes, the limit is ` +
-              `${end.frameSize}. Raise the limit here or send smaller frames there.`
+          new WendyConnectionError({
+            reason: {
+              _tag: "FrameTooLarge",
+              message: `${Address.format(end.remote)} sent a frame of ${frame.byteLength} bytes, the limit is ` +
+                `${end.frameSize}. Raise the limit here or send smaller frames there.`
+            }
           })
         )
         return transmit(end, makeReset(peerOf(end).remote, "was broken by the peer"))
@@ -211,9 +221,11 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
     if (peer.error !== undefined) return
     transmit(
       end,
-      new ConnectionError({
-        reason: "Closed",
-        message: `${Address.format(peer.remote)} ended the connection. Dial again if it is still needed.`
+      new WendyConnectionError({
+        reason: {
+          _tag: "Closed",
+          message: `${Address.format(peer.remote)} ended the connection. Dial again if it is still needed.`
+        }
       })
     )
   }
@@ -238,7 +250,7 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
       return end.error === undefined ? Effect.andThen(awaitReadable, read) : Effect.fail(end.error)
     })
 
-    const awaitSpace: Effect.Effect<void, ConnectionError> = Effect.suspend(() => {
+    const awaitSpace: Effect.Effect<void, WendyConnectionError> = Effect.suspend(() => {
       if (end.error !== undefined) return Effect.fail(end.error)
       return isFull(peer) ? Effect.andThen(awaitWritable, awaitSpace) : Effect.void
     })
@@ -298,8 +310,8 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
     const resolve = (name: string): string => ownHosts.has(name) ? own : name
 
     const listen: Transport["Service"]["listen"] = Effect.fnUntraced(function*(address, options) {
-      const fail = (reason: ListenError["reason"], message: string) =>
-        new ListenError({ address: Address.format(address), reason, message })
+      const fail = (reason: WendyListenError["reason"]["_tag"], message: string) =>
+        new WendyListenError({ reason: { _tag: reason, message }, address: Address.format(address) })
       const problem = describeBadAddress(address, 0)
       if (problem !== undefined) return yield* fail("BadAddress", problem)
       const at = resolve(address.host)
@@ -361,8 +373,8 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
 
     const dial: Transport["Service"]["dial"] = (address, options) =>
       Effect.uninterruptibleMask(Effect.fnUntraced(function*(restore) {
-        const fail = (reason: DialError["reason"], message: string) =>
-          new DialError({ address: Address.format(address), reason, message })
+        const fail = (reason: WendyDialError["reason"]["_tag"], message: string) =>
+          new WendyDialError({ reason: { _tag: reason, message }, address: Address.format(address) })
         const problem = describeBadAddress(address, 1)
         if (problem !== undefined) return yield* fail("BadAddress", problem)
         const target: Address.Address = { host: resolve(address.host), port: address.port }

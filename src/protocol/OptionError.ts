@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Address from "./Address.ts"
-import { check as checkSettings, type ClusterConfig, type Input } from "./ClusterConfig.ts"
+import { check as checkSettings, type ClusterConfig, type Input, Problem } from "./ClusterConfig.ts"
 
 /**
  * An option that cannot be.
@@ -16,7 +16,8 @@ import { check as checkSettings, type ClusterConfig, type Input } from "./Cluste
  * **Details**
  *
  * `option` names it: `join`, `to`, `cluster`, `credentials`, `authorization`, `node` (one of `id`, hosts, port and region),
- * `config.<field>`, or `config` where several settings contradict each other. `message` is for people.
+ * `config.<field>`, or `config` where several settings contradict each other. `message` is for people; of settings
+ * `issues` says for a program what is wrong with each.
  *
  * **Example** (A seed without a port)
  *
@@ -26,7 +27,7 @@ import { check as checkSettings, type ClusterConfig, type Input } from "./Cluste
  *
  * const { option } = await Effect.runPromise(Cluster.make({ join: ["10.0.0.7"] }).pipe(
  *   Effect.scoped,
- *   Effect.catchTag("ListenError", Effect.die),
+ *   Effect.catchTag("WendyListenError", Effect.die),
  *   Effect.flip,
  *   Effect.provide(MemoryTransport.layer)
  * ))
@@ -36,9 +37,10 @@ import { check as checkSettings, type ClusterConfig, type Input } from "./Cluste
  * @category errors
  * @since 0.1.0
  */
-export class BadOption extends Schema.TaggedError<BadOption>()("BadOption", {
+export class WendyOptionError extends Schema.TaggedError<WendyOptionError>()("WendyOptionError", {
   option: Schema.String,
-  message: Schema.String
+  message: Schema.String,
+  issues: Schema.optionalKey(Schema.Array(Problem))
 }) {}
 
 /**
@@ -46,12 +48,18 @@ export class BadOption extends Schema.TaggedError<BadOption>()("BadOption", {
  *
  * @internal
  */
-export const checkConfig = (config: Input | undefined): Effect.Effect<ClusterConfig, BadOption> => {
+export const checkConfig = (config: Input | undefined): Effect.Effect<ClusterConfig, WendyOptionError> => {
   const result = checkSettings(config ?? {})
   if (Result.isSuccess(result)) return Effect.succeed(result.success)
   const { message, problems } = result.failure
   const field = problems.length === 1 ? problems[0].field : undefined
-  return Effect.fail(new BadOption({ option: field === undefined ? "config" : `config.${field}`, message }))
+  return Effect.fail(
+    new WendyOptionError({
+      option: field === undefined ? "config" : `config.${field}`,
+      message,
+      issues: problems
+    })
+  )
 }
 
 /**
@@ -62,11 +70,13 @@ export const checkConfig = (config: Input | undefined): Effect.Effect<ClusterCon
 export const checkAddresses = (
   option: "join" | "to",
   texts: ReadonlyArray<string>
-): Effect.Effect<Array<Address.Address>, BadOption> =>
+): Effect.Effect<Array<Address.Address>, WendyOptionError> =>
   Effect.forEach(texts, (text) =>
     Option.match(Address.parse(text), {
       onNone: () =>
-        Effect.fail(new BadOption({ option, message: `"${text}" is no address: write HOST:PORT, or [IPV6]:PORT` })),
+        Effect.fail(
+          new WendyOptionError({ option, message: `"${text}" is no address: write HOST:PORT, or [IPV6]:PORT` })
+        ),
       onSome: Effect.succeed
     }))
 
@@ -75,7 +85,7 @@ export const checkAddresses = (
  *
  * @internal
  */
-export const checkTargets = (texts: ReadonlyArray<string>): Effect.Effect<Array<Address.Address>, BadOption> =>
+export const checkTargets = (texts: ReadonlyArray<string>): Effect.Effect<Array<Address.Address>, WendyOptionError> =>
   texts.length > 0
     ? checkAddresses("to", texts)
-    : Effect.fail(new BadOption({ option: "to", message: "name a Node of the cluster as HOST:PORT" }))
+    : Effect.fail(new WendyOptionError({ option: "to", message: "name a Node of the cluster as HOST:PORT" }))
