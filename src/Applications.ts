@@ -23,7 +23,7 @@ import { Fifo } from "./core/Fifo.ts"
 import type * as OwnedKeys from "./core/OwnedKeys.ts"
 import type { Application, Changes, Forward } from "./protocol/Application.ts"
 import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
-import type { ClusterError, ClusterEvent } from "./protocol/ClusterEvent.ts"
+import { type ClusterError, type ClusterEvent, isError } from "./protocol/ClusterEvent.ts"
 import { WendyEndedError } from "./protocol/EndedError.ts"
 import type { Answer, Outcome } from "./protocol/Frame.ts"
 import * as Message from "./protocol/Message.ts"
@@ -157,7 +157,7 @@ export const make = Effect.fnUntraced(function*(options: {
     }
   }
 
-  const report = (error: ClusterError["error"], message: string): void => event({ _tag: "Error", error, message })
+  const report = (error: ClusterError["_tag"], message: string): void => event({ _tag: error, message })
 
   /** Says what went wrong in a callback. In `onError` itself that is said to nobody but the log, or there would be no end to it. */
   const reportCallback = (entry: Registered, callback: string, exit: Callbacks.Outcome<unknown>, within: number) => {
@@ -189,7 +189,7 @@ export const make = Effect.fnUntraced(function*(options: {
         if (entry.missed > 0) {
           const message = `${entry.name} lags behind: its oldest ${entry.missed} events were dropped`
           entry.missed = 0
-          yield* callOn(entry, { _tag: "Error", error: "EventsMissed", message })
+          yield* callOn(entry, { _tag: "EventsMissed", message })
         }
         yield* callOn(entry, event)
       }
@@ -533,12 +533,10 @@ const handlerOf = <R>(
       const { onHeartbeat } = application
       return onHeartbeat && ["onHeartbeat", () => onHeartbeat(event.from)]
     }
-    case "Error": {
+    default: {
       const { onError } = application
-      return onError && ["onError", () => onError(event)]
+      return onError && isError(event) ? ["onError", () => onError(event)] : undefined
     }
-    default:
-      return undefined
   }
 }
 

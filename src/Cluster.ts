@@ -86,7 +86,7 @@ export type {
   Owned as Ownership,
   Reason as OwnershipReason
 } from "./core/OwnedKeys.ts"
-export type { ClusterError, ClusterEvent, ExitReason } from "./protocol/ClusterEvent.ts"
+export { ClusterError, ClusterEvent, ExitReason } from "./protocol/ClusterEvent.ts"
 export { WendyEndedError } from "./protocol/EndedError.ts"
 export { WendyJoinError } from "./protocol/JoinError.ts"
 export { WendyOptionError } from "./protocol/OptionError.ts"
@@ -1025,7 +1025,7 @@ export const make: (
 
       const sayExpiry = Effect.flatMap(expiryOf(() => security), (message) =>
         Effect.sync(() => {
-          if (message !== undefined) applications.upcalls.event({ _tag: "Error", error: "CertificateEnds", message })
+          if (message !== undefined) applications.upcalls.event({ _tag: "CertificateEnds", message })
         })).pipe(annotated)
       if (security.certificate !== undefined) {
         yield* sayExpiry

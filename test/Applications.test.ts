@@ -7,9 +7,9 @@ import { defaults } from "../src/protocol/ClusterConfig.ts"
 import type { ClusterEvent } from "../src/protocol/ClusterEvent.ts"
 import * as NodeId from "../src/ring/NodeId.ts"
 
-const makeEvent = (number: number): ClusterEvent => ({ _tag: "Error", error: "Refused", message: `${number}` })
+const makeEvent = (number: number): ClusterEvent => ({ _tag: "Refused", message: `${number}` })
 
-const numberOf = (event: ClusterEvent): number => event._tag === "Error" ? Number(event.message) : Number.NaN
+const numberOf = (event: ClusterEvent): number => event._tag === "Refused" ? Number(event.message) : Number.NaN
 
 describe("Applications", () => {
   it.effect("events: each listener gets the newest 1,024 so far, in order, and then what comes", () =>

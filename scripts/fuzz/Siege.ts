@@ -29,6 +29,7 @@ import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as Cluster from "../../src/Cluster.ts"
 import type { ClusterEvent } from "../../src/protocol/ClusterEvent.ts"
+import { isError } from "../../src/protocol/ClusterEvent.ts"
 import type * as Credentials from "../../src/protocol/Credentials.ts"
 import * as Envelope from "../../src/protocol/Envelope.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
@@ -830,12 +831,11 @@ const wrongEvents = (siege: Siege, { cluster, events }: Member): ReadonlyArray<s
         return isReal(event.node) ? [] : [`an unknown Node joined ${at}`]
       case "NodeExited":
         return isReal(event.node) ? [`a Node exited (${event.reason}) ${at}`] : []
-      case "Error":
-        return event.error === "Refused" || event.error === "Malformed"
-          ? []
-          : [`${event.error} ${at}: ${event.message}`]
-      default:
+      case "Refused":
+      case "Malformed":
         return []
+      default:
+        return isError(event) ? [`${event._tag} ${at}: ${event.message}`] : []
     }
   })
 }
@@ -944,7 +944,7 @@ export const round = (
     for (const member of members) {
       wrong.push(...wrongEvents(siege, member))
       const defects = member.events.flatMap((event) =>
-        event._tag === "Error" && (event.error === "Defect" || event.error === "CallbackFailed") ? [event.message] : []
+        event._tag === "Defect" || event._tag === "CallbackFailed" ? [event.message] : []
       )
       for (const message of defects) Tally.find(tally, numbers, `a defect at ${member.cluster.id.hex}: ${message}`)
       member.events.length = 0

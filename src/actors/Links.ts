@@ -281,7 +281,7 @@ const make = Effect.gen(function*() {
   const report = (error: "Refused" | "Malformed" | "Stalled", message: string): void => {
     const kept = throttle.pass(state.now())
     if (kept === undefined) return
-    upcalls.event({ _tag: "Error", error, message: kept === 0 ? message : `${message} (${kept} more before it)` })
+    upcalls.event({ _tag: error, message: kept === 0 ? message : `${message} (${kept} more before it)` })
   }
 
   const onRefused = (error: Handshake.Refused, where: string): void => {

@@ -121,8 +121,7 @@ const make = Effect.gen(function*() {
     gaveUp: (frame, reason) => {
       observer?.gaveUp(frame)
       upcalls.event({
-        _tag: "Error",
-        error: reason === "heldTooLong" ? "HeldTooLong" : "TooManyHops",
+        _tag: reason === "heldTooLong" ? "HeldTooLong" : "TooManyHops",
         message: reason === "heldTooLong"
           ? `a message for ${Envelope.key(frame).hex} was given up: for ${config.hold} ms nobody answered for its key`
           : `a message for ${Envelope.key(frame).hex} was given up after ${Envelope.hops(frame)} hops`

@@ -90,8 +90,7 @@ export const layer: Layer.Layer<never, never, Links | Mailboxes | NodeState | Up
       if (slept === 0) return
       Ownership.age(membership, slept)
       upcalls.event({
-        _tag: "Error",
-        error: "Slept",
+        _tag: "Slept",
         message: `this machine slept for ${Math.round(slept)} ms, or its clock was set forward: ` +
           "what this Node answered for may be another's by now"
       })

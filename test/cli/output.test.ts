@@ -90,7 +90,7 @@ describe("lines of a Node", () => {
       left: [node.hex],
       right: []
     })
-    assert.deepStrictEqual(read(lines.event({ _tag: "Error", error: "Refused", message: "m" })), {
+    assert.deepStrictEqual(read(lines.event({ _tag: "Refused", message: "m" })), {
       type: "error",
       error: "Refused",
       message: "m"

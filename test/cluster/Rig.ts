@@ -11,6 +11,7 @@ import * as Net from "node:net"
 import * as Os from "node:os"
 import type * as Cluster from "../../src/Cluster.ts"
 import type { ClusterEvent } from "../../src/protocol/ClusterEvent.ts"
+import { isError } from "../../src/protocol/ClusterEvent.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
 import type { Outgoing, Receipt } from "../../src/protocol/Message.ts"
@@ -143,7 +144,7 @@ export const collectEvents = Effect.fnUntraced(function*(cluster: Cluster.Cluste
 })
 
 export const errorsOf = (events: ReadonlyArray<ClusterEvent>, error: string): ReadonlyArray<string> =>
-  events.flatMap((event) => event._tag === "Error" && event.error === error ? [event.message] : [])
+  events.flatMap((event) => isError(event) && event._tag === error ? [event.message] : [])
 
 /** A port that was free a moment ago. */
 export const freePort = Effect.callback<number>((resume) => {

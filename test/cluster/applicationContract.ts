@@ -170,7 +170,7 @@ export const applicationContract = (
           const bad = { key: idOf("8"), purpose: Chat.purpose, value: encoder.encode("{\"text\":7}") }
           assert.strictEqual(yield* reasonOf(harness, one!.cluster.sendConfirmed(bad)), "BadValue")
           yield* until(harness, "the error is told", () => errors.length > 0)
-          assert.deepInclude(errors[0], { error: "BadValue" })
+          assert.deepInclude(errors[0], { _tag: "BadValue" })
           assert.lengthOf(two!.delivered, 0)
           // A second copy of the same message would be answered alike; the Node goes on.
           yield* sendTo(harness, one!, outgoing(idOf("8"), "after"))
@@ -217,7 +217,7 @@ export const applicationContract = (
                 yield* register(two!, {
                   name: "the tested one",
                   [callback]: behave,
-                  onError: ({ error, message }) => Effect.sync(() => errors.push(`${error} ${message}`))
+                  onError: ({ _tag, message }) => Effect.sync(() => errors.push(`${_tag} ${message}`))
                 })
                 const send = one!.cluster.sendConfirmed(outgoing(idOf("8"), expected))
                 assert.strictEqual(yield* reasonOf(harness, send), "DeliveryFailed")
@@ -520,7 +520,7 @@ export const applicationContract = (
                   if (node.hex[0] === "4") return yield* Effect.die("a bug")
                   if (node.hex[0] === "8") return yield* Effect.never
                 }).pipe(Effect.scoped),
-              onError: ({ error }) => Effect.sync(() => calls.push(error))
+              onError: ({ _tag }) => Effect.sync(() => calls.push(_tag))
             }
           }))
           for (const digit of ["4", "8", "c"]) {

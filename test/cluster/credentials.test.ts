@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import { inspect } from "node:util"
 import * as Client from "../../src/Client.ts"
 import * as Cluster from "../../src/Cluster.ts"
+import { isError } from "../../src/protocol/ClusterEvent.ts"
 import * as Credentials from "../../src/protocol/Credentials.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
@@ -84,7 +85,7 @@ const assertStaysOut = Effect.fnUntraced(function*(
   )
   assert.isFalse(hasJoined, "it was in a table")
   for (const index of [1, 2]) {
-    const said = ring.events[index]!.slice(ring.counted[index]).filter(({ _tag }) => _tag === "Error")
+    const said = ring.events[index]!.slice(ring.counted[index]).filter(isError)
     assert.lengthOf(said, 0, "others have seen something of it")
   }
   assert.isTrue(yield* harness.isExact)

@@ -427,7 +427,7 @@ describe("applications", () => {
           onNewLeaves: (left, right) => note(`leaves ${left.length} ${right.length}`),
           onNodeJoin: (node) => Effect.andThen(note(`join ${node.hex[0]}`), Effect.die("a bug")),
           onNodeExit: (node, reason) => note(`exit ${node.hex[0]} ${reason}`),
-          onError: (error) => note(`error ${error.error}`)
+          onError: (error) => note(`error ${error._tag}`)
         }
       })
       yield* harness.during(first.cluster.ready)

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { ClusterConfig } from "../../src/protocol/ClusterConfig.ts"
-import type { ClusterEvent } from "../../src/protocol/ClusterEvent.ts"
+import { type ClusterEvent, isError } from "../../src/protocol/ClusterEvent.ts"
 import * as Envelope from "../../src/protocol/Envelope.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
@@ -74,7 +74,7 @@ const attack = (
       yield* harness.checkCoverage(keys, true)
       for (const [index, seen] of events.entries()) {
         assert.isFalse(seen.some(({ _tag }) => _tag === "NotReady"), "no Node loses its leases")
-        if (index !== 1) assert.isEmpty(seen.filter(({ _tag }) => _tag === "Error"), "nobody else notices")
+        if (index !== 1) assert.isEmpty(seen.filter(isError), "nobody else notices")
         const exited = seen.filter((event) =>
           event._tag === "NodeExited" && harness.members.some(({ cluster }) => cluster.id.hex === event.node.hex)
         )

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { isError } from "../../src/protocol/ClusterEvent.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import { burst, checkBurst, collectEvents, errorsOf, evenIds, keys } from "../cluster/Rig.ts"
@@ -82,7 +83,7 @@ describe("what the authors of Go Wendy knew", () => {
       wall.ahead = -hour
       yield* passing("1 minute")
       yield* harness.checkCoverage(keys, true)
-      assert.isFalse(events.flat().some(({ _tag }) => _tag === "NotReady" || _tag === "Error"))
+      assert.isFalse(events.flat().some((event) => event._tag === "NotReady" || isError(event)))
     }).pipe(Effect.provide(Memory.layer)))
 
   it.effect(

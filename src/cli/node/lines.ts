@@ -6,6 +6,7 @@
 import * as Base64 from "effect/encoding/Base64"
 import type { ClusterEvent } from "../../Cluster.ts"
 import * as Address from "../../protocol/Address.ts"
+import { isError } from "../../protocol/ClusterEvent.ts"
 import type { Message } from "../../protocol/Message.ts"
 import * as Node from "../../ring/Node.ts"
 import { jsonLine } from "../Output.ts"
@@ -78,8 +79,8 @@ export const json = (region: string): Lines => {
             left: event.left.map((node) => node.hex),
             right: event.right.map((node) => node.hex)
           })
-        case "Error":
-          return jsonLine({ type: "error", error: event.error, message: event.message })
+        default:
+          return isError(event) ? jsonLine({ type: "error", error: event._tag, message: event.message }) : undefined
       }
     }
   }
@@ -118,8 +119,8 @@ export const human = (region: string, style: Style): Lines => {
           )
         case "NewLeaves":
           return line(style.dim("leaves  "), `${event.left.length} left, ${event.right.length} right`)
-        case "Error":
-          return line(style.red("error   "), `${event.error}: ${printable(event.message)}`)
+        default:
+          return isError(event) ? line(style.red("error   "), `${event._tag}: ${printable(event.message)}`) : undefined
       }
     }
   }
