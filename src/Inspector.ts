@@ -15,10 +15,12 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
@@ -63,6 +65,77 @@ export interface SeedOptions extends Options {
   /** Nodes as `HOST:PORT` or `[IPV6]:PORT`; at least one. */
   readonly to: ReadonlyArray<string>
 }
+
+/**
+ * Looks at a cluster from outside, as a service.
+ *
+ * **When to use**
+ *
+ * In an application that shows its cluster: a test can put another one in its place. In a script `view`, `route` and
+ * `ring` are enough.
+ *
+ * **Example** (A page about the cluster)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Cluster, Inspector, MemoryTransport } from "effect-wendy"
+ *
+ * const page = Inspector.Inspector.use(({ ring }) => Effect.map(ring, ({ nodes }) => `${nodes.length} Nodes`))
+ *
+ * const InspectorLive = Layer.unwrap(Effect.gen(function*() {
+ *   const { address, ready } = yield* Cluster.make()
+ *   yield* ready
+ *   return Inspector.layer({ to: [`127.0.0.1:${address.port}`] })
+ * })).pipe(Layer.provide(MemoryTransport.layer))
+ *
+ * await Effect.runPromise(Effect.provide(page, InspectorLive)) // => "1 Nodes"
+ * ```
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Inspector extends Context.Service<Inspector, {
+  /** Who stands around the Node at an address, as `view`. */
+  readonly view: (address: string) => Effect.Effect<View, WendyOptionError | WendyUnansweredError>
+  /** The way of a key, hop by hop, as `route`. */
+  readonly route: (key: NodeId.NodeId) => Stream.Stream<Hop, WendyOptionError | WendyInspectError | WendyRouteError>
+  /** All Nodes that can be found, and whether they agree, as `ring`. */
+  readonly ring: Effect.Effect<Ring, WendyOptionError | WendyInspectError>
+}>()("effect-wendy/Inspector") {}
+
+/**
+ * An inspector of a cluster that begins at these Nodes. It connects when it is asked.
+ *
+ * **When to use**
+ *
+ * For the one cluster of an application.
+ *
+ * **Example** (In production)
+ *
+ * ```ts
+ * import { Layer } from "effect"
+ * import { Inspector, TcpTransport } from "effect-wendy"
+ *
+ * export const InspectorLive = Inspector.layer({ to: ["10.0.0.7:7001", "10.0.0.8:7001"] }).pipe(
+ *   Layer.provide(TcpTransport.layer)
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: RingOptions): Layer.Layer<Inspector, never, Transport> =>
+  Layer.effect(
+    Inspector,
+    Effect.map(Transport, (transport) => {
+      const provide = Effect.provideService(Transport, transport)
+      return Inspector.of({
+        view: (address) => provide(view(address, options)),
+        route: (key) => Stream.provideService(route({ ...options, key }), Transport, transport),
+        ring: provide(ring(options))
+      })
+    })
+  )
 
 // -----------------------------------------------------------------------------
 // errors
@@ -292,7 +365,7 @@ const maxHops = 64
  *
  * **When to use**
  *
- * To see why messages for a key end where they do. To know only the next hop from one's own Node, `cluster.route`.
+ * To see why messages for a key end where they do. To know only the next hop from one's own Node, `cluster.nextHop`.
  *
  * **Details**
  *
