@@ -1,0 +1,375 @@
+/**
+ * Mutations: small changes of meaning, each of which breaks a rule, and the tests that should notice.
+ */
+
+/** One change of meaning. */
+export interface Mutation {
+  readonly name: string
+  readonly file: string
+  /** What stands there, exactly once, and what takes its place. */
+  readonly find: string
+  readonly replace: string
+  /** What is broken then. */
+  readonly breaks: string
+  /** Where it should be noticed. */
+  readonly tests: ReadonlyArray<string>
+}
+
+const core = (file: string) => `src/core/${file}.ts`
+
+export const mutations: ReadonlyArray<Mutation> = [
+  // joining and leases
+  {
+    name: "grant-after-lease",
+    file: core("JoinProtocol"),
+    find: "now < state.attemptAt + state.settings.lease && NodeId.isBetween(",
+    replace: "NodeId.isBetween(",
+    breaks: "J5: a grant that was asked for longer than a lease ago still counts",
+    tests: ["test/core/JoinProtocol.test.ts", "test/core/Membership.test.ts"]
+  },
+  {
+    name: "ready-after-lease",
+    file: core("JoinProtocol"),
+    find: "if (now >= state.attemptAt + state.settings.lease || now >= until) return abort(state, now, out)",
+    replace: "if (now >= until) return abort(state, now, out)",
+    breaks: "J5: a joiner becomes ready although its request is older than a lease",
+    tests: ["test/core/JoinProtocol.test.ts", "test/core/Membership.test.ts"]
+  },
+  {
+    name: "grant-past-the-joiner",
+    file: core("JoinProtocol"),
+    find: "&& NodeId.isBetween(from.id, state.self.id, message.successor.id)",
+    replace: "",
+    breaks: "J3: a grant of a gap in which the joiner does not stand counts",
+    tests: ["test/core/JoinProtocol.test.ts", "test/core/Claims.test.ts", "test/core/Membership.test.ts"]
+  },
+  {
+    name: "ack-from-anybody",
+    file: core("JoinProtocol"),
+    find: "if (!Node.isSameLife(grant.predecessor, from)) return",
+    replace: "",
+    breaks: "J3: a CommitAck of somebody who is not the predecessor counts",
+    tests: ["test/core/JoinProtocol.test.ts", "test/core/Membership.test.ts"]
+  },
+  {
+    name: "stale-for-ever",
+    file: core("JoinProtocol"),
+    find: "now < ended.at + 4 * state.settings.lease",
+    replace: "true",
+    breaks: "J8: a life that ended keeps an earlier number out for ever",
+    tests: ["test/core/JoinProtocol.test.ts", "test/core/Membership.test.ts"]
+  },
+  {
+    name: "ready-life-raised",
+    file: core("JoinProtocol"),
+    find: "if (state.detachedAt !== undefined) return refuse(out)",
+    replace: "",
+    breaks: "J8: a life whose id has become another's takes a later number",
+    tests: ["test/cluster/bootstrap.test.ts", "test/core/JoinProtocol.test.ts"]
+  },
+  {
+    name: "newcomers-kept",
+    file: core("JoinProtocol"),
+    find: "state.newcomers.clear()",
+    replace: "",
+    breaks: "B2: a Node that is ready remembers newcomers",
+    tests: ["test/core/JoinProtocol.test.ts"]
+  },
+  {
+    name: "newcomer-not-passed-on",
+    file: core("JoinProtocol"),
+    find: "send(out, smallest, { ...request, hops: request.hops + 1 })",
+    replace: "",
+    breaks: "B2: a newcomer does not bring another to the smallest one",
+    tests: ["test/core/JoinProtocol.test.ts", "test/cluster/bootstrap.test.ts"]
+  },
+  // bootstrap
+  {
+    name: "ring-beside-a-ring",
+    file: core("Bootstrap"),
+    find: "return !mayHaveRing && isPatient && knowsOthers",
+    replace: "return isPatient && knowsOthers",
+    breaks: "B2: a Node starts a ring although a seed has one",
+    tests: ["test/core/Bootstrap.test.ts"]
+  },
+  {
+    name: "impatient",
+    file: core("Bootstrap"),
+    find: "now >= state.startedAt + state.patience && state.rounds > 1",
+    replace: "state.rounds > 1",
+    breaks: "B2: a Node starts a ring at once",
+    tests: ["test/core/Bootstrap.test.ts"]
+  },
+  {
+    name: "greatest-starts",
+    file: core("Bootstrap"),
+    find: "if (NodeId.compare(node.id, self.id) >= 0 || now >=",
+    replace: "if (NodeId.compare(node.id, self.id) <= 0 || now >=",
+    breaks: "B2: not the smallest newcomer starts the ring",
+    tests: ["test/core/Bootstrap.test.ts"]
+  },
+  {
+    name: "addresses-without-end",
+    file: core("Bootstrap"),
+    find: ".slice(0, maxAddresses)",
+    replace: "",
+    breaks: "B1: a name with many addresses is asked for all of them",
+    tests: ["test/core/Bootstrap.test.ts"]
+  },
+  // links and dials
+  {
+    name: "idle-neighbour",
+    file: core("LinkTable"),
+    find: "entry.usedAt < now - patience && !isInUse",
+    replace: "entry.usedAt < now - patience",
+    breaks: "H5: the idle link to a neighbour is closed",
+    tests: ["test/core/LinkTable.test.ts"]
+  },
+  {
+    name: "old-life-takes-over",
+    file: core("LinkTable"),
+    find: "if (newest.get(entry.node.hex) === entry) newest.delete(entry.node.hex)",
+    replace: "newest.delete(entry.node.hex)",
+    breaks: "H5: the end of a link to an earlier life hides the one to a later life",
+    tests: ["test/core/LinkTable.test.ts"]
+  },
+  {
+    name: "no-second-link",
+    file: core("LinkTable"),
+    find: "if (other.isMember && Node.isSameLife(other.node, entry.node)) use(state, other)",
+    replace: "",
+    breaks: "H5: after the end of a link the other one to the same life is not used",
+    tests: ["test/core/LinkTable.test.ts"]
+  },
+  {
+    name: "unbounded-line",
+    file: core("Dials"),
+    find: "line.length >= maxAtAddress || ",
+    replace: "",
+    breaks: "H7: any number of lives waits for a dial to one address",
+    tests: ["test/core/Dials.test.ts"]
+  },
+  {
+    name: "unbounded-queue",
+    file: core("Dials"),
+    find: "if (queue.length < maxQueued) queue.push(cargo)",
+    replace: "queue.push(cargo)",
+    breaks: "what waits for a link is unbounded",
+    tests: ["test/core/Dials.test.ts"]
+  },
+  // liveness and monitors
+  {
+    name: "monitor-other-life",
+    file: core("Monitors"),
+    find: "} else if (monitor.node.incarnation < from.incarnation) {",
+    replace: "} else if (false) {",
+    breaks: "D11: a later life does not end the watch of an earlier one",
+    tests: ["test/core/Monitors.test.ts"]
+  },
+  {
+    name: "monitor-comes-back",
+    file: core("Monitors"),
+    find: "if (monitor.isUp === isUp || monitor.hasEnded) return",
+    replace: "if (monitor.isUp === isUp) return",
+    breaks: "D11: a life that has left is up again",
+    tests: ["test/core/Monitors.test.ts"]
+  },
+  {
+    name: "answer-time-forgets",
+    file: core("MembershipState"),
+    find: "const slow = time > state.answerTime ? time :",
+    replace: "const slow = false ? time :",
+    breaks: "D10: a slow answer makes a Node hardly more patient",
+    tests: ["test/core/Membership.test.ts", "test/simulation/delays.test.ts"]
+  },
+  {
+    name: "not-ready-without-end",
+    file: core("JoinProtocol"),
+    find: "if (notReady.size <= MembershipState.maxNotReady) return",
+    replace: "return",
+    breaks: "L5: any number of Nodes that are not ready is remembered",
+    tests: ["test/core/Lies.test.ts"]
+  },
+  // ownership
+  {
+    name: "epoch-stands",
+    file: core("OwnedKeys"),
+    find: "(gained.length > 0 ? 1 : 0)",
+    replace: "0",
+    breaks: "L8: keys come under an epoch that was there before",
+    tests: ["test/core/OwnedKeys.test.ts"]
+  },
+  {
+    name: "lapse-unnoticed",
+    file: core("OwnedKeys"),
+    find: "stands: now < predecessor.leaseUntil",
+    replace: "stands: true",
+    breaks: "L8: a lease that has run out is not told",
+    tests: ["test/core/OwnedKeys.test.ts"]
+  },
+  // messages
+  {
+    name: "receipt-of-another-life",
+    file: core("Confirmations"),
+    find: "if (entry === undefined || Envelope.incarnation(entry.frame) !== incarnation) return undefined",
+    replace: "if (entry === undefined) return undefined",
+    breaks: "C3: a receipt for an earlier life of the sender resolves a message of this one",
+    tests: ["test/core/Confirmations.test.ts"]
+  },
+  {
+    name: "karn",
+    file: core("Confirmations"),
+    find: "  if (entry.retries === 0) {",
+    replace: "  {",
+    breaks: "C2: a receipt of a message that was sent again is a measurement",
+    tests: ["test/core/Confirmations.test.ts"]
+  },
+  {
+    name: "late-retry",
+    file: core("Confirmations"),
+    find: "Math.min(whole / 2, ",
+    replace: "Math.min(Infinity, ",
+    breaks: "C2: the first retry comes after the deadline",
+    tests: ["test/core/Confirmations.test.ts"]
+  },
+  {
+    name: "copy-in-custody",
+    file: core("Confirmations"),
+    find: "if (!entry.inCustody) again.push(entry)",
+    replace: "again.push(entry)",
+    breaks: "C2: a message that is still in custody goes again",
+    tests: ["test/core/Confirmations.test.ts", "test/core/Messaging.test.ts"]
+  },
+  {
+    name: "reply-bytes-leak",
+    file: core("Deduplication"),
+    find: "self.replyBytes -= (delivery.progress as Uint8Array).length",
+    replace: "",
+    breaks: "C7: replies that were forgotten still count",
+    tests: ["test/core/Deduplication.test.ts"]
+  },
+  {
+    name: "failed-handed-over",
+    file: core("Deduplication"),
+    find: "counter >= origin.floor && isHandedOver(progress) && isTaken(key)",
+    replace: "counter >= origin.floor && isTaken(key)",
+    breaks: "C5: what the application failed to take is handed over as delivered",
+    tests: ["test/core/Deduplication.test.ts"]
+  },
+  {
+    name: "anybody-brings",
+    file: core("Handover"),
+    find: "return isParty(state, from) || near.some(",
+    replace: "return true || near.some(",
+    breaks: "C5: anybody can make a Node take for delivered what nobody has seen",
+    tests: ["test/core/Lies.test.ts", "test/core/Messaging.test.ts", "test/cluster/hostile.test.ts"]
+  },
+  {
+    name: "more-than-fits",
+    file: core("Handover"),
+    find: "before: ids.slice(maxDelivered)",
+    replace: "before: []",
+    breaks: "C5: numbers beyond those that fit into the message are not handed over",
+    tests: ["test/core/Handover.test.ts"]
+  },
+  {
+    name: "detached-tells-nobody",
+    file: core("Handover"),
+    find: `        Ownership.nearestLeaf(membership, "predecessor"),
+        Ownership.nearestLeaf(membership, "successor")
+`,
+    replace: "",
+    breaks: "C5: a Node that has lost its place hands over to nobody",
+    tests: ["test/core/Handover.test.ts"]
+  },
+  {
+    name: "copy-forwarded",
+    file: core("Routing"),
+    find: "  if (isCopy) return sink.copy(frame)",
+    replace: "",
+    breaks: "M11: a copy of what was passed on goes on again",
+    tests: ["test/core/Routing.test.ts", "test/simulation/delays.test.ts"]
+  },
+  {
+    name: "stalled-take-all",
+    file: core("Routing"),
+    find: "return mine === undefined || (mine.frames <= stalledShare * free && mine.bytes <= stalledShare * freeBytes)",
+    replace: "return true",
+    breaks: "M12: stalled messages of one purpose take all custody",
+    tests: ["test/core/Routing.test.ts", "test/cluster/hungApplication.test.ts"]
+  },
+  {
+    name: "client-link-of-before",
+    file: core("Messaging"),
+    find: "if (client !== undefined && clients.get(client.id) === link) clients.delete(client.id)",
+    replace: "if (client !== undefined) clients.delete(client.id)",
+    breaks: "the end of a client's old link hides its new one",
+    tests: ["test/core/Messaging.test.ts"]
+  },
+  {
+    name: "client-table-leak",
+    file: core("Messaging"),
+    find: "      clientOf.delete(link)\n",
+    replace: "",
+    breaks: "clients that have gone are remembered for ever",
+    tests: ["test/core/Messaging.test.ts"]
+  },
+  // protocol
+  {
+    name: "named-purpose",
+    file: "src/protocol/Purposes.ts",
+    find: "rest = rest * 256 + (bytes[index] ?? 0)",
+    replace: "rest = rest * 256 + (bytes[index] ?? 0) % 128",
+    breaks: "two names have one purpose",
+    tests: ["test/protocol/Envelope.test.ts"]
+  },
+  {
+    name: "reply-without-mark",
+    file: "src/protocol/Frame.ts",
+    find: "(frame.length > receiptSize && frame[receiptSize] !== hasReply) ||",
+    replace: "",
+    breaks: "any bytes behind a receipt are a reply",
+    tests: ["test/protocol/Frame.test.ts"]
+  },
+  // actors and transport
+  {
+    name: "quota-per-purpose",
+    file: "src/actors/Quota.ts",
+    find: "line.messages + messages <= share * free && line.bytes + bytes <= share * freeBytes",
+    replace: "free >= 0 && freeBytes >= 0",
+    breaks: "M12: one purpose takes all that a sender may have under way",
+    tests: ["test/actors/Quota.test.ts", "test/cluster/hungApplication.test.ts"]
+  },
+  {
+    name: "reach-any-life",
+    file: "src/actors/Reach.ts",
+    find: "return Node.isSameLife(exit.value.node, peer.node) ? undefined :",
+    replace: "return true ? undefined :",
+    breaks: "B5: another Node at the told address counts as the joiner",
+    tests: ["test/cluster/bootstrap.test.ts"]
+  },
+  {
+    name: "loopback-told",
+    file: "src/actors/Reach.ts",
+    find: "Address.isLoopback(told.host) && !Address.isLoopback(seenAt)",
+    replace: "false",
+    breaks: "B5: a loopback address is told to another machine",
+    tests: ["test/cluster/bootstrap.test.ts"]
+  },
+  {
+    name: "throttle-never-resets",
+    file: "src/actors/Throttle.ts",
+    find: "      this.#passed = 0\n",
+    replace: "",
+    breaks: "after the first reports a Node never says anything again",
+    tests: ["test/actors/Throttle.test.ts"]
+  },
+  {
+    name: "doorstep-leak",
+    file: "src/transport/Doorstep.ts",
+    find: "if (others.size === 0) this.#waiting.delete(host)",
+    replace: "",
+    breaks: "hosts that have gone are remembered for ever",
+    tests: ["test/transport/Doorstep.test.ts"]
+  }
+]
