@@ -180,7 +180,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     find: "const slow = time > state.answerTime ? time :",
     replace: "const slow = false ? time :",
     breaks: "D10: a slow answer makes a Node hardly more patient",
-    tests: ["test/core/Membership.test.ts", "test/simulation/delays.test.ts"]
+    tests: ["test/core/MembershipState.test.ts"]
   },
   {
     name: "not-ready-without-end",
@@ -301,15 +301,15 @@ export const mutations: ReadonlyArray<Mutation> = [
   {
     name: "client-link-of-before",
     file: core("Messaging"),
-    find: "if (client !== undefined && clients.get(client.id) === link) clients.delete(client.id)",
-    replace: "if (client !== undefined) clients.delete(client.id)",
+    find: "if (client !== undefined && clients.links.get(client.id) === link) clients.links.delete(client.id)",
+    replace: "if (client !== undefined) clients.links.delete(client.id)",
     breaks: "the end of a client's old link hides its new one",
     tests: ["test/core/Messaging.test.ts"]
   },
   {
     name: "client-table-leak",
     file: core("Messaging"),
-    find: "      clientOf.delete(link)\n",
+    find: "      clients.nodes.delete(link)\n",
     replace: "",
     breaks: "clients that have gone are remembered for ever",
     tests: ["test/core/Messaging.test.ts"]
@@ -346,7 +346,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     find: "return Node.isSameLife(exit.value.node, peer.node) ? undefined :",
     replace: "return true ? undefined :",
     breaks: "B5: another Node at the told address counts as the joiner",
-    tests: ["test/cluster/bootstrap.test.ts"]
+    tests: ["test/actors/Reach.test.ts"]
   },
   {
     name: "loopback-told",

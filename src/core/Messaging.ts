@@ -132,6 +132,18 @@ export interface State<A> {
   readonly deduplication: Deduplication.Deduplication
   readonly confirmations: Confirmations.Confirmations<A>
   readonly counters: Counters
+  readonly clients: Clients
+}
+
+/**
+ * The clients that have a link to this Node: the newest link of each, and whose each link is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Clients {
+  readonly links: IdMap<number>
+  readonly nodes: Map<number, Node.Node>
 }
 
 /**
@@ -145,7 +157,8 @@ export const makeState = <A>(membership: MembershipState.State, settings: Routin
   routing: Routing.make(settings),
   deduplication: Deduplication.make(),
   confirmations: Confirmations.make(),
-  counters: { duplicates: 0, expired: 0, dropped: 0, busy: 0, held: 0, forbidden: 0, copies: 0 }
+  counters: { duplicates: 0, expired: 0, dropped: 0, busy: 0, held: 0, forbidden: 0, copies: 0 },
+  clients: { links: new IdMap(), nodes: new Map() }
 })
 
 /**
@@ -211,9 +224,7 @@ class Own {
  * @since 0.1.0
  */
 export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messaging<A> => {
-  const { confirmations, counters, deduplication, membership, routing } = state
-  const clients = new IdMap<number>()
-  const clientOf = new Map<number, Node.Node>()
+  const { clients, confirmations, counters, deduplication, membership, routing } = state
   /** Numbers the messages that nobody waits for. */
   let counter = 0
   let time = 0
@@ -383,7 +394,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
 
   const onReceipt = (receipt: Frame.ReceiptFrame, frame?: Uint8Array): void => {
     if (!NodeId.equals(receipt.origin, membership.self.id)) {
-      const link = clients.get(receipt.origin)
+      const link = clients.links.get(receipt.origin)
       if (link !== undefined) ports.transmit(link, frame ?? Frame.receipt(receipt))
       return
     }
@@ -408,7 +419,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
   }
 
   const receive = (link: number, frames: ReadonlyArray<Frame.Frame>): void => {
-    const client = clientOf.get(link)
+    const client = clients.nodes.get(link)
     for (const frame of frames) {
       switch (frame._tag) {
         case "Routed": {
@@ -464,17 +475,17 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     linkUp: (now, link, { node, role, version }, isPreferred, roundTrip) => {
       time = now
       if (role === "client") {
-        clients.set(node.id, link)
-        clientOf.set(link, node)
+        clients.links.set(node.id, link)
+        clients.nodes.set(link, node)
       }
       const member = role === "member" ? node : undefined
       Routing.linkUp(routing, view, now, link, member, isPreferred, roundTrip, sink, version >= Envelope.marksSince)
     },
     linkDown: (now, link) => {
       time = now
-      const client = clientOf.get(link)
-      clientOf.delete(link)
-      if (client !== undefined && clients.get(client.id) === link) clients.delete(client.id)
+      const client = clients.nodes.get(link)
+      clients.nodes.delete(link)
+      if (client !== undefined && clients.links.get(client.id) === link) clients.links.delete(client.id)
       Routing.linkDown(routing, view, now, link, sink)
     },
     progressed: (now, link, frames) => Routing.progressed(routing, now, link, frames),

@@ -33,6 +33,11 @@ export class Doorstep {
     return this.#size
   }
 
+  /** From how many hosts they come. */
+  get hosts(): number {
+    return this.#waiting.size
+  }
+
   /**
    * Somebody has come from a host. `dismiss` is called, once, if there is need for the room; what is returned ends the
    * wait, and may be called again.

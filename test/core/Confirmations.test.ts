@@ -49,6 +49,14 @@ describe("Confirmations: the floor", () => {
     assert.strictEqual(self.roundTrip, roundTrip)
   })
 
+  it("a receipt for an earlier life of the sender, whose numbers were the same, resolves nothing (C3)", () => {
+    const self = Confirmations.make<string>()
+    const entry = begin(self, 0)
+    assert.isUndefined(Confirmations.resolve(self, 1, 0, 0))
+    assert.isUndefined(Confirmations.resolve(self, 1, 0, 2))
+    assert.strictEqual(Confirmations.resolve(self, 1, 0, 1), entry)
+  })
+
   it("there is room for 65,536 numbers from the floor on, gaps included", () => {
     const self = Confirmations.make<string>()
     for (let count = 0; count < Confirmations.maxUnresolved; count++) {

@@ -3,11 +3,58 @@ import * as MembershipState from "../../src/core/MembershipState.ts"
 import * as Messaging from "../../src/core/Messaging.ts"
 import * as Routing from "../../src/core/Routing.ts"
 import * as Envelope from "../../src/protocol/Envelope.ts"
+import * as Frame from "../../src/protocol/Frame.ts"
 import { settings } from "../../src/simulation/Explorer.ts"
 import * as Oracle from "../ring/Oracle.ts"
 
 const self = Oracle.node(1n)
 const other = Oracle.node(2n)
+const client = Oracle.node(3n)
+
+/** A Node that routes nothing, and what it puts on its links. */
+const gateway = () => {
+  const state = Messaging.makeState<Messaging.Context>(MembershipState.make(self, settings, 1), {
+    maxCustody: 10,
+    maxCustodyBytes: 10_000,
+    window: 10,
+    windowBytes: 10_000,
+    maxDelivering: 10,
+    hold: 120_000,
+    shortestTimeout: 500,
+    longestTimeout: 3_000
+  })
+  const sent: Array<readonly [number, Frame.Frame]> = []
+  const messaging = Messaging.make(state, {
+    transmit: (link, frame) => sent.push([link, Frame.decode(frame)]),
+    linkTo: () => undefined,
+    dial: () => {},
+    suspect: () => {},
+    deliver: () => "delivered",
+    returned: () => {},
+    left: () => {},
+    resolve: () => {},
+    held: () => {},
+    gaveUp: () => {}
+  })
+  const connect = (link: number) =>
+    messaging.linkUp(0, link, { role: "client", node: client, version: 2 }, true, 1)
+  /** A receipt for a message of the client comes from its root. */
+  const answer = () => {
+    const receipt = Frame.receipt({
+      origin: client.id,
+      via: self.id,
+      incarnation: client.incarnation,
+      counter: 0,
+      root: other.id,
+      hops: 1,
+      outcome: "delivered"
+    })
+    sent.length = 0
+    messaging.receive(0, 99, [Frame.decode(receipt)])
+    return sent.filter(([, { _tag }]) => _tag === "Receipt").map(([link]) => link)
+  }
+  return { state, messaging, connect, answer }
+}
 
 /** A Node with a link to another, with which a round trip takes so long: all messages go there. */
 const linked = (change: { readonly shortestTimeout: number; readonly roundTrip: number }) => {
@@ -64,5 +111,17 @@ describe("Messaging", () => {
     send(1)
     assert.isAtLeast(Messaging.wakeAt(state), wait)
     assert.strictEqual(Messaging.lookAfter(state, wait), 1)
+  })
+
+  it("the end of a client's old link does not hide its new one; with the last one it is forgotten", () => {
+    const { answer, connect, messaging, state } = gateway()
+    connect(1)
+    connect(2)
+    messaging.linkDown(1, 1)
+    assert.deepStrictEqual(answer(), [2])
+    messaging.linkDown(2, 2)
+    assert.deepStrictEqual(answer(), [])
+    assert.isUndefined(state.clients.links.get(client.id))
+    assert.strictEqual(state.clients.nodes.size, 0)
   })
 })

@@ -112,5 +112,12 @@ describe("OwnedKeys (L8)", () => {
     }, until)
     assert.strictEqual(back?.why, "leaseRenewed")
     assert.strictEqual(back!.owned.epoch.number, 2)
+    const other = OwnedKeys.update(tracked, {
+      ...state,
+      predecessor: { ...state.predecessor, leaseUntil: until },
+      successor: { ...state.successor, leaseUntil: until + 1 }
+    }, until)
+    assert.strictEqual(other?.why, "leaseLost")
+    assert.isTrue(OwnedKeys.contains(other!.lost[0]!, id("4")))
   })
 })

@@ -50,6 +50,7 @@ describe("Doorstep", () => {
       present.push(came.self)
       assert.strictEqual(doorstep.size, present.length)
       assert.isAtMost(doorstep.size, 5)
+      assert.strictEqual(doorstep.hosts, new Set(present.map((one) => one.host)).size)
       if (Oracle.below(next, 3) === 0) {
         const gone = present[Oracle.below(next, present.length)]!
         gone.leave()
