@@ -17,6 +17,7 @@ import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Acceptors from "./Acceptors.ts"
 import { Upcalls } from "./actors/Upcalls.ts"
 import * as Callbacks from "./Callbacks.ts"
 import { Fifo } from "./core/Fifo.ts"
@@ -41,6 +42,8 @@ export interface Applications {
   readonly register: <A, R, Reply>(
     application: Application<A, R, Reply>
   ) => Effect.Effect<void, Message.WendyPurposeError, R | Scope.Scope>
+  /** Accepts sessions of a name as long as the scope is open. */
+  readonly accept: Acceptors.Acceptors["accept"]
   /** Uses a definition at this Node. From then on no other may have its purpose. */
   readonly bind: <A, Reply>(definition: Message.Definition<A, Reply>) => Result.Result<void, Message.WendyPurposeError>
   /** The messages delivered from the moment of subscription on: all, or those of a purpose. */
@@ -430,6 +433,8 @@ export const make = Effect.fnUntraced(function*(options: {
       )
     })
 
+  const acceptors = Acceptors.make((message) => report("CallbackFailed", message))
+
   const upcalls = Upcalls.of({
     event: (happened) => {
       event(happened)
@@ -446,6 +451,7 @@ export const make = Effect.fnUntraced(function*(options: {
       if (ownership !== undefined) PubSub.publishUnsafe(ownership, change)
     },
     monitored: ({ life }, isUp) => watchers.get(life)?.forEach((tell) => tell(isUp)),
+    accepting: acceptors.accepting,
     deliver,
     mayDeliver,
     onRoom: (listener) => {
@@ -501,6 +507,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const applications: Applications = {
     upcalls,
     register,
+    accept: acceptors.accept,
     bind,
     deliveries: (purpose) =>
       Stream.unwrap(Effect.map(listenersOf(purpose), ({ messages }) => Stream.fromPubSub(messages))),

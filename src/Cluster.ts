@@ -27,9 +27,11 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { checkName } from "./Acceptors.ts"
 import * as Heartbeat from "./actors/Heartbeat.ts"
 import { Join } from "./actors/Join.ts"
 import { Links } from "./actors/Links.ts"
+import { sessionFailure, windowOf } from "./actors/LinkSessions.ts"
 import * as Listener from "./actors/Listener.ts"
 import { Mailboxes } from "./actors/Mailboxes.ts"
 import { type Counters, NodeState } from "./actors/NodeState.ts"
@@ -68,6 +70,7 @@ import {
   withReply
 } from "./protocol/Message.ts"
 import { checkAddresses, checkConfig, WendyOptionError } from "./protocol/OptionError.ts"
+import type { Acceptor, Session, WendySessionError, Window } from "./protocol/Session.ts"
 import * as LeafSet from "./ring/LeafSet.ts"
 import { nextHop } from "./ring/NextHop.ts"
 import * as Node from "./ring/Node.ts"
@@ -397,6 +400,30 @@ export class Cluster extends Context.Service<Cluster, {
     message: Outgoing,
     options?: SendOptions
   ) => Effect.Effect<void, WendyMessageError>
+  /**
+   * Begins a session with this life of a Node: an ordered channel in both directions, see `Session`. Completes when the
+   * other end has accepted; the session ends with the scope.
+   *
+   * **When to use**
+   *
+   * For streams of messages between the same two Nodes, which have to keep their order; where each is for the root of a
+   * key, `sendAll`.
+   *
+   * **Gotchas**
+   *
+   * It lives as long as the connection that it runs over, and what the other end had not taken then is lost to it: the
+   * error says how much is known to have been taken.
+   */
+  readonly openSession: (
+    node: Node.Node,
+    name: string,
+    options?: { readonly window?: Window | undefined }
+  ) => Effect.Effect<Session, WendySessionError, Scope.Scope>
+  /**
+   * Accepts the sessions of a name that other Nodes begin, and clients where that is allowed, as long as the scope is open.
+   * Fails when the name is taken at this Node, or too long.
+   */
+  readonly acceptSessions: <R = never>(acceptor: Acceptor<R>) => Effect.Effect<void, WendyOptionError, R | Scope.Scope>
   /**
    * All messages delivered at this Node, as bytes, from the moment of subscription on.
    *
@@ -1148,6 +1175,16 @@ export const make: (
             ([raw]) => router.sendDirect(raw!, nodes, sendOptions?.delivery ?? "acknowledged")
           ),
         sendDirect: (node, message, sendOptions) => sendConfirmed(message, sendOptions?.deadline, node),
+        openSession: (node, name, sessionOptions) =>
+          Effect.suspend(() =>
+            isEnded
+              ? Effect.fail(sessionFailure("Unreachable", "this Node has ended"))
+              : Effect.andThen(
+                Effect.mapError(checkName(name), ({ message }) => sessionFailure("Refused", message)),
+                links.openSession(node, name, windowOf(sessionOptions?.window))
+              )
+          ),
+        acceptSessions: applications.accept,
         deliveries: applications.deliveries(),
         deliveriesOf,
         register: applications.register,

@@ -3,6 +3,7 @@
  */
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
+import * as SessionFrame from "../../src/protocol/SessionFrame.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Chance from "../../src/simulation/Chance.ts"
@@ -57,11 +58,26 @@ export const encodeAgain = (frame: Exclude<Frame.Frame, { readonly _tag: "Malfor
       return Frame.answer(frame.answer)
     case "Bye":
       return Frame.bye()
+    case "Session":
+      return encodeSession(frame.frame)
+  }
+}
+
+const encodeSession = (frame: SessionFrame.SessionFrame): Uint8Array => {
+  switch (frame._tag) {
+    case "Batch":
+      return SessionFrame.batch(frame.session, frame.first, frame.messages, frame)
+    case "Credit":
+      return SessionFrame.credit(frame.session, frame.received, frame)
+    default:
+      return SessionFrame.control(frame)
   }
 }
 
 /** What a Schema encodes has more than one encoding; everything else has one. */
-const isSchema = ({ _tag }: Frame.Frame): boolean => _tag === "Control" || _tag === "Query" || _tag === "Answer"
+const isSchema = (frame: Frame.Frame): boolean =>
+  frame._tag === "Control" || frame._tag === "Query" || frame._tag === "Answer" ||
+  (frame._tag === "Session" && frame.frame._tag !== "Batch" && frame.frame._tag !== "Credit")
 
 const isSame = (x: Uint8Array, y: Uint8Array): boolean => Buffer.compare(x, y) === 0
 

@@ -7,6 +7,7 @@ import * as Envelope from "../../src/protocol/Envelope.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
 import type * as Query from "../../src/protocol/Query.ts"
+import * as SessionFrame from "../../src/protocol/SessionFrame.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import type { Chance } from "../../src/simulation/Chance.ts"
@@ -261,8 +262,46 @@ const answer = (chance: Chance, cast: Cast): Query.Answer =>
     }
 
 /** A frame that only a link carries. */
+/** A number of a session: mostly one that may be in use. */
+const small = (chance: Chance): number => chance.happens(0.2) ? chance.word() >>> 0 : chance.below(4)
+
+const session = (chance: Chance): Sample => {
+  const id = small(chance)
+  const taken = { taken: small(chance), takenBytes: small(chance) }
+  const window = { messages: 1 + chance.below(64), bytes: 1 + chance.below(4096) }
+  switch (chance.below(7)) {
+    case 0:
+    case 1: {
+      const messages = Array.from({ length: 1 + chance.below(4) }, () => new Uint8Array(chance.below(40)))
+      return { kind: "Session: Batch", frame: SessionFrame.batch(id, small(chance), messages, taken) }
+    }
+    case 2:
+      return { kind: "Session: Credit", frame: SessionFrame.credit(id, small(chance), taken) }
+    case 3:
+      return sessionControl({ _tag: "Open", session: id, name: chance.pick(["", "echo", "x".repeat(64)]), ...window })
+    case 4:
+      return sessionControl({ _tag: "Accept", session: id, ...window })
+    case 5:
+      return sessionControl(
+        chance.happens(0.5)
+          ? { _tag: "Sync", session: id, sent: small(chance) }
+          : { _tag: "Alive", asks: chance.happens(0.5) }
+      )
+    default: {
+      const reason = chance.pick(SessionFrame.EndReason.literals)
+      return sessionControl({ _tag: "End", session: id, sent: small(chance), reason, message: "so it is" })
+    }
+  }
+}
+
+const sessionControl = (message: Parameters<typeof SessionFrame.control>[0]): Sample => ({
+  kind: `Session: ${message._tag}`,
+  frame: SessionFrame.control(message),
+  message
+})
+
 export const frame = (chance: Chance, cast: Cast): Sample => {
-  switch (chance.below(16)) {
+  switch (chance.below(18)) {
     case 0:
     case 1:
     case 2:
@@ -290,6 +329,9 @@ export const frame = (chance: Chance, cast: Cast): Sample => {
       const message = answer(chance, cast)
       return { kind: message._tag, frame: Frame.answer(message), message }
     }
+    case 12:
+    case 13:
+      return session(chance)
     default:
       return control(chance, cast)
   }

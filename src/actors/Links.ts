@@ -13,12 +13,14 @@ import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import * as Dials from "../core/Dials.ts"
 import * as Handover from "../core/Handover.ts"
 import { Knocks } from "../core/Knocks.ts"
 import * as LinkTable from "../core/LinkTable.ts"
 import * as Liveness from "../core/Liveness.ts"
 import * as Routing from "../core/Routing.ts"
+import type { Window } from "../core/Sessions.ts"
 import { type Address, isSameHost } from "../protocol/Address.ts"
 import * as Authorization from "../protocol/Authorization.ts"
 import { type ControlMessage, type DeliveredId, maxDelivered } from "../protocol/ControlMessage.ts"
@@ -26,15 +28,18 @@ import * as Envelope from "../protocol/Envelope.ts"
 import * as Frame from "../protocol/Frame.ts"
 import type * as Handshake from "../protocol/Handshake.ts"
 import type { ReachAnswer } from "../protocol/Query.ts"
+import type { Session, WendySessionError } from "../protocol/Session.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import { Doorstep } from "../transport/Doorstep.ts"
 import * as Link from "../transport/Link.ts"
 import { type Connection, Transport, WendyConnectionError, type WendyDialError } from "../transport/Transport.ts"
 import * as Inspection from "./Inspection.ts"
+import { sessionFailure } from "./LinkSessions.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
 import { addressFor, Reach } from "./Reach.ts"
+import { Sessions } from "./Sessions.ts"
 import { Throttle } from "./Throttle.ts"
 import { Upcalls } from "./Upcalls.ts"
 
@@ -72,6 +77,12 @@ export class Links extends Context.Service<Links, {
   readonly isOpen: (link: number) => boolean
   /** Whether a link to this life is open. */
   readonly isLinked: (node: Node.Node) => boolean
+  /** Begins a session with this life of a Node, over a new connection if there is none; it ends with the scope. */
+  readonly openSession: (
+    node: Node.Node,
+    name: string,
+    window: Window
+  ) => Effect.Effect<Session, WendySessionError, Scope.Scope>
   /** Asks the other end of a link whether it can reach this Node where that says that it lives; `None` without an answer. */
   readonly reach: (link: number) => Effect.Effect<Option.Option<typeof ReachAnswer.Type>>
   /** Carries an accepted connection until it ends. */
@@ -118,7 +129,8 @@ type Dial = Dials.Dial<Uint8Array>
 
 /** Frames that are not for the Router, or not from everybody. */
 const isApart = ({ _tag }: Frame.Frame): boolean =>
-  _tag === "Control" || _tag === "Bye" || _tag === "Query" || _tag === "Answer" || _tag === "Delivered"
+  _tag === "Control" || _tag === "Bye" || _tag === "Query" || _tag === "Answer" || _tag === "Delivered" ||
+  _tag === "Session"
 
 /** After which part of the shortest time that depends on it word of progress is passed on again. */
 const toldPart = 1 / 4
@@ -154,15 +166,27 @@ const make = Effect.gen(function*() {
   const { config, identity, self } = state
   const fibers = yield* FiberSet.make<unknown, unknown>()
   const fork = yield* FiberSet.runtime(fibers)<never>()
+  const later = yield* Effect.withFiber<(task: () => void) => void>((fiber) =>
+    Effect.succeed((task) => fiber.currentDispatcher.scheduleTask(task, 0))
+  )
 
   /** Accepted connections that have proved nothing yet. */
   const maxWaiting = Math.min(maxStrangers, Math.ceil(config.maxConnections / 4))
   const doorstep = new Doorstep(maxWaiting)
   const throttle = new Throttle(maxReports, 1_000)
   const knocks = new Knocks(knocksAtOnce, knocksPerSecond)
+  const sessions = new Sessions({
+    now: state.now,
+    later,
+    fork,
+    maxSize: config.maxValueSize,
+    accepting: upcalls.accepting
+  })
   const table = LinkTable.make<Entry>()
   const { entries } = table
   const dials = Dials.make<Uint8Array>()
+  /** Who waits for a link to a life. */
+  const awaiting = new Map<string, Array<(link: Effect.Effect<Entry, WendySessionError>) => void>>()
   /** Links with frames that have not been written. */
   const unwritten = new Set<Link.Link>()
   let lastUnwritten: Entry | undefined
@@ -202,6 +226,7 @@ const make = Effect.gen(function*() {
 
   const close = (entry: Entry): void => {
     const isBroken = LinkTable.close(table, entry)
+    sessions.down(entry.id)
     mailboxes.router.offer({ _tag: "LinkDown", link: entry.id })
     if (isBroken) mailboxes.stateTables.offer({ _tag: "Broken", node: entry.node })
   }
@@ -234,6 +259,8 @@ const make = Effect.gen(function*() {
         } else if (frame._tag === "Answer") {
           // Nodes ask no other questions: nobody waits for their answers.
           if (frame.answer._tag === "ReachAnswer") reach.answered(entry.link, frame.answer)
+        } else if (frame._tag === "Session") {
+          sessions.receive(entry.id, entry.link, [frame.frame])
         } else if (frame._tag === "Delivered") {
           if (mayBring(entry)) rest.push(frame)
         } else if (frame._tag !== "Control") {
@@ -403,9 +430,30 @@ const make = Effect.gen(function*() {
     const begun = Dials.begin(dials, node, address, () => knocks.pass(address, state.now()))
     if (begun.when === "never") {
       state.counters.undialled++
+      notLinked(node, "too much is dialled at its address already")
       mailboxes.router.offer({ _tag: "DialFailed", node })
     } else if (begun.when === "now") attempt(begun.dial, true)
   }
+
+  /** The link to this life, once there is one. */
+  const linkFor = (node: Node.Node) =>
+    Effect.callback<Entry, WendySessionError>((resume) => {
+      const entry = LinkTable.linkFor(table, node)
+      if (entry !== undefined) return resume(Effect.succeed(entry))
+      const others = awaiting.get(node.life)
+      if (others === undefined) awaiting.set(node.life, [resume])
+      else others.push(resume)
+      dial(node)
+    })
+
+  const answer = (node: Node.Node, link: Effect.Effect<Entry, WendySessionError>): void => {
+    const waiting = awaiting.get(node.life)
+    awaiting.delete(node.life)
+    waiting?.forEach((resume) => resume(link))
+  }
+
+  const notLinked = (node: Node.Node, why: string): void =>
+    answer(node, Effect.fail(sessionFailure("Unreachable", `${node.hex} cannot be reached at ${addressOf(node)}: ${why}`)))
 
   const addressOf = (node: Node.Node): string => `${Node.hostFor(node, self.region)} ${node.port}`
 
@@ -422,8 +470,9 @@ const make = Effect.gen(function*() {
         if (Exit.isSuccess(exit) && Node.isSameLife(exit.value.peer.node, node)) knocks.prove(address)
         if (entry !== undefined) {
           for (const frame of queue) entry.link.sendControl(frame)
-          return
+          return answer(node, Effect.succeed(entry))
         }
+        notLinked(node, error?.message ?? "another Node answers there, or another life of it")
         // Whoever else answers there, or a refused connect, is proof that this life has ended. Rule F1.
         const isProof = Exit.isSuccess(exit) || (error !== undefined && isProofOfDeath(error, identity.security.kind))
         if (isProof) mailboxes.stateTables.offer({ _tag: "Refused", node })
@@ -470,7 +519,7 @@ const make = Effect.gen(function*() {
       return Node.isSameLife(node, predecessor.node) || Node.isSameLife(node, successor.node)
     },
     isKnown: (id) => Liveness.known(state.membership, id) !== undefined,
-    isAwaited: (link) => Routing.isAwaited(state.messages.routing, link)
+    isAwaited: (link) => sessions.isUsed(link) || Routing.isAwaited(state.messages.routing, link)
   }
 
   return Links.of({
@@ -506,6 +555,12 @@ const make = Effect.gen(function*() {
     connect,
     isOpen: (id) => entries.get(id)?.isEnding === false,
     isLinked: (node) => LinkTable.linkFor(table, node) !== undefined,
+    openSession: (node, name, window) =>
+      Effect.suspend(() =>
+        Node.isSameLife(node, state.self)
+          ? sessions.openWithin(node, name, window)
+          : Effect.flatMap(linkFor(node), (entry) => sessions.open(entry.id, entry.link, name, window))
+      ),
     reach: (id) => {
       const entry = entries.get(id)
       return entry === undefined ? Effect.succeedNone : reach.ask(entry.link)

@@ -12,6 +12,7 @@ import type { WendyEndedError } from "../protocol/EndedError.ts"
 import type { Answer } from "../protocol/Frame.ts"
 import type { Message, Raw } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
+import type { Accepting } from "./LinkSessions.ts"
 
 /**
  * What the actors tell the floor above.
@@ -40,6 +41,8 @@ export class Upcalls extends Context.Service<Upcalls, {
     next: Node.Node,
     done: (forward: Raw | "forward" | "drop") => void
   ) => Raw | "forward" | "drop" | undefined
+  /** Who accepts sessions of a name that such an end begins, if anybody does. */
+  readonly accepting: (name: string, role: "member" | "client") => Accepting | undefined
   /** The keys that this Node answers for have changed. Must return at once. */
   readonly ownership: (change: OwnedKeys.Change) => void
   /** A Node that is watched is up, or down. Must return at once. */

@@ -460,6 +460,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
         case "Bye":
         case "Query":
         case "Answer":
+        case "Session":
         case "Malformed":
           break
       }

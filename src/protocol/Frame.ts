@@ -13,6 +13,7 @@ import { ControlMessage, type DeliveredId, maxDelivered, type OriginFloor } from
 import * as Envelope from "./Envelope.ts"
 import * as Query from "./Query.ts"
 import * as SchemaFrame from "./SchemaFrame.ts"
+import * as SessionFrame from "./SessionFrame.ts"
 
 /**
  * How a confirmed message ended.
@@ -97,6 +98,7 @@ export type Frame =
   /** The other end, member or client, looks at this Node. */
   | { readonly _tag: "Query"; readonly query: Query.Query }
   | { readonly _tag: "Answer"; readonly answer: Query.Answer }
+  | { readonly _tag: "Session"; readonly frame: SessionFrame.SessionFrame }
   | { readonly _tag: "Malformed"; readonly message: string }
 
 const controlKind = 1
@@ -276,8 +278,14 @@ export const decode = (frame: Uint8Array): Frame => {
       return answer === undefined ? malformed("an answer that does not match its schema") : { _tag: "Answer", answer }
     }
     default:
+      if (SessionFrame.isSessionFrame(frame)) return decodeSession(frame)
       return malformed(frame.length === 0 ? "an empty frame" : `a frame of unknown kind ${frame[0]}`)
   }
+}
+
+const decodeSession = (frame: Uint8Array): Frame => {
+  const session = SessionFrame.decode(frame)
+  return typeof session === "string" ? malformed(session) : { _tag: "Session", frame: session }
 }
 
 const decodeReceipt = (frame: Uint8Array): Frame => {

@@ -39,7 +39,10 @@ const kinds = [
   "Answer",
   "Part",
   "Mark",
-  "Progress"
+  "Progress",
+  "Session",
+  "Batch",
+  "Credit"
 ]
 
 /**

@@ -1,9 +1,10 @@
 /**
  * Lanes: what waits to be written to a link, and in which order it goes.
  *
- * Control goes first, and nothing holds it up. The lanes below it follow in their order, as far as the link's
- * credit allows; a frame that is large beside that goes in parts, so that control passes between them. A
- * further lane is another number in `below`. To an end that speaks protocol version 1 everything goes whole and at once.
+ * Control goes first, and nothing holds it up. The lanes below it share what the link's credit allows, a quantum each in
+ * turn (deficit round robin: Shreedhar, Varghese, "Efficient Fair Queuing", SIGCOMM 1995); a frame that is large beside
+ * that goes in parts, so that control passes between them. A further lane is another number in `below`. To an end that
+ * speaks protocol version 1 everything goes whole and at once.
  *
  * Pure: the clock is passed in, and `take` gives what is to be written next. Rules H9 and H10 of `docs/protocol.md`.
  *
@@ -15,8 +16,14 @@ import * as Credit from "./Credit.ts"
 /** The lane of routed messages. */
 export const data = 0
 
-/** The lanes below control, the one that goes first in front. */
-const below: ReadonlyArray<number> = [data]
+/** The lane of sessions. */
+export const sessions = 1
+
+/** The lanes below control. */
+const below: ReadonlyArray<number> = [data, sessions]
+
+/** Bytes that a lane may send before another has its turn. */
+const quantum = 32 * 1024
 
 /** Frames that go out in one batch below control. */
 const maxBatch = 1024
@@ -43,6 +50,8 @@ export interface Lanes {
   /** Bytes in `control`. */
   controlBytes: number
   readonly below: ReadonlyArray<Lane>
+  /** Which of them has its turn. */
+  turn: number
   /** `undefined` where the other end does not answer marks. */
   readonly credit: Credit.Credit | undefined
 }
@@ -58,6 +67,7 @@ export const make = (roundTrip: number | undefined): Lanes => ({
   control: [],
   controlBytes: 0,
   below: below.map((number) => ({ number, frames: [], offset: 0, cuts: 0 })),
+  turn: 0,
   credit: roundTrip === undefined ? undefined : Credit.make(roundTrip)
 })
 
@@ -121,21 +131,33 @@ const isMarkDue = (self: Lanes): boolean =>
 export const take = (self: Lanes, now: number): ReadonlyArray<Uint8Array> => {
   const batch = self.control.splice(0)
   self.controlBytes = 0
-  for (const lane of self.below) takeFrom(self, lane, now, batch)
+  takeBelow(self, now, batch)
   const { credit } = self
   if (credit !== undefined && isMarkDue(self)) batch.push(LinkFrame.mark(Credit.mark(credit, now)))
   return batch
 }
 
-const takeFrom = (self: Lanes, lane: Lane, now: number, batch: Array<Uint8Array>): void => {
+const takeBelow = (self: Lanes, now: number, batch: Array<Uint8Array>): void => {
+  const full = batch.length + maxBatch
+  while (batch.length < full) {
+    const lane = self.below[self.turn]!
+    const isAlone = self.below.every((other) => other === lane || other.frames.length === 0)
+    takeFrom(self, lane, now, batch, isAlone ? Number.POSITIVE_INFINITY : quantum)
+    if (isEmptyBelow(self) || !hasRoom(self)) return
+    self.turn = (self.turn + 1) % self.below.length
+  }
+}
+
+const takeFrom = (self: Lanes, lane: Lane, now: number, batch: Array<Uint8Array>, bytes: number): void => {
   const { credit } = self
   const { frames } = lane
   if (credit === undefined) return void batch.push(...frames.splice(0, maxBatch))
   const most = Math.min(frames.length, maxBatch)
   let taken = 0
+  let left = bytes
   // Runs from mark to mark, for most frames are small and many.
-  while (taken < most && Credit.hasRoom(credit)) {
-    const run = Credit.untilMark(credit)
+  while (taken < most && left > 0 && Credit.hasRoom(credit)) {
+    const run = Math.min(left, Credit.untilMark(credit))
     const size = Credit.pieceSize(credit)
     const first = taken
     let bytes = 0
@@ -146,6 +168,7 @@ const takeFrom = (self: Lanes, lane: Lane, now: number, batch: Array<Uint8Array>
       batch.push(piece)
       bytes += piece.length + overhead
     }
+    left -= bytes
     Credit.sent(credit, bytes, lane.number === data ? taken - first : 0)
     if (Credit.isMarkDue(credit, false)) batch.push(LinkFrame.mark(Credit.mark(credit, now)))
   }

@@ -85,6 +85,8 @@ export interface Link {
   /** Puts a frame on a lane, and leaves it there until `flush` is called: for who sends many. */
   readonly queueControl: (frame: Uint8Array) => void
   readonly queueData: (frame: Uint8Array) => void
+  /** Puts a frame on the lane of sessions, and leaves it there until `flush` is called. The windows of sessions bound how many there are. */
+  readonly queueSession: (frame: Uint8Array) => void
   /** Writes what is in the lanes, where others would have written it on the next turn. */
   readonly flush: () => void
   /** Says goodbye and ends the link after what is in its lanes has been written. */
@@ -370,10 +372,12 @@ const make = (
     if (hasRoom()) Lanes.putControl(lanes, frame)
   }
 
-  const queueData = (frame: Uint8Array): void => {
-    isOverfull ||= Lanes.waiting(lanes, Lanes.data) >= maxWaiting
-    if (hasRoom()) Lanes.put(lanes, Lanes.data, frame)
+  const queueOn = (lane: number) => (frame: Uint8Array): void => {
+    isOverfull ||= Lanes.waiting(lanes, lane) >= maxWaiting
+    if (hasRoom()) Lanes.put(lanes, lane, frame)
   }
+
+  const queueData = queueOn(Lanes.data)
 
   const closedHere = () => new WendyConnectionError({ reason: { _tag: "Closed", message: "the link was closed here" } })
 
@@ -554,6 +558,7 @@ const make = (
     },
     queueControl,
     queueData,
+    queueSession: queueOn(Lanes.sessions),
     flush,
     close: () => {
       if (isClosing) return

@@ -6,6 +6,7 @@ import { supervise, Upcalls } from "../../src/actors/Upcalls.ts"
 const makeUpcalls = () => {
   const defects: Array<string> = []
   const upcalls = Upcalls.of({
+    accepting: () => undefined,
     deliver: () => undefined,
     ownership: () => {},
     monitored: () => {},
