@@ -65,7 +65,8 @@ export const make = (report: (message: string) => void): Acceptors => {
               })
             }),
             Effect.ignoreCause,
-            Effect.forkIn(scope)
+            // What is sent after the session began finds it begun.
+            Effect.forkIn(scope, { startImmediately: true })
           )
         yield* Effect.acquireRelease(
           Effect.sync(() => {

@@ -26,9 +26,12 @@ import type { Application, Changes, Forward } from "./protocol/Application.ts"
 import type { ClusterConfig } from "./protocol/ClusterConfig.ts"
 import { type ClusterError, type ClusterEvent, isError } from "./protocol/ClusterEvent.ts"
 import { WendyEndedError } from "./protocol/EndedError.ts"
+import * as Envelope from "./protocol/Envelope.ts"
 import type { Answer, Outcome } from "./protocol/Frame.ts"
 import * as Message from "./protocol/Message.ts"
+import * as Purposes from "./protocol/Purposes.ts"
 import type * as Node from "./ring/Node.ts"
+import { Services } from "./Services.ts"
 
 /**
  * The applications of one Node.
@@ -42,6 +45,7 @@ export interface Applications {
   readonly register: <A, R, Reply>(
     application: Application<A, R, Reply>
   ) => Effect.Effect<void, Message.WendyPurposeError, R | Scope.Scope>
+  readonly services: Services
   /** Accepts sessions of a name as long as the scope is open. */
   readonly accept: Acceptors.Acceptors["accept"]
   /** Uses a definition at this Node. From then on no other may have its purpose. */
@@ -433,6 +437,7 @@ export const make = Effect.fnUntraced(function*(options: {
       )
     })
 
+  const services = new Services()
   const acceptors = Acceptors.make((message) => report("CallbackFailed", message))
 
   const upcalls = Upcalls.of({
@@ -453,9 +458,18 @@ export const make = Effect.fnUntraced(function*(options: {
     monitored: ({ life }, isUp) => watchers.get(life)?.forEach((tell) => tell(isUp)),
     accepting: acceptors.accepting,
     deliver,
-    mayDeliver,
+    serve: (frame, message, done) =>
+      services.deliver(message, {
+        origin: Envelope.origin(frame),
+        incarnation: Envelope.incarnation(frame),
+        counter: Envelope.counter(frame),
+        floor: Envelope.floor(frame)
+      }, done),
+    serves: (purpose) => services.serves(purpose),
+    mayDeliver: (purpose) => Purposes.isService(purpose) ? services.mayDeliver(purpose) : mayDeliver(purpose),
     onRoom: (listener) => {
       onRoom = listener
+      services.onRoom = listener
     },
     deliverGathered,
     forward,
@@ -507,6 +521,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const applications: Applications = {
     upcalls,
     register,
+    services,
     accept: acceptors.accept,
     bind,
     deliveries: (purpose) =>

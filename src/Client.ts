@@ -7,7 +7,7 @@
  * identity, so that a root delivers each once as long as it lives. Rules G1 to G3
  * of `docs/protocol.md`.
  *
- * Not for whoever wants to receive messages, to send directly to a Node, or to send
+ * Not for whoever wants to answer for keys, to send directly to a Node, or to send
  * without a receipt: that takes a Node of one's own, see `Cluster`.
  *
  * @since 0.1.0
@@ -18,17 +18,22 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import { checkName } from "./Acceptors.ts"
+import { LinkSessions, sessionFailure, windowOf } from "./actors/LinkSessions.ts"
 import { Quota } from "./actors/Quota.ts"
 import * as Waiting from "./actors/Waiting.ts"
 import * as Confirmations from "./core/Confirmations.ts"
 import * as Gateways from "./core/Gateways.ts"
 import type { Resolution } from "./core/Messaging.ts"
+import * as Sessions from "./core/Sessions.ts"
 import * as Silence from "./core/Silence.ts"
 import type * as Address from "./protocol/Address.ts"
+import type { Handler } from "./protocol/Application.ts"
 import type { Input } from "./protocol/ClusterConfig.ts"
 import type * as Credentials from "./protocol/Credentials.ts"
 import * as Envelope from "./protocol/Envelope.ts"
@@ -36,15 +41,21 @@ import * as Frame from "./protocol/Frame.ts"
 import type { Refused } from "./protocol/Handshake.ts"
 import { WendyJoinError } from "./protocol/JoinError.ts"
 import {
+  type ClientAddress,
   encode,
   type Outgoing,
   type Receipt,
   type ReplyOf,
   type WendyDeliveryError,
   type WendyMessageError,
+  type WendyPurposeError,
   withReply
 } from "./protocol/Message.ts"
 import { checkConfig, checkTargets, type WendyOptionError } from "./protocol/OptionError.ts"
+import * as Relayed from "./protocol/Relayed.ts"
+import type { Session, WendySessionError, Window } from "./protocol/Session.ts"
+import * as SessionFrame from "./protocol/SessionFrame.ts"
+import * as Relay from "./Relay.ts"
 import { makeClientIdentity } from "./transport/Identity.ts"
 import * as Link from "./transport/Link.ts"
 import { Transport, type WendyConnectionError, type WendyDialError } from "./transport/Transport.ts"
@@ -117,6 +128,33 @@ export class Client extends Context.Service<Client, {
    * a health check, say. A Node that falls silent counts for some seconds more, and for 15 s where nothing is sent.
    */
   readonly isConnected: Effect.Effect<boolean>
+  /**
+   * Handles the messages of a definition that are sent to this client (`Cluster.sendToClient`), as long as the scope is
+   * open. Fails with `WendyPurposeError` when it has a handler for them.
+   *
+   * **Details**
+   *
+   * Its Node relays them; one that is sent while it turns to another Node fails with `Unreachable` at its sender, who has to
+   * send to its new `address`. A handler that does not return within `deliverTimeout` (10 s) has failed.
+   */
+  readonly register: <A, R = never, Reply = undefined>(
+    handler: Handler<A, R, Reply>
+  ) => Effect.Effect<void, WendyPurposeError, R | Scope.Scope>
+  /** Where messages reach this client now; none without a handler, or while it is not connected. */
+  readonly address: Effect.Effect<Option.Option<ClientAddress>>
+  /**
+   * Begins a session with the Node to which this client is connected, see `Session`; it ends with the scope, and with that
+   * connection. Without one it waits for it, at most 15 s.
+   *
+   * **Details**
+   *
+   * The Node has to accept sessions of this name from clients (`Acceptor.allowsClients`). When the client turns to
+   * another Node the session is `Broken`, and a new one is with that Node.
+   */
+  readonly openSession: (
+    name: string,
+    options?: { readonly window?: Window | undefined }
+  ) => Effect.Effect<Session, WendySessionError, Scope.Scope>
 }>()("effect-wendy/Client") {}
 
 /**
@@ -199,8 +237,9 @@ interface Refusal extends Sent {
 }
 
 /** A link in use: its numbers, and which message each stands for. */
-interface Session {
+interface Attached {
   readonly link: Link.Link
+  readonly sessions: LinkSessions
   readonly silence: Silence.Silence
   readonly startedAt: number
   readonly leave: (end: Gateways.End) => void
@@ -270,16 +309,26 @@ export const make: (
     const connected = yield* Deferred.make<void, WendyJoinError>()
     const confirmations = Confirmations.make<Waiting.Waiting>()
     const limit = Math.min(config.maxOwn, Confirmations.maxUnresolved)
-    let session: Session | undefined
+    const isAttached = Latch.makeUnsafe(false)
+    const { later, fork } = yield* Effect.withFiber<{
+      readonly later: (task: () => void) => void
+      readonly fork: (effect: Effect.Effect<void>) => void
+    }>((fiber) =>
+      Effect.succeed({
+        later: (task) => fiber.currentDispatcher.scheduleTask(task, 0),
+        fork: (effect) => void Effect.runForkWith(fiber.context as Context.Context<never>)(Effect.forkIn(effect, scope))
+      })
+    )
+    let attached: Attached | undefined
     let isEnded = false
 
     const transmit = (entry: Confirmations.Unresolved<Waiting.Waiting>, frame: Uint8Array, refusals = 0): void => {
-      if (session === undefined) return
-      const sequence = session.next++
+      if (attached === undefined) return
+      const sequence = attached.next++
       // Until the gateway has it, it is on its way: to send it again over the same link would only be in its way.
       entry.inCustody = true
-      session.sent.set(sequence, { entry, refusals })
-      const { link } = session
+      attached.sent.set(sequence, { entry, refusals })
+      const { link } = attached
       const isMarked = link.peer.version >= Envelope.marksSince || !Envelope.hasMarks(frame)
       const sent = isMarked ? frame : Envelope.copy(frame)
       if (!isMarked) Envelope.clearMarks(sent)
@@ -304,7 +353,7 @@ export const make: (
       Waiting.resolve(entry, resolution)
     }
 
-    const onFrame = (current: Session, frame: Frame.Frame): void => {
+    const onFrame = (current: Attached, frame: Frame.Frame): void => {
       switch (frame._tag) {
         case "Receipt": {
           const entry = Confirmations.resolve(confirmations, now(), frame.receipt.counter, frame.receipt.incarnation)
@@ -329,6 +378,8 @@ export const make: (
           current.busy.push({ entry: sent.entry, refusals: sent.refusals + 1, at: now() + pause })
           return
         }
+        case "Session":
+          return current.sessions.receive([frame.frame])
         case "Answer":
           return Silence.answered(current.silence, now(), frame.answer.sequence)
         case "Bye":
@@ -339,15 +390,32 @@ export const make: (
       }
     }
 
-    const onFrames = (current: Session, frames: ReadonlyArray<Frame.Frame>): void => {
+    const onFrames = (current: Attached, frames: ReadonlyArray<Frame.Frame>): void => {
       Silence.heard(current.silence, now())
       for (const frame of frames) onFrame(current, frame)
     }
 
-    const begin = (link: Link.Link, leave: Session["leave"]): Session => {
+    const sessionsOf = (link: Link.Link): LinkSessions =>
+      new LinkSessions({
+        peer: link.peer,
+        isDialled: true,
+        queue: link.queueSession,
+        queueControl: link.queueControl,
+        flush: link.flush,
+        now,
+        later,
+        fork,
+        // Nobody begins a session with a client.
+        accepting: () => undefined,
+        maxSize: config.maxValueSize
+      })
+
+    const begin = (link: Link.Link, leave: Attached["leave"]): Attached => {
+      const sessions = sessionsOf(link)
       const silence = Silence.make(now(), link.roundTrip)
-      const current: Session = { link, silence, startedAt: now(), leave, next: 0, sent: new Map(), busy: [] }
-      session = current
+      const current: Attached = { link, sessions, silence, startedAt: now(), leave, next: 0, sent: new Map(), busy: [] }
+      attached = current
+      isAttached.openUnsafe()
       for (const entry of confirmations.unresolved.values()) transmitAgain(entry)
       // Last, for whoever waits for it goes on at once, and may send.
       Deferred.doneUnsafe(connected, Exit.void)
@@ -397,9 +465,11 @@ export const make: (
           continue
         }
         const end = yield* use(next.gateway, next.within)
-        const lasted = session === undefined ? 0 : now() - session.startedAt
-        for (const { entry } of [...session?.sent.values() ?? [], ...session?.busy ?? []]) entry.inCustody = false
-        session = undefined
+        const lasted = attached === undefined ? 0 : now() - attached.startedAt
+        for (const { entry } of [...attached?.sent.values() ?? [], ...attached?.busy ?? []]) entry.inCustody = false
+        attached?.sessions.down()
+        attached = undefined
+        isAttached.closeUnsafe()
         Gateways.ended(gateways, next.gateway, now(), yield* Random.next, lasted, end)
         const message = Gateways.refusal(gateways)
         if (message !== undefined) {
@@ -409,7 +479,7 @@ export const make: (
     })
 
     /** Asks a gateway that says nothing for a sign of life, and leaves one that gives none. Rule G3. */
-    const listen = ({ leave, link, silence }: Session): void => {
+    const listen = ({ leave, link, silence }: Attached): void => {
       const [oldest] = confirmations.unresolved.values()
       const due = Silence.look(silence, now(), oldest?.sentAt, Gateways.doublings(gateways))
       if (due === undefined) return
@@ -418,7 +488,7 @@ export const make: (
       link.sendControl(Frame.query({ _tag: "RouteQuery", sequence: due, key: link.peer.node.id }))
     }
 
-    const goAgain = (current: Session): void => {
+    const goAgain = (current: Attached): void => {
       const due = current.busy.filter(({ at }) => at <= now())
       if (due.length === 0) return
       current.busy = current.busy.filter(({ at }) => at > now())
@@ -428,9 +498,9 @@ export const make: (
     const wake = Effect.gen(function*() {
       while (true) {
         yield* Effect.sleep(lookEvery)
-        if (session !== undefined) {
-          goAgain(session)
-          listen(session)
+        if (attached !== undefined) {
+          goAgain(attached)
+          listen(attached)
         }
         const { again, expired } = Confirmations.wake(confirmations, now())
         for (const entry of again) transmitAgain(entry)
@@ -457,9 +527,52 @@ export const make: (
       })
     )
 
+    const openSession = (name: string, window: Window | undefined) =>
+      Effect.suspend(() => {
+        if (attached === undefined) {
+          return Effect.fail(sessionFailure("Unreachable", "there is no connection to a Node"))
+        }
+        const { node, version } = attached.link.peer
+        return version < SessionFrame.sessionsSince
+          ? Effect.fail(
+            sessionFailure("Unsupported", `${node.hex} speaks version ${version} of the protocol: update it`)
+          )
+          : attached.sessions.open(name, windowOf(window))
+      })
+
+    const receiver = Relay.makeReceiver(config.deliverTimeout, config.maxDelivering)
+    let address: ClientAddress | undefined
+    /** Gets messages over one session after another, each with the Node to which this client is connected. */
+    const receiveMessages = Effect.gen(function*() {
+      while (true) {
+        yield* isAttached.await
+        const began = now()
+        yield* Effect.gen(function*() {
+          const messages = yield* openSession(Relayed.sessionName, undefined)
+          address = { gateway: messages.peer.id, id: identity.node.id }
+          yield* receiver.serve(messages)
+        }).pipe(Effect.scoped, Effect.exit)
+        address = undefined
+        if (now() - began < Sessions.lookEvery) yield* Effect.sleep(Sessions.lookEvery)
+      }
+    })
+    /** Who takes no messages needs no session. */
+    const startReceiving = yield* Effect.cached(
+      // At once: what answers to what is sent next finds the session.
+      Effect.forkIn(receiveMessages, scope, { startImmediately: true })
+    )
+
     return Client.of({
+      register: (handler) => Effect.andThen(receiver.register(handler), startReceiving),
+      address: Effect.sync(() => Option.fromUndefinedOr(address)),
       connected: Deferred.await(connected),
-      isConnected: Effect.sync(() => session !== undefined),
+      isConnected: Effect.sync(() => attached !== undefined),
+      openSession: (name, sessionOptions) =>
+        isAttached.await.pipe(
+          Effect.timeoutOption(Sessions.patience),
+          Effect.andThen(Effect.mapError(checkName(name), ({ message }) => sessionFailure("Refused", message))),
+          Effect.andThen(openSession(name, sessionOptions?.window))
+        ),
       sendConfirmed: Effect.fnUntraced(function*<M extends Outgoing>(
         message: M,
         sendOptions?: { readonly deadline?: Duration.Input | undefined }

@@ -56,6 +56,7 @@ import * as Expiry from "./protocol/Expiry.ts"
 import * as Handshake from "./protocol/Handshake.ts"
 import type { WendyJoinError } from "./protocol/JoinError.ts"
 import {
+  type ClientAddress,
   type Definition,
   type DeliveryClass,
   encode,
@@ -70,11 +71,15 @@ import {
   withReply
 } from "./protocol/Message.ts"
 import { checkAddresses, checkConfig, WendyOptionError } from "./protocol/OptionError.ts"
+import * as Purposes from "./protocol/Purposes.ts"
+import * as Relayed from "./protocol/Relayed.ts"
 import type { Acceptor, Session, WendySessionError, Window } from "./protocol/Session.ts"
+import * as Relay from "./Relay.ts"
 import * as LeafSet from "./ring/LeafSet.ts"
 import { nextHop } from "./ring/NextHop.ts"
 import * as Node from "./ring/Node.ts"
 import * as NodeId from "./ring/NodeId.ts"
+import * as Services from "./Services.ts"
 import * as Settings from "./Settings.ts"
 import { expiryOf, makeIdentity, makeSecurity, randomId } from "./transport/Identity.ts"
 import { type Identity, maxFrameSizeFor } from "./transport/Link.ts"
@@ -400,6 +405,47 @@ export class Cluster extends Context.Service<Cluster, {
     message: Outgoing,
     options?: SendOptions
   ) => Effect.Effect<void, WendyMessageError>
+  /**
+   * Sends a message to a client that takes messages (`Client.register`), by way of the Node to which it is connected, and
+   * waits for its receipt, as `sendConfirmed` does. The value may have 64 bytes less.
+   *
+   * **Details**
+   *
+   * Its key means nothing on the way: the client is told it. Fails with `Unreachable` when the client is not connected there
+   * (any more). The receipt names the Node to which it is connected as `root`.
+   *
+   * **Example** (An answer later)
+   *
+   * ```ts
+   * import { Deferred, Effect, Schema } from "effect"
+   * import { Client, Cluster, MemoryTransport, Message, NodeId } from "effect-wendy"
+   *
+   * const Order = Message.make("Order", { value: Schema.String })
+   * const Done = Message.make("Done", { value: Schema.String })
+   *
+   * const program = Effect.gen(function*() {
+   *   const cluster = yield* Cluster.make()
+   *   yield* cluster.ready
+   *   yield* cluster.register({
+   *     message: Order,
+   *     onDeliver: ({ client, key, value }) =>
+   *       Effect.forkDetach(cluster.sendToClient(client!, Done.make(key, `${value} is ready`)))
+   *   })
+   *   const client = yield* Client.make({ to: [`127.0.0.1:${cluster.address.port}`] })
+   *   const done = yield* Deferred.make<string>()
+   *   yield* client.register({ message: Done, onDeliver: ({ value }) => Deferred.succeed(done, value) })
+   *   yield* client.sendConfirmed(Order.make(NodeId.fromString("table 4"), "tea"))
+   *   return yield* Deferred.await(done)
+   * })
+   *
+   * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => "tea is ready"
+   * ```
+   */
+  readonly sendToClient: <M extends Outgoing>(
+    client: ClientAddress,
+    message: M,
+    options?: { readonly deadline?: Duration.Input | undefined }
+  ) => Effect.Effect<Receipt<ReplyOf<M>>, WendyMessageError | WendyDeliveryError>
   /**
    * Begins a session with this life of a Node: an ordered channel in both directions, see `Session`. Completes when the
    * other end has accepted; the session ends with the scope.
@@ -1030,6 +1076,12 @@ export const make: (
           Effect.provideService(Scope.Scope, scope)
         )
       }
+      const relay = Relay.makeGateway()
+      yield* Effect.andThen(applications.register(relay.application), applications.accept(relay.acceptor)).pipe(
+        // Nobody else may use its purpose, nor was here before to use its name.
+        Effect.orDie,
+        Effect.provideService(Scope.Scope, scope)
+      )
       const context = yield* Layer.buildWithScope(
         makeActors({
           self: initial,
@@ -1090,7 +1142,10 @@ export const make: (
       const covers = (key: NodeId.NodeId) => !isEnded && Membership.covers(membership, key, leaseTime())
 
       /** The bytes of messages that may all be sent; else none is. */
-      const encodeAll = (messages: ReadonlyArray<Outgoing>): Effect.Effect<ReadonlyArray<Raw>, WendyMessageError> => {
+      const encodeAll = (
+        messages: ReadonlyArray<Outgoing>,
+        maxSize = config.maxValueSize
+      ): Effect.Effect<ReadonlyArray<Raw>, WendyMessageError> => {
         const encoded: Array<Raw> = []
         for (const message of messages) {
           if ("definition" in message) {
@@ -1101,7 +1156,7 @@ export const make: (
               )
             }
           }
-          const raw = encode(message, config.maxValueSize)
+          const raw = encode(message, maxSize)
           if (Result.isFailure(raw)) return Effect.fail(raw.failure)
           encoded.push(raw.success)
         }
@@ -1119,6 +1174,21 @@ export const make: (
             deadline === undefined ? config.confirmDeadline : Duration.toMillis(deadline),
             target
           )).pipe(Effect.flatMap((receipt) => Effect.fromResult(withReply(message, receipt))))
+
+      const sendToClient = Effect.fnUntraced(function*<M extends Outgoing>(
+        { gateway, id }: ClientAddress,
+        message: M,
+        deadline: Duration.Input | undefined
+      ) {
+        const [raw] = yield* encodeAll([message], config.maxValueSize - Relayed.overhead)
+        const receipt = yield* router.sendConfirmed(
+          { key: gateway, purpose: Purposes.reserved.relayed, value: Relayed.encode(id, raw!), wantsReply: true },
+          deadline === undefined ? config.confirmDeadline : Duration.toMillis(deadline)
+        )
+        return yield* Effect.fromResult(
+          Result.flatMap(Relay.receiptOf(id, receipt), (receipt) => withReply(message, receipt))
+        )
+      })
 
       const deliveriesOf = <A, Reply>(definition: Definition<A, Reply>) =>
         Stream.unwrap(Effect.map(
@@ -1175,6 +1245,7 @@ export const make: (
             ([raw]) => router.sendDirect(raw!, nodes, sendOptions?.delivery ?? "acknowledged")
           ),
         sendDirect: (node, message, sendOptions) => sendConfirmed(message, sendOptions?.deadline, node),
+        sendToClient: (client, message, sendOptions) => sendToClient(client, message, sendOptions?.deadline),
         openSession: (node, name, sessionOptions) =>
           Effect.suspend(() =>
             isEnded
@@ -1214,6 +1285,7 @@ export const make: (
         useCredentials: (credentials) => Effect.provideService(useCredentials(credentials), Transport, transport),
         leave
       })
+      Services.provide(cluster, applications.services)
       Crashes.provide(
         cluster,
         Effect.suspend(() => {

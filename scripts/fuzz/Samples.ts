@@ -289,7 +289,14 @@ const session = (chance: Chance): Sample => {
       )
     default: {
       const reason = chance.pick(SessionFrame.EndReason.literals)
-      return sessionControl({ _tag: "End", session: id, sent: small(chance), reason, message: "so it is" })
+      return sessionControl({
+        _tag: "End",
+        session: id,
+        sent: small(chance),
+        taken: small(chance),
+        reason,
+        message: "so it is"
+      })
     }
   }
 }

@@ -12,7 +12,7 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Core from "../core/Sessions.ts"
-import { type Session, type Window, WendySessionError } from "../protocol/Session.ts"
+import { type Session, WendySessionError, type Window } from "../protocol/Session.ts"
 import type { SessionFrame } from "../protocol/SessionFrame.ts"
 import type * as Link from "../transport/Link.ts"
 
@@ -59,8 +59,8 @@ type Waiting = () => boolean
 /** Who waits at one end of a session. */
 interface User {
   readonly handle: Session
-  senders: Array<Waiting>
-  others: Array<Waiting>
+  readonly senders: Array<Waiting>
+  readonly others: Array<Waiting>
 }
 
 /**
@@ -92,12 +92,13 @@ const tags: { readonly [Reason in Core.End["reason"]]: WendySessionError["reason
   overrun: "Lost",
   broken: "Broken",
   silent: "Silent",
-  late: "Unreachable"
+  late: "Unreachable",
+  untaken: "Untaken"
 }
 
-const failureOf = ({ end, sent, taken }: Core.Session): WendySessionError => {
+const failureOf = ({ end, sent, taken, unsent }: Core.Session): WendySessionError => {
   const { message, reason } = end ?? { reason: "done", message: "it was ended here" }
-  return new WendySessionError({ reason: { _tag: tags[reason], message }, sent, taken })
+  return new WendySessionError({ reason: { _tag: tags[reason], message }, sent: sent + unsent, taken })
 }
 
 /**
@@ -151,7 +152,9 @@ export class LinkSessions {
     return Effect.suspend(() => {
       if (this.#isDown) return Effect.fail(sessionFailure("Broken", "the connection has ended"))
       const session = Core.open(this.#state, this.#ports.now(), name, window, this.#core)
-      if (session === undefined) return Effect.fail(sessionFailure("Full", "there are too many sessions on this connection"))
+      if (session === undefined) {
+        return Effect.fail(sessionFailure("Full", "there are too many sessions on this connection"))
+      }
       const { handle } = this.#use(session)
       const opened = this.#wait(session, () => {
         if (session.phase === "opening") return undefined
@@ -207,10 +210,14 @@ export class LinkSessions {
     const user = this.#users.get(session)
     if (user === undefined) return
     if (session.phase === "ended") this.#users.delete(session)
-    user.others = user.others.filter((isDone) => !isDone())
-    // One that may not go on holds up those behind it: they keep their order.
-    const stuck = user.senders.findIndex((isDone) => !isDone())
-    user.senders = stuck < 0 ? [] : user.senders.slice(stuck)
+    // Whoever goes on does so at once, and may wait again.
+    for (const isDone of user.others.splice(0)) if (!isDone()) user.others.push(isDone)
+    for (let next = user.senders.shift(); next !== undefined; next = user.senders.shift()) {
+      if (next()) continue
+      // One that may not go on holds up those behind it: they keep their order.
+      user.senders.unshift(next)
+      return
+    }
   }
 
   /** Waits until there is an outcome. */
@@ -227,8 +234,8 @@ export class LinkSessions {
       if ((!isSender || line.length === 0) && isDone()) return
       line.push(isDone)
       return Effect.sync(() => {
-        user.senders = user.senders.filter((other) => other !== isDone)
-        user.others = user.others.filter((other) => other !== isDone)
+        const place = line.indexOf(isDone)
+        if (place >= 0) line.splice(place, 1)
       })
     })
   }
@@ -251,7 +258,9 @@ export class LinkSessions {
     const send = (message: Uint8Array): Effect.Effect<void, Failure> =>
       Effect.suspend(() => {
         if (message.length > maxSize) {
-          return Effect.fail(sessionFailure("TooLarge", `the message has ${message.length} bytes; at most ${maxSize} are allowed`))
+          return Effect.fail(
+            sessionFailure("TooLarge", `the message has ${message.length} bytes; at most ${maxSize} are allowed`)
+          )
         }
         return this.#wait(session, () => {
           if (session.phase === "ended" || session.phase === "ending") return Exit.fail(failureOf(session))
@@ -281,8 +290,10 @@ export class LinkSessions {
           this.#unsent.add(session)
           this.#soon()
         }
-        return this.#wait(session, () =>
-          isDrained() ? Exit.void : session.phase === "ended" ? Exit.fail(failureOf(session)) : undefined)
+        return this.#wait(session, () => {
+          if (session.phase !== "ended") return isDrained() ? Exit.void : undefined
+          return isDrained() && session.end?.reason === "done" ? Exit.void : Exit.fail(failureOf(session))
+        })
       }),
       end: Effect.sync(() => Core.end(this.#state, now(), session, this.#core)),
       ended: this.#wait(session, () => {

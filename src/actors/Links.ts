@@ -453,7 +453,10 @@ const make = Effect.gen(function*() {
   }
 
   const notLinked = (node: Node.Node, why: string): void =>
-    answer(node, Effect.fail(sessionFailure("Unreachable", `${node.hex} cannot be reached at ${addressOf(node)}: ${why}`)))
+    answer(
+      node,
+      Effect.fail(sessionFailure("Unreachable", `${node.hex} cannot be reached at ${addressOf(node)}: ${why}`))
+    )
 
   const addressOf = (node: Node.Node): string => `${Node.hostFor(node, self.region)} ${node.port}`
 

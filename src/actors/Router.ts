@@ -13,6 +13,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Messaging from "../core/Messaging.ts"
 import * as Envelope from "../protocol/Envelope.ts"
+import type { Answer } from "../protocol/Frame.ts"
 import {
   type DeliveryClass,
   type Raw,
@@ -20,6 +21,7 @@ import {
   type WendyDeliveryError,
   WendyMessageError
 } from "../protocol/Message.ts"
+import * as Purposes from "../protocol/Purposes.ts"
 import type * as Node from "../ring/Node.ts"
 import { Links } from "./Links.ts"
 import { Mailboxes, type RouterInput } from "./Mailboxes.ts"
@@ -98,11 +100,16 @@ const make = Effect.gen(function*() {
     ...(identity.authorization.maySend === undefined ? {} : { mayEnter: links.mayEnter }),
     dial: links.dial,
     suspect: (node) => mailboxes.stateTables.offer({ _tag: "Suspect", node }),
-    deliver: (message, frame) =>
-      upcalls.deliver(message, (answer) => {
+    serves: upcalls.serves,
+    deliver: (message, frame) => {
+      const done = (answer: Answer): void => {
         if (gatheredAt === undefined) mailboxes.router.submit({ _tag: "Finished", frame, answer })
         else messaging.finished(gatheredAt, frame, answer)
-      }),
+      }
+      return Purposes.isService(message.purpose)
+        ? upcalls.serve(frame, message, done)
+        : upcalls.deliver(message, done)
+    },
     mayDeliver: upcalls.mayDeliver,
     forward: (message, next, token, frame) =>
       upcalls.forward(

@@ -26,6 +26,10 @@ export class Upcalls extends Context.Service<Upcalls, {
    * it at once, else `undefined`, and `done` is called with it later, once.
    */
   readonly deliver: (message: Message, done: (answer: Answer) => void) => Answer | undefined
+  /** The same for a message of a service's purpose, of which the service is told what tells it apart. */
+  readonly serve: (frame: Uint8Array, message: Message, done: (answer: Answer) => void) => Answer | undefined
+  /** Whether a service takes messages of a purpose from clients. */
+  readonly serves: (purpose: number) => boolean
   /** Whether each application that takes messages of a purpose works on fewer than it may. */
   readonly mayDeliver: (purpose: number) => boolean
   /** `listener` is called when one that worked on as many as it may has room again, or has gone. */

@@ -84,6 +84,8 @@ export interface Ports<A> {
   readonly linkTo: (id: NodeId.NodeId) => number | undefined
   /** Whether a client may send messages of a purpose here. Left out where all may. */
   readonly mayEnter?: (link: number, purpose: number) => boolean
+  /** Whether a service of this Node takes messages of a purpose from clients. Left out where none does. */
+  readonly serves?: (purpose: number) => boolean
   /** Opens a link: then `linkUp` or `dialFailed` is called. */
   readonly dial: (node: Node.Node) => void
   /** This Node did not acknowledge in time, or its link broke: membership is to look at it. */
@@ -235,15 +237,20 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     roundTrip: (node) => Liveness.roundTripTo(membership, node)
   }
 
-  const messageOf = (frame: Uint8Array): Message => ({
-    key: Envelope.key(frame),
-    purpose: Envelope.purpose(frame),
-    value: Envelope.value(frame),
-    from: Envelope.via(frame),
-    hops: Envelope.hops(frame),
-    isDirect: Envelope.isDirect(frame),
-    wantsReply: Envelope.wantsReply(frame)
-  })
+  const messageOf = (frame: Uint8Array): Message => {
+    const from = Envelope.via(frame)
+    const message = {
+      key: Envelope.key(frame),
+      purpose: Envelope.purpose(frame),
+      value: Envelope.value(frame),
+      from,
+      hops: Envelope.hops(frame),
+      isDirect: Envelope.isDirect(frame),
+      wantsReply: Envelope.wantsReply(frame)
+    }
+    const origin = Envelope.origin(frame)
+    return NodeId.equals(origin, from) ? message : { ...message, client: { gateway: from, id: origin } }
+  }
 
   const sink: Routing.Sink = {
     transmit: ports.transmit,
@@ -255,8 +262,8 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     copy: () => void counters.copies++,
     deliver: (frame) => deliver(frame),
     ...(ports.mayDeliver === undefined ? {} : {
-      // What is for the Node itself waits for nobody.
-      mayDeliver: (purpose) => purpose < Purposes.lowest || ports.mayDeliver!(purpose)
+      // A receipt waits for nobody.
+      mayDeliver: (purpose) => purpose === Purposes.reserved.receipt || ports.mayDeliver!(purpose)
     }),
     dial: ports.dial,
     suspect: ports.suspect,
@@ -298,13 +305,14 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
   const delivered = () => Routing.delivered(routing, view, time, sink)
 
   const deliver = (frame: Uint8Array): void => {
-    if (Envelope.purpose(frame) < Purposes.lowest) {
-      if (Envelope.purpose(frame) === Purposes.reserved.receipt) {
-        const receipt = Frame.decode(Envelope.value(frame))
-        if (receipt._tag === "Receipt") onReceipt(receipt.receipt)
-      }
+    const purpose = Envelope.purpose(frame)
+    if (purpose === Purposes.reserved.receipt) {
+      const receipt = Frame.decode(Envelope.value(frame))
+      if (receipt._tag === "Receipt") onReceipt(receipt.receipt)
       return delivered()
     }
+    if (Purposes.isService(purpose)) return upcall(frame)
+    if (purpose < Purposes.lowest && purpose !== Purposes.reserved.relayed) return delivered()
     switch (Envelope.deliveryClass(frame)) {
       case "confirmed": {
         const outcome = Deduplication.takeConfirmed(deduplication, {
@@ -344,14 +352,16 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
 
   const afterUpcall = (frame: Uint8Array, answer: Frame.Answer): void => {
     if (Envelope.deliveryClass(frame) === "confirmed") {
-      Deduplication.finishConfirmed(
-        deduplication,
-        Envelope.origin(frame),
-        Envelope.incarnation(frame),
-        Envelope.counter(frame),
-        // Nobody asks for the reply of a message that was sent without waiting for one.
-        Envelope.wantsReply(frame) ? answer : Frame.outcomeOf(answer)
-      )
+      if (!Purposes.isService(Envelope.purpose(frame))) {
+        Deduplication.finishConfirmed(
+          deduplication,
+          Envelope.origin(frame),
+          Envelope.incarnation(frame),
+          Envelope.counter(frame),
+          // Nobody asks for the reply of a message that was sent without waiting for one.
+          Envelope.wantsReply(frame) ? answer : Frame.outcomeOf(answer)
+        )
+      }
       sendReceipt(frame, answer)
     }
     delivered()
@@ -418,6 +428,9 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     }
   }
 
+  const mayEnter = (link: number, purpose: number): boolean =>
+    (!Purposes.isService(purpose) || ports.serves?.(purpose) === true) && ports.mayEnter?.(link, purpose) !== false
+
   const receive = (link: number, frames: ReadonlyArray<Frame.Frame>): void => {
     const client = clients.nodes.get(link)
     for (const frame of frames) {
@@ -427,10 +440,11 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
             // A client speaks for itself alone, in the life that it shook hands with: each further one would displace what
             // roots remember of others. Its receipts come back through this Node.
             if (!Envelope.isFrom(frame.frame, client)) break
-            if (Envelope.purpose(frame.frame) < Purposes.lowest || Envelope.isDirect(frame.frame)) break
+            const purpose = Envelope.purpose(frame.frame)
+            if ((purpose < Purposes.lowest && !Purposes.isService(purpose)) || Envelope.isDirect(frame.frame)) break
             Envelope.setVia(frame.frame, membership.self.id)
             Envelope.setHops(frame.frame, 0)
-            if (ports.mayEnter?.(link, Envelope.purpose(frame.frame)) === false) {
+            if (!mayEnter(link, purpose)) {
               counters.forbidden++
               Routing.decline(routing, link, frame.frame, sink)
               if (Envelope.deliveryClass(frame.frame) === "confirmed") sendReceipt(frame.frame, "forbidden")

@@ -37,12 +37,13 @@ export const defaultWindow: Window = { messages: 1024, bytes: 1024 * 1024 }
  * - `broken`: the link has ended.
  * - `silent`: the other end has not been heard for `patience`.
  * - `late`: the other end did not answer in time whether it accepts.
+ * - `untaken`: the other end has ended it, and had not taken all.
  *
  * @category models
  * @since 0.1.0
  */
 export interface End {
-  readonly reason: SessionFrame.EndReason | "broken" | "silent" | "late"
+  readonly reason: SessionFrame.EndReason | "broken" | "silent" | "late" | "untaken"
   /** Who ended it. */
   readonly by: "self" | "peer"
   readonly message: string
@@ -66,6 +67,8 @@ export interface Session {
   /** Messages that wait until the other end has room. */
   readonly waiting: Fifo<Uint8Array>
   waitingBytes: number
+  /** Of a session that has ended: how many still waited. */
+  unsent: number
   sent: number
   sentBytes: number
   /** What the other end has taken of it. */
@@ -75,6 +78,8 @@ export interface Session {
   window: Window
   /** When so many have been sent, the other end is asked to say when it has taken them. */
   askAt: number | undefined
+  /** What had been sent when that was last asked. */
+  askedAt: number
   /** When what is on its way, or the answer to a question, was last heard of. */
   movedAt: number
 
@@ -139,6 +144,9 @@ export const maxSessions = 1024
 const maxBatchBytes = 64 * 1024
 const maxBatchMessages = 1024
 
+/** The part of a window that is told of when it has been taken, if nobody asks before. */
+const toldPart = 1 / 4
+
 /** How long nothing moves before an end asks how it goes, in milliseconds. */
 const syncAfter = 1_000
 
@@ -186,12 +194,14 @@ const makeSession = (id: number, name: string, ownWindow: Window, now: number): 
   since: now,
   waiting: new Fifo(),
   waitingBytes: 0,
+  unsent: 0,
   sent: 0,
   sentBytes: 0,
   taken: 0,
   takenBytes: 0,
   window: { messages: 0, bytes: 0 },
   askAt: undefined,
+  askedAt: 0,
   movedAt: now,
   inbox: [],
   inboxBytes: 0,
@@ -291,6 +301,7 @@ export const flush = (state: State, now: number, session: Session, ports: Ports)
     hasSent = true
     say(state, now, ports, SessionFrame.batch(session.id, first, batch, knownTaken(session)))
   }
+  if (isStuck(session)) ask(session, session.sent)
   if (session.askAt !== undefined && session.sent >= session.askAt) {
     session.askAt = undefined
     sync(state, now, session, ports)
@@ -316,7 +327,10 @@ export const take = (state: State, now: number, session: Session, ports: Ports):
   const { asked, consumed, consumedBytes, ownWindow, told, toldBytes } = session
   const isAwaited = asked !== undefined && consumed >= asked
   if (isAwaited) session.asked = undefined
-  if (isAwaited || consumed - told >= ownWindow.messages / 4 || consumedBytes - toldBytes >= ownWindow.bytes / 4) {
+  if (
+    isAwaited || consumed - told >= ownWindow.messages * toldPart ||
+    consumedBytes - toldBytes >= ownWindow.bytes * toldPart
+  ) {
     sayCredit(state, now, session, ports)
   }
   return messages
@@ -331,12 +345,20 @@ const sayCredit = (state: State, now: number, session: Session, ports: Ports): v
  * @category transitions
  * @since 0.1.0
  */
-export const ask = (session: Session): void => {
-  session.askAt = session.sent + session.waiting.length
+export const ask = (session: Session, upTo = session.sent + session.waiting.length): void => {
+  session.askAt = Math.max(session.askAt ?? 0, upTo)
 }
 
-const sync = (state: State, now: number, { id, sent }: Session, ports: Ports): void =>
+/** Whether a message waits for less to be under way than what the other end gives credit for unasked. */
+const isStuck = ({ askedAt, sent, sentBytes, taken, takenBytes, waiting, window }: Session): boolean =>
+  waiting.length > 0 && sent > askedAt && sent - taken < window.messages * toldPart &&
+  sentBytes - takenBytes < window.bytes * toldPart
+
+const sync = (state: State, now: number, session: Session, ports: Ports): void => {
+  const { id, sent } = session
+  session.askedAt = sent
   say(state, now, ports, SessionFrame.control({ _tag: "Sync", session: id, sent: sent >>> 0 }))
+}
 
 /**
  * Ends a session when what waits has been sent.
@@ -368,17 +390,22 @@ export const abort = (
   ports: Ports
 ): void => finish(state, now, session, { reason, by: "self", message }, ports)
 
+/** Whether an end is the other one's business: it knows of those that have to do with the link. */
+const isSaid = (reason: End["reason"]): reason is SessionFrame.EndReason =>
+  reason !== "broken" && reason !== "silent" && reason !== "late" && reason !== "untaken"
+
 /** Ends it here, and says so to the other end when that does not know. */
 const finish = (state: State, now: number, session: Session, end: End, ports: Ports): void => {
   if (session.phase === "ended") return
   session.phase = "ended"
   session.end = end
-  session.waiting.drop(session.waiting.length)
+  session.unsent = session.waiting.length
+  session.waiting.drop(session.unsent)
   session.waitingBytes = 0
   state.sessions.delete(session.id)
   const { message, reason } = end
-  if (end.by === "self" && reason !== "broken" && reason !== "silent" && reason !== "late") {
-    sayEnd(state, now, session.id, session.sent, reason, message, ports)
+  if (end.by === "self" && isSaid(reason)) {
+    sayEnd(state, now, session, reason, message, ports)
   }
   ports.changed(session)
 }
@@ -386,8 +413,7 @@ const finish = (state: State, now: number, session: Session, end: End, ports: Po
 const sayEnd = (
   state: State,
   now: number,
-  session: number,
-  sent: number,
+  { consumed, id, sent }: Pick<Session, "id" | "sent" | "consumed">,
   reason: SessionFrame.EndReason,
   message: string,
   ports: Ports
@@ -398,12 +424,23 @@ const sayEnd = (
     ports,
     SessionFrame.control({
       _tag: "End",
-      session,
+      session: id,
       sent: sent >>> 0,
+      taken: consumed >>> 0,
       reason,
       message: message.slice(0, SessionFrame.maxMessage)
     })
   )
+
+/** Refuses a session that is not, or is no more. */
+const refuse = (
+  state: State,
+  now: number,
+  id: number,
+  reason: SessionFrame.EndReason,
+  message: string,
+  ports: Ports
+): void => sayEnd(state, now, { id, sent: 0, consumed: 0 }, reason, message, ports)
 
 /**
  * A frame has come.
@@ -421,7 +458,7 @@ export const receive = (state: State, now: number, frame: SessionFrame.SessionFr
   const session = state.sessions.get(frame.session)
   if (session === undefined) {
     // What is on its way to a session that has just ended says nothing new; who asks has not heard of it.
-    if (frame._tag === "Sync") sayEnd(state, now, frame.session, 0, "unknown", "there is no such session", ports)
+    if (frame._tag === "Sync") refuse(state, now, frame.session, "unknown", "there is no such session", ports)
     return
   }
   switch (frame._tag) {
@@ -453,10 +490,10 @@ const onOpen = (state: State, now: number, frame: FrameOf<"Open">, ports: Ports)
   state.highest = id
   const window = ports.windowFor(name)
   if (window === undefined) {
-    return sayEnd(state, now, id, 0, "unknown", `nobody accepts sessions of the name "${name}" here`, ports)
+    return refuse(state, now, id, "unknown", `nobody accepts sessions of the name "${name}" here`, ports)
   }
   if (state.sessions.size >= maxSessions) {
-    return sayEnd(state, now, id, 0, "full", "there are too many sessions on this link", ports)
+    return refuse(state, now, id, "full", "there are too many sessions on this link", ports)
   }
   const session = makeSession(id, name, window, now)
   session.phase = "open"
@@ -528,17 +565,21 @@ const onSync = (state: State, now: number, session: Session, sent: number, ports
 }
 
 const onEnd = (state: State, now: number, session: Session, frame: FrameOf<"End">, ports: Ports): void => {
-  const { message, reason, sent } = frame
-  const isWhole = near(session.received, sent) === session.received
+  const { message, reason, sent, taken } = frame
+  session.taken = Math.min(session.sent, Math.max(session.taken, near(session.taken, taken)))
   finish(
     state,
     now,
     session,
-    reason === "done" && !isWhole
-      ? { reason: "lost", by: "peer", message: "it was ended, and messages did not arrive before" }
-      : { reason, by: "peer", message },
+    { reason: reason === "done" ? wholeness(session, sent) : reason, by: "peer", message },
     ports
   )
+}
+
+/** Whether a session that the other end has ended was whole: all that was sent has arrived here, and has been taken there. */
+const wholeness = ({ received, sent, taken, waiting }: Session, sentThere: number): "done" | "lost" | "untaken" => {
+  if (near(received, sentThere) !== received) return "lost"
+  return taken === sent && waiting.length === 0 ? "done" : "untaken"
 }
 
 /**

@@ -119,6 +119,20 @@ export interface Application<in out A = Uint8Array, out R = never, in out Reply 
 }
 
 /**
+ * What a client does with the messages of one definition that are sent to it, as `onDeliver` of an application.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Handler<in out A, out R = never, in out Reply = undefined> {
+  readonly message: Definition<A, Reply>
+  /** Several run at once. The receipt leaves when it has returned, and brings what it returned where the definition has a reply. */
+  readonly onDeliver: (
+    message: Message<A>
+  ) => Effect.Effect<[Reply] extends [undefined] ? unknown : Reply, unknown, R>
+}
+
+/**
  * An application, whatever its messages are, that needs no services: what `Cluster.Options.application` takes.
  *
  * @category models

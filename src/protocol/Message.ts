@@ -11,7 +11,7 @@ import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
-import type * as NodeId from "../ring/NodeId.ts"
+import * as NodeId from "../ring/NodeId.ts"
 import * as Purposes from "./Purposes.ts"
 import * as Reason from "./Reason.ts"
 
@@ -84,6 +84,23 @@ export type ReplyOf<M extends Outgoing> = M extends Typed<any, infer Reply> ? Re
   : Uint8Array | undefined
 
 /**
+ * Where a client gets messages: its id, and the Node to which it is connected. It changes when the client turns to another
+ * Node.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const ClientAddress = Schema.Struct({ gateway: NodeId.FromHex, id: NodeId.FromHex })
+
+/**
+ * Where a client gets messages.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ClientAddress = typeof ClientAddress.Type
+
+/**
  * What arrives at the root of its key.
  *
  * @category models
@@ -101,6 +118,8 @@ export interface Message<out A = Uint8Array> {
   readonly value: A
   /** The Node that sent it, or that accepted it from a client. */
   readonly from: NodeId.NodeId
+  /** Of one that a client sent: where that gets messages, if it takes any (`cluster.sendToClient`). */
+  readonly client?: ClientAddress | undefined
   /** How many times it was sent on from Node to Node: 0 when it is delivered where it was sent, 64 at most. */
   readonly hops: number
   /** It was sent to this Node, whoever is the root of its key (`cluster.sendDirect`). */

@@ -35,8 +35,18 @@ export const reserved = {
   /** A receipt on its way to whoever waits for it, as a message. Rule C3. */
   receipt: 1,
   /** Of all messages whose purpose follows from a name: the rest of it stands in front of the value. */
-  named: 2
+  named: 2,
+  /** For a client, at its gateway, which passes it on. Rule G4. */
+  relayed: 3
 } as const
+
+/**
+ * The purposes of services: 4 to 15. What has one is told apart by its service, and not by the overlay. Rule C8.
+ *
+ * @category checks
+ * @since 0.1.0
+ */
+export const isService = (purpose: number): boolean => purpose > reserved.relayed && purpose < lowest
 
 /**
  * Bytes of a name's purpose in front of the value.

@@ -27,9 +27,10 @@ import * as Reason from "./Reason.ts"
  * - `Refused`: nobody accepts sessions of this name there.
  * - `Full`: there is no room for another session between these two.
  * - `TooLarge`: a message is larger than `maxValueSize`. The session goes on.
- * - `Ended`: one end has ended it, and all messages have been taken.
+ * - `Ended`: one end has ended it, and all that the other one had sent has been taken.
  * - `Aborted`: who used it at the other end failed.
  * - `Lost`: messages did not arrive, or more came than there was room for.
+ * - `Untaken`: the other end has ended it before it had taken all.
  * - `Broken`: the connection has ended.
  * - `Silent`: nothing was heard of the other end for 15 s.
  *
@@ -46,10 +47,11 @@ export class WendySessionError extends Schema.TaggedError<WendySessionError>()("
     "Ended",
     "Aborted",
     "Lost",
+    "Untaken",
     "Broken",
     "Silent"
   ),
-  /** Messages that this end has sent. */
+  /** Messages that this end has sent, or had in line. */
   sent: Schema.Int,
   /** How many of them the other end is known to have taken; of the rest that is not known. */
   taken: Schema.Int,
@@ -129,9 +131,9 @@ export interface Session {
   readonly messages: Stream.Stream<Uint8Array, WendySessionError>
   /** Completes when the other end has taken all that has been sent so far. */
   readonly drained: Effect.Effect<void, WendySessionError>
-  /** Ends the session when what is in line has been sent. Completes at once. */
+  /** Ends the session when what is in line has been sent, and takes nothing more. Completes at once: `drained` waits. */
   readonly end: Effect.Effect<void>
-  /** Completes when one end has ended it; fails when it ends otherwise. */
+  /** Completes when one end has ended it, and no message of the other one is lost by that; fails when it ends otherwise. */
   readonly ended: Effect.Effect<void, WendySessionError>
 }
 

@@ -70,10 +70,11 @@ const Control = Schema.Union([
   }),
   /** It is accepted, with such a window. */
   Schema.TaggedStruct("Accept", { session: Count, messages: Size, bytes: Size }),
-  /** It ends here, after so many messages. */
+  /** It ends here, after so many messages from here, when so many have been taken here. */
   Schema.TaggedStruct("End", {
     session: Count,
     sent: Count,
+    taken: Count,
     reason: EndReason,
     message: Schema.String.check(Schema.isMaxLength(maxMessage))
   }),
@@ -174,7 +175,12 @@ export const control: (frame: typeof Control.Type) => Uint8Array = controlFrame.
  * @category encoding
  * @since 0.1.0
  */
-export const batch = (session: number, first: number, messages: ReadonlyArray<Uint8Array>, taken: Taken): Uint8Array => {
+export const batch = (
+  session: number,
+  first: number,
+  messages: ReadonlyArray<Uint8Array>,
+  taken: Taken
+): Uint8Array => {
   let size = header
   for (const message of messages) size += perMessage + message.length
   const frame = new Uint8Array(size)

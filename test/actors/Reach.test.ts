@@ -26,7 +26,9 @@ const ask = (there: Node.Node | undefined, options: { role?: Link.Peer["role"]; 
       connect: ({ host, port }) => {
         dialled.push(`${host}:${port}`)
         return there === undefined
-          ? Effect.fail(new WendyDialError({ address: `${host}:${port}`, reason: { _tag: "Refused", message: "nobody listens" } }))
+          ? Effect.fail(
+            new WendyDialError({ address: `${host}:${port}`, reason: { _tag: "Refused", message: "nobody listens" } })
+          )
           : Effect.succeed(peerOf(there))
       },
       patience: 1_000

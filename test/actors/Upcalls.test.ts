@@ -7,6 +7,8 @@ const makeUpcalls = () => {
   const defects: Array<string> = []
   const upcalls = Upcalls.of({
     accepting: () => undefined,
+    serve: () => undefined,
+    serves: () => false,
     deliver: () => undefined,
     ownership: () => {},
     monitored: () => {},

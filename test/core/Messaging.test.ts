@@ -36,8 +36,7 @@ const gateway = () => {
     held: () => {},
     gaveUp: () => {}
   })
-  const connect = (link: number) =>
-    messaging.linkUp(0, link, { role: "client", node: client, version: 2 }, true, 1)
+  const connect = (link: number) => messaging.linkUp(0, link, { role: "client", node: client, version: 2 }, true, 1)
   /** A receipt for a message of the client comes from its root. */
   const answer = () => {
     const receipt = Frame.receipt({

@@ -1,29 +1,35 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Arbitrary from "effect/Arbitrary"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as SessionFrame from "../../src/protocol/SessionFrame.ts"
+import * as Oracle from "../ring/Oracle.ts"
 
-const number = Arbitrary.integer({ min: 0, max: 0xffff_ffff })
-const bytes = Arbitrary.uint8Array({ maxLength: 50 })
+/** Messages of up to 50 bytes. */
+const messagesFrom = (next: () => number): ReadonlyArray<Uint8Array> =>
+  Array.from(
+    { length: 1 + Oracle.below(next, 5) },
+    () => Uint8Array.from({ length: Oracle.below(next, 50) }, () => Oracle.below(next, 256))
+  )
 
 describe("SessionFrame", () => {
   it.prop("batches and credit come back as they were", [
-    Arbitrary.array(number, { minLength: 4, maxLength: 4 }),
-    Arbitrary.array(bytes, { minLength: 1, maxLength: 5 })
-  ], ([[session, count, taken, takenBytes], messages]) => {
-    const batch = SessionFrame.batch(session!, count!, messages, { taken: taken!, takenBytes: takenBytes! })
+    Oracle.word
+  ], ([seed]) => {
+    const next = Oracle.words(seed)
+    const [session, count, taken, takenBytes] = [next(), next(), next(), next()]
+    const messages = messagesFrom(next)
+    const batch = SessionFrame.batch(session, count, messages, { taken, takenBytes })
     assert.deepStrictEqual(Frame.decode(batch), {
       _tag: "Session",
-      frame: { _tag: "Batch", session, first: count, messages, taken, takenBytes } as never
+      frame: { _tag: "Batch", session, first: count, messages, taken, takenBytes }
     })
-    const credit = SessionFrame.credit(session!, count!, { taken: taken!, takenBytes: takenBytes! })
+    const credit = SessionFrame.credit(session, count, { taken, takenBytes })
     assert.deepStrictEqual(SessionFrame.decode(credit), {
       _tag: "Credit",
       session,
       received: count,
       taken,
       takenBytes
-    } as never)
+    })
   })
 
   it("numbers are taken modulo 2^32", () => {
@@ -35,7 +41,7 @@ describe("SessionFrame", () => {
     const frames = [
       { _tag: "Open", session: 3, name: "n".repeat(64), messages: 1, bytes: 2 },
       { _tag: "Accept", session: 3, messages: 1, bytes: 2 },
-      { _tag: "End", session: 3, sent: 9, reason: "lost", message: "m".repeat(255) },
+      { _tag: "End", session: 3, sent: 9, taken: 3, reason: "lost", message: "m".repeat(255) },
       { _tag: "Sync", session: 3, sent: 9 },
       { _tag: "Alive", asks: true }
     ] as const
