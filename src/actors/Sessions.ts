@@ -72,7 +72,7 @@ export class Sessions {
     return Effect.suspend(() => {
       const { later } = this.#options
       const end = (isDialled: boolean, other: () => LinkSessions): LinkSessions => {
-        let frames: Array<Uint8Array> = []
+        const frames: Array<Uint8Array> = []
         const queue = (frame: Uint8Array) => void frames.push(frame)
         return new LinkSessions({
           ...this.#options,
