@@ -12,28 +12,15 @@ import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Application, Handler } from "./protocol/Application.ts"
-import {
-  type Definition,
-  type Message,
-  type Receipt,
-  WendyDeliveryError,
-  WendyPurposeError
-} from "./protocol/Message.ts"
+import { type Message, type Receipt, WendyDeliveryError, WendyPurposeError } from "./protocol/Message.ts"
 import * as Purposes from "./protocol/Purposes.ts"
 import * as Relayed from "./protocol/Relayed.ts"
 import type { Acceptor, Session, WendySessionError } from "./protocol/Session.ts"
 import type * as NodeId from "./ring/NodeId.ts"
+import * as Services from "./Services.ts"
 
-const identity = { encode: Result.succeed<Uint8Array>, decode: Result.succeed<Uint8Array> }
-
-/** Messages for clients, as their gateways get them: an application's own definition must not have this purpose. */
-const definition: Definition<Uint8Array, Uint8Array> = {
-  name: Relayed.sessionName,
-  purpose: Purposes.reserved.relayed,
-  make: (key, value) => ({ definition, key, value }),
-  ...identity,
-  reply: identity
-}
+/** Messages for clients, as their gateways get them. */
+const definition = Services.define(Relayed.sessionName, Purposes.reserved.relayed)
 
 /** The session with a client, and what it has not answered. */
 interface Connected {

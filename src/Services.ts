@@ -8,9 +8,10 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Answer } from "./protocol/Frame.ts"
-import type { Message } from "./protocol/Message.ts"
+import type { Definition, Message } from "./protocol/Message.ts"
 import * as Purposes from "./protocol/Purposes.ts"
 import type * as NodeId from "./ring/NodeId.ts"
 
@@ -42,6 +43,25 @@ export interface Service {
   readonly maxDelivering: number
   /** A message, or a copy of one, has come. The answer, or `undefined`, and `done` is called with it later, once. */
   readonly onMessage: (message: Message, id: MessageId, done: (answer: Answer) => void) => Answer | undefined
+}
+
+const bytes = { encode: Result.succeed<Uint8Array>, decode: Result.succeed<Uint8Array> }
+
+/**
+ * Messages of a purpose below 16, which no application can define: bytes that are answered by bytes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const define = (name: string, purpose: number): Definition<Uint8Array, Uint8Array> => {
+  const definition: Definition<Uint8Array, Uint8Array> = {
+    name,
+    purpose,
+    make: (key, value) => ({ definition, key, value }),
+    ...bytes,
+    reply: bytes
+  }
+  return definition
 }
 
 interface Registered {

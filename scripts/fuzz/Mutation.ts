@@ -10,6 +10,7 @@ import { ControlMessage } from "../../src/protocol/ControlMessage.ts"
 import * as Envelope from "../../src/protocol/Envelope.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
 import * as Query from "../../src/protocol/Query.ts"
+import * as SessionFrame from "../../src/protocol/SessionFrame.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import type { Chance } from "../../src/simulation/Chance.ts"
@@ -102,7 +103,8 @@ const encoders = new Map<number, (message: object) => Uint8Array>([
   [1, encoderOf(ControlMessage)],
   [Handshake.kind, encoderOf(handshake)],
   [9, encoderOf(Query.Query)],
-  [10, encoderOf(Query.Answer)]
+  [10, encoderOf(Query.Answer)],
+  [SessionFrame.controlKind, encoderOf(SessionFrame.Control)]
 ])
 
 type Plain = number | string | boolean | undefined | Uint8Array | Array<Plain> | { [name: string]: Plain }

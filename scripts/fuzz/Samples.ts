@@ -261,7 +261,6 @@ const answer = (chance: Chance, cast: Cast): Query.Answer =>
       lost: some(chance, 64, () => node(chance, cast))
     }
 
-/** A frame that only a link carries. */
 /** A number of a session: mostly one that may be in use. */
 const small = (chance: Chance): number => chance.happens(0.2) ? chance.word() >>> 0 : chance.below(4)
 
@@ -307,6 +306,7 @@ const sessionControl = (message: Parameters<typeof SessionFrame.control>[0]): Sa
   message
 })
 
+/** A frame of a link that stands. */
 export const frame = (chance: Chance, cast: Cast): Sample => {
   switch (chance.below(18)) {
     case 0:

@@ -371,5 +371,134 @@ export const mutations: ReadonlyArray<Mutation> = [
     replace: "",
     breaks: "hosts that have gone are remembered for ever",
     tests: ["test/transport/Doorstep.test.ts"]
+  },
+  // sessions, clients and services
+  {
+    name: "turn-without-deficit",
+    file: "src/transport/Lanes.ts",
+    find: "    if (lane.deficit > 0) continue\n",
+    replace: "",
+    breaks: "H9: a lane whose turn the credit ended loses it, so small frames come short",
+    tests: ["test/transport/Lanes.test.ts"]
+  },
+  {
+    name: "turn-never-passes",
+    file: "src/transport/Lanes.ts",
+    find: "self.turn = (self.turn + 1) % self.below.length",
+    replace: "self.turn = self.turn % self.below.length",
+    breaks: "H9: the first lane keeps its turn",
+    tests: ["test/transport/Lanes.test.ts"]
+  },
+  {
+    name: "session-gap",
+    file: core("Sessions"),
+    find: "if (ahead !== 0) return lose(",
+    replace: "if (ahead < 0) return lose(",
+    breaks: "N4: a batch that is missing is not noticed",
+    tests: ["test/core/Sessions.test.ts"]
+  },
+  {
+    name: "session-bytes-unbounded",
+    file: core("Sessions"),
+    find: "(sentBytes - takenBytes + bytes <= window.bytes || sent === taken)",
+    replace: "true",
+    breaks: "N3: credit in bytes does not hold",
+    tests: ["test/core/Sessions.test.ts"]
+  },
+  {
+    name: "session-taken-believed",
+    file: core("Sessions"),
+    find: "count <= session.taken || count > session.sent || bytes > session.sentBytes",
+    replace: "count <= session.taken",
+    breaks: "N3: an end believes that more was taken than it has sent",
+    tests: ["test/core/Sessions.test.ts"]
+  },
+  {
+    name: "session-end-whole",
+    file: core("Sessions"),
+    find: "return taken === sent && waiting.length === 0 ? \"done\" : \"untaken\"",
+    replace: "return \"done\"",
+    breaks: "N5: a session whose other end has not taken all has ended well",
+    tests: ["test/core/Sessions.test.ts"]
+  },
+  {
+    name: "session-sync-deaf",
+    file: core("Sessions"),
+    find: "if (count > session.received) return lose(",
+    replace: "if (count > session.received + 1) return lose(",
+    breaks: "N4: a last message that is missing is not noticed",
+    tests: ["test/core/Sessions.test.ts"]
+  },
+  {
+    name: "session-never-silent",
+    file: core("Sessions"),
+    find: "if (now - state.heardAt >= patience) {",
+    replace: "if (now - state.heardAt >= 1000 * patience) {",
+    breaks: "N6: an end that says nothing any more is waited for",
+    tests: ["test/core/Sessions.test.ts"]
+  },
+  {
+    name: "session-asks-once",
+    file: core("Sessions"),
+    find: "if (session.sent > session.taken && now - session.movedAt >= syncAfter) sync(state, now, session, ports)",
+    replace: "",
+    breaks: "N4: nobody asks when what is on its way does not move",
+    tests: ["test/core/Sessions.test.ts"]
+  },
+  {
+    name: "relay-forgets-the-later",
+    file: "src/Relay.ts",
+    find: "if (clients.get(hex) === connected) clients.delete(hex)",
+    replace: "clients.delete(hex)",
+    breaks: "G4: the end of a client's earlier session ends its later one",
+    tests: ["test/Relay.test.ts", "test/cluster/clientReceives.test.ts"]
+  },
+  {
+    name: "relay-waits-for-ever",
+    file: "src/Relay.ts",
+    find: "Effect.andThen(Effect.raceFirst(Deferred.await(answer), ended)),",
+    replace: "Effect.andThen(Deferred.await(answer)),",
+    breaks: "G4: a client that goes while it has a message keeps the gateway's application waiting",
+    tests: ["test/Relay.test.ts", "test/cluster/clientReceives.test.ts"]
+  },
+  {
+    name: "acceptor-for-all",
+    file: "src/Acceptors.ts",
+    find: "(role === \"client\" && !acceptor.allowsClients)",
+    replace: "false",
+    breaks: "N1: clients begin sessions that are for members",
+    tests: ["test/cluster/clientReceives.test.ts"]
+  },
+  {
+    name: "service-deduplicated",
+    file: core("Messaging"),
+    find: "    if (Purposes.isService(purpose)) return upcall(frame)\n",
+    replace: "",
+    breaks: "C8: the overlay answers a service's copies",
+    tests: ["test/Services.test.ts"]
+  },
+  {
+    name: "service-for-all-clients",
+    file: core("Messaging"),
+    find: "(!Purposes.isService(purpose) || ports.serves?.(purpose) === true) &&",
+    replace: "",
+    breaks: "C8: clients send to services that are not for them",
+    tests: ["test/Services.test.ts"]
+  },
+  {
+    name: "service-without-room",
+    file: "src/Services.ts",
+    find: "      if (wasFull) this.onRoom()\n",
+    replace: "",
+    breaks: "C8: what waited for a full service waits on",
+    tests: ["test/Services.test.ts"]
+  },
+  {
+    name: "service-without-limit",
+    file: "src/Services.ts",
+    find: "registered.delivering < registered.service.maxDelivering",
+    replace: "registered.delivering >= 0",
+    breaks: "C8: a service works on any number",
+    tests: ["test/Services.test.ts"]
   }
 ]

@@ -482,7 +482,7 @@ export const isSameDefinition = (x: Definition<any, any>, y: Definition<any, any
  * @since 0.1.0
  */
 export const encode = (message: Outgoing, maxValueSize: number): Result.Result<Raw, WendyMessageError> => {
-  if (!("definition" in message)) return check(message, maxValueSize)
+  if (!("definition" in message)) return check(message, maxValueSize, false)
   const { definition, key } = message
   const encoded = definition.encode(message.value)
   return Result.isSuccess(encoded)
@@ -493,7 +493,8 @@ export const encode = (message: Outgoing, maxValueSize: number): Result.Result<R
         value: encoded.success,
         ...(definition.reply === undefined ? {} : { wantsReply: true })
       },
-      maxValueSize
+      maxValueSize,
+      true
     )
     : Result.fail(
       new WendyMessageError({
@@ -506,8 +507,13 @@ export const encode = (message: Outgoing, maxValueSize: number): Result.Result<R
     )
 }
 
-const check = (message: Raw, maxValueSize: number): Result.Result<Raw, WendyMessageError> => {
-  const problem = Purposes.problemOf(message.purpose)
+const check = (
+  message: Raw,
+  maxValueSize: number,
+  isDefined: boolean
+): Result.Result<Raw, WendyMessageError> => {
+  // Nothing but a service defines a message of its purpose: see `Services.define`.
+  const problem = isDefined && Purposes.isService(message.purpose) ? undefined : Purposes.problemOf(message.purpose)
   if (problem !== undefined) {
     return Result.fail(new WendyMessageError({ reason: { _tag: "BadPurpose", message: problem } }))
   }

@@ -117,6 +117,7 @@ export interface Session {
   readonly name: string
   /** The other end. Of a client: its id, under an address at which nobody is. */
   readonly peer: Node.Node
+  /** Whether the other end is a client, and no Node. */
   readonly isClient: boolean
   /**
    * Sends a message; completes when it is in line. Waits while a whole window of messages is in line. Nobody may write to
@@ -146,6 +147,7 @@ export interface Session {
 export interface Acceptor<R = never> {
   /** What the sessions are for, at most 64 characters. */
   readonly name: string
+  /** What each of the other ends may send before any of it has been taken. Default: 1,024 messages, 1 MiB. */
   readonly window?: Window | undefined
   /** Whether clients may begin such sessions. Default: no. */
   readonly allowsClients?: boolean | undefined

@@ -60,7 +60,13 @@ export const EndReason = Schema.Literals(["done", "aborted", "unknown", "full", 
  */
 export type EndReason = typeof EndReason.Type
 
-const Control = Schema.Union([
+/**
+ * What begins, ends and watches over a session.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Control = Schema.Union([
   /** Begins a session. The window is what the other end may send before any of it has been taken. */
   Schema.TaggedStruct("Open", {
     session: Count,
@@ -128,9 +134,14 @@ export interface Credit extends Taken {
   readonly received: number
 }
 
-const controlKind = 14
-const batchKind = 15
-const creditKind = 16
+/** The first byte of frames that are a Schema's. */
+export const controlKind = 14
+
+/** The first byte of a batch. */
+export const batchKind = 15
+
+/** The first byte of credit. */
+export const creditKind = 16
 
 const header = 17
 const perMessage = 4

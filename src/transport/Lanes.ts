@@ -34,6 +34,8 @@ const overhead = 4
 interface Lane {
   readonly number: number
   readonly frames: Array<Uint8Array>
+  /** Bytes that it may still send in its turn; below 0 what it has sent too many. */
+  deficit: number
   /** How much of the first frame has been sent in parts, and which number those have. */
   offset: number
   cuts: number
@@ -66,7 +68,7 @@ export interface Lanes {
 export const make = (roundTrip: number | undefined): Lanes => ({
   control: [],
   controlBytes: 0,
-  below: below.map((number) => ({ number, frames: [], offset: 0, cuts: 0 })),
+  below: below.map((number) => ({ number, frames: [], deficit: 0, offset: 0, cuts: 0 })),
   turn: 0,
   credit: roundTrip === undefined ? undefined : Credit.make(roundTrip)
 })
@@ -139,22 +141,30 @@ export const take = (self: Lanes, now: number): ReadonlyArray<Uint8Array> => {
 
 const takeBelow = (self: Lanes, now: number, batch: Array<Uint8Array>): void => {
   const full = batch.length + maxBatch
-  while (batch.length < full) {
+  while (batch.length < full && hasRoom(self) && !isEmptyBelow(self)) {
     const lane = self.below[self.turn]!
     const isAlone = self.below.every((other) => other === lane || other.frames.length === 0)
-    takeFrom(self, lane, now, batch, isAlone ? Number.POSITIVE_INFINITY : quantum)
-    if (isEmptyBelow(self) || !hasRoom(self)) return
+    const taken = takeFrom(self, lane, now, batch, isAlone ? Number.POSITIVE_INFINITY : lane.deficit)
+    // A turn goes on where the credit ended it; nobody saves what he does not need.
+    lane.deficit = isAlone || lane.frames.length === 0 ? 0 : lane.deficit - taken
+    if (lane.deficit > 0) continue
     self.turn = (self.turn + 1) % self.below.length
+    self.below[self.turn]!.deficit += quantum
   }
 }
 
-const takeFrom = (self: Lanes, lane: Lane, now: number, batch: Array<Uint8Array>, bytes: number): void => {
+/** Takes at least so many bytes from a lane, if it has them and the credit allows it. Returns how many. */
+const takeFrom = (self: Lanes, lane: Lane, now: number, batch: Array<Uint8Array>, wanted: number): number => {
   const { credit } = self
   const { frames } = lane
-  if (credit === undefined) return void batch.push(...frames.splice(0, maxBatch))
+  if (credit === undefined) {
+    batch.push(...frames.splice(0, maxBatch))
+    return 0
+  }
   const most = Math.min(frames.length, maxBatch)
   let taken = 0
-  let left = bytes
+  let left = wanted
+  let all = 0
   // Runs from mark to mark, for most frames are small and many.
   while (taken < most && left > 0 && Credit.hasRoom(credit)) {
     const run = Math.min(left, Credit.untilMark(credit))
@@ -169,10 +179,12 @@ const takeFrom = (self: Lanes, lane: Lane, now: number, batch: Array<Uint8Array>
       bytes += piece.length + overhead
     }
     left -= bytes
+    all += bytes
     Credit.sent(credit, bytes, lane.number === data ? taken - first : 0)
     if (Credit.isMarkDue(credit, false)) batch.push(LinkFrame.mark(Credit.mark(credit, now)))
   }
   frames.splice(0, taken)
+  return all
 }
 
 /** The next part of a frame; the offset is 0 again after the last one. */

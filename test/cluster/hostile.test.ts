@@ -237,7 +237,7 @@ describe("a Node under attack", () => {
           raw,
           routed({ key: victim.cluster.id, origin: other.id, incarnation: other.incarnation }, "forged", 0),
           routed({ key: victim.cluster.id, origin: me.id, purpose: 1 }, "a receipt", 1),
-          routed({ key: victim.cluster.id, origin: me.id, purpose: 15 }, "reserved", 2),
+          routed({ key: victim.cluster.id, origin: me.id, purpose: 3 }, "reserved", 2),
           routed({ key: victim.cluster.id, origin: me.id }, "honest", 3)
         )
         const receipts = () => decodeAll(raw).filter((frame) => frame._tag === "Receipt")

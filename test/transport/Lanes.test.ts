@@ -107,3 +107,43 @@ describe("Lanes: a narrow way", () => {
     })
   }
 })
+
+describe("Lanes: data and sessions", () => {
+  const way: Way = { rate: 1_250_000, latency: 10 }
+
+  /** Keeps so many frames of these sizes waiting in each lane, and says how many bytes a second of each have come. */
+  const share = (sizes: readonly [number, number], keep: readonly [number, number]) => {
+    const lanes = Lanes.make(2 * way.latency)
+    const seconds = 20
+    const { completed, delays } = carry(way, seconds * 1000, lanes, () => {
+      for (const lane of [Lanes.data, Lanes.sessions]) {
+        while (Lanes.waiting(lanes, lane) < keep[lane]!) Lanes.put(lanes, lane, new Uint8Array(sizes[lane]!))
+      }
+    }, 100)
+    const come = sizes.map((wanted) =>
+      completed.reduce((sum, { size }) => size === wanted ? sum + size : sum, 0) / seconds
+    )
+    return { come, longest: Math.max(...delays.slice(Math.ceil(delays.length / 4))) }
+  }
+
+  for (
+    const [name, sizes, keep] of [
+      ["many small ones beside large ones", [400_000, 100], [2, 5_000]],
+      ["large ones beside many small ones", [100, 400_000], [5_000, 2]],
+      ["the same of both", [1_000, 999], [200, 200]]
+    ] as const
+  ) {
+    it(`share a way in halves: ${name}`, () => {
+      const { come, longest } = share(sizes, keep)
+      const whole = come[0]! + come[1]!
+      for (const part of come) assert.closeTo(part / whole, 0.5, 0.05)
+      assert.isAtLeast(whole, way.rate * 0.8)
+      assert.isAtMost(longest, 400)
+    })
+  }
+
+  it("the one that is alone has it all", () => {
+    const only = [share([1_000, 999], [200, 0]), share([1_000, 999], [0, 200])]
+    only.forEach(({ come }, lane) => assert.isAtLeast(come[lane]!, way.rate * 0.85))
+  })
+})
