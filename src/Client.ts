@@ -32,6 +32,7 @@ import * as Gateways from "./core/Gateways.ts"
 import type { Resolution } from "./core/Messaging.ts"
 import * as Sessions from "./core/Sessions.ts"
 import * as Silence from "./core/Silence.ts"
+import * as Uplink from "./core/Uplink.ts"
 import type * as Address from "./protocol/Address.ts"
 import type { Handler } from "./protocol/Application.ts"
 import type { Input } from "./protocol/ClusterConfig.ts"
@@ -225,35 +226,21 @@ export interface Options {
 export const layer = (options: Options): Layer.Layer<Client, WendyOptionError, Transport> =>
   Layer.effect(Client, make(options))
 
-/** A message on its way to the gateway, and how often that had no room for it. */
-interface Sent {
-  readonly entry: Confirmations.Unresolved<Waiting.Waiting>
-  readonly refusals: number
-}
+type Unresolved = Confirmations.Unresolved<Waiting.Waiting>
 
-/** A message that the gateway had no room for, and when it goes again. */
-interface Refusal extends Sent {
-  readonly at: number
-}
-
-/** A link in use: its numbers, and which message each stands for. */
+/** A link in use. */
 interface Attached {
   readonly link: Link.Link
   readonly sessions: LinkSessions
   readonly silence: Silence.Silence
   readonly startedAt: number
   readonly leave: (end: Gateways.End) => void
-  next: number
-  readonly sent: Map<number, Sent>
-  busy: Array<Refusal>
+  readonly uplink: Uplink.Uplink<Waiting.Waiting>
+  readonly sink: Uplink.Sink<Waiting.Waiting>
 }
 
 /** How often a client looks whether something is due, in milliseconds. */
 const lookEvery = 20
-
-/** How long a message waits that the gateway had no room for, the first time and at most, in milliseconds. Rule M4. */
-const shortestBusy = 20
-const longestBusy = 1_000
 
 /**
  * Connects as long as the scope is open.
@@ -322,24 +309,20 @@ export const make: (
     let attached: Attached | undefined
     let isEnded = false
 
-    const transmit = (entry: Confirmations.Unresolved<Waiting.Waiting>, frame: Uint8Array, refusals = 0): void => {
-      if (attached === undefined) return
-      const sequence = attached.next++
-      // Until the gateway has it, it is on its way: to send it again over the same link would only be in its way.
-      entry.inCustody = true
-      attached.sent.set(sequence, { entry, refusals })
-      const { link } = attached
-      const isMarked = link.peer.version >= Envelope.marksSince || !Envelope.hasMarks(frame)
-      const sent = isMarked ? frame : Envelope.copy(frame)
-      if (!isMarked) Envelope.clearMarks(sent)
-      Envelope.setSequence(sent, sequence)
-      link.sendData(sent)
-    }
+    const isWanted = ({ counter }: Unresolved): boolean => confirmations.unresolved.has(counter)
 
-    const transmitAgain = (entry: Confirmations.Unresolved<Waiting.Waiting>, refusals?: number): void => {
-      if (confirmations.unresolved.has(entry.counter)) {
-        transmit(entry, Confirmations.copy(confirmations, entry), refusals)
+    const sinkOf = (link: Link.Link): Uplink.Sink<Waiting.Waiting> => ({
+      isWanted,
+      transmit: (entry, sequence) => {
+        const frame = Confirmations.copy(confirmations, entry)
+        if (link.peer.version < Envelope.marksSince) Envelope.clearMarks(frame)
+        Envelope.setSequence(frame, sequence)
+        link.sendData(frame)
       }
+    })
+
+    const launch = (entry: Unresolved): void => {
+      if (attached !== undefined && isWanted(entry)) Uplink.send(attached.uplink, entry, attached.sink)
     }
 
     /** What has no outcome. */
@@ -348,7 +331,7 @@ export const make: (
       () => Confirmations.hasRoom(confirmations)
     )
 
-    const resolve = (entry: Confirmations.Unresolved<Waiting.Waiting>, resolution: Resolution): void => {
+    const resolve = (entry: Unresolved, resolution: Resolution): void => {
       unresolved.remove(Envelope.purpose(entry.frame), entry.frame.length)
       Waiting.resolve(entry, resolution)
     }
@@ -361,23 +344,10 @@ export const make: (
           resolve(entry, { _tag: "Receipt", receipt: frame.receipt, now: now() })
           return unresolved.letIn()
         }
-        case "Acknowledged": {
-          for (const sequence of current.sent.keys()) {
-            if (sequence > frame.upTo) break
-            if (sequence < frame.from) continue
-            current.sent.get(sequence)!.entry.inCustody = false
-            current.sent.delete(sequence)
-          }
-          return
-        }
-        case "Busy": {
-          const sent = current.sent.get(frame.sequence)
-          current.sent.delete(frame.sequence)
-          if (sent === undefined) return
-          const pause = Math.min(longestBusy, shortestBusy * 2 ** sent.refusals)
-          current.busy.push({ entry: sent.entry, refusals: sent.refusals + 1, at: now() + pause })
-          return
-        }
+        case "Acknowledged":
+          return Uplink.acknowledged(current.uplink, now(), frame.from, frame.upTo, current.sink)
+        case "Busy":
+          return Uplink.busy(current.uplink, now(), frame.sequence, current.sink)
         case "Session":
           return current.sessions.receive([frame.frame])
         case "Answer":
@@ -413,10 +383,11 @@ export const make: (
     const begin = (link: Link.Link, leave: Attached["leave"]): Attached => {
       const sessions = sessionsOf(link)
       const silence = Silence.make(now(), link.roundTrip)
-      const current: Attached = { link, sessions, silence, startedAt: now(), leave, next: 0, sent: new Map(), busy: [] }
+      const uplink = Uplink.make<Waiting.Waiting>(config.window, config.windowBytes)
+      const current = { link, sessions, silence, startedAt: now(), leave, uplink, sink: sinkOf(link) }
       attached = current
       isAttached.openUnsafe()
-      for (const entry of confirmations.unresolved.values()) transmitAgain(entry)
+      for (const entry of confirmations.unresolved.values()) launch(entry)
       // Last, for whoever waits for it goes on at once, and may send.
       Deferred.doneUnsafe(connected, Exit.void)
       return current
@@ -466,8 +437,10 @@ export const make: (
         }
         const end = yield* use(next.gateway, next.within)
         const lasted = attached === undefined ? 0 : now() - attached.startedAt
-        for (const { entry } of [...attached?.sent.values() ?? [], ...attached?.busy ?? []]) entry.inCustody = false
-        attached?.sessions.down()
+        if (attached !== undefined) {
+          Uplink.end(attached.uplink)
+          attached.sessions.down()
+        }
         attached = undefined
         isAttached.closeUnsafe()
         Gateways.ended(gateways, next.gateway, now(), yield* Random.next, lasted, end)
@@ -488,22 +461,15 @@ export const make: (
       link.sendControl(Frame.query({ _tag: "RouteQuery", sequence: due, key: link.peer.node.id }))
     }
 
-    const goAgain = (current: Attached): void => {
-      const due = current.busy.filter(({ at }) => at <= now())
-      if (due.length === 0) return
-      current.busy = current.busy.filter(({ at }) => at > now())
-      for (const { entry, refusals } of due) transmitAgain(entry, refusals)
-    }
-
     const wake = Effect.gen(function*() {
       while (true) {
         yield* Effect.sleep(lookEvery)
         if (attached !== undefined) {
-          goAgain(attached)
+          Uplink.wake(attached.uplink, now(), attached.sink)
           listen(attached)
         }
         const { again, expired } = Confirmations.wake(confirmations, now())
-        for (const entry of again) transmitAgain(entry)
+        for (const entry of again) launch(entry)
         for (const entry of expired) resolve(entry, { _tag: "Expired" })
         if (expired.length > 0) unresolved.letIn()
       }
@@ -591,7 +557,7 @@ export const make: (
             waiting,
             (counter, floor) => Envelope.fromSender(identity.node, raw, "confirmed", counter, floor)
           )
-          transmit(entry, entry.frame)
+          launch(entry)
         })
         return yield* Effect.fromResult(withReply(message, yield* Deferred.await(waiting.deferred)))
       })

@@ -500,5 +500,45 @@ export const mutations: ReadonlyArray<Mutation> = [
     replace: "registered.delivering >= 0",
     breaks: "C8: a service works on any number",
     tests: ["test/Services.test.ts"]
+  },
+  {
+    name: "lines-burst-refused",
+    file: core("Lines"),
+    find: "  if (line.isPaused) return\n",
+    replace: "",
+    breaks: "M12: a burst that is refused makes the pause as long as a hundred refusals",
+    tests: ["test/core/Lines.test.ts"]
+  },
+  {
+    name: "lines-never-tried",
+    file: core("Lines"),
+    find: "    line.retryAt = now + longest\n  }",
+    replace: "    line.retryAt = Number.POSITIVE_INFINITY\n  }",
+    breaks: "M12: a try that nobody answers stops a purpose for ever",
+    tests: ["test/core/Lines.test.ts"]
+  },
+  {
+    name: "lines-all-at-once",
+    file: core("Lines"),
+    find: "const growth = 1.5",
+    replace: "const growth = 100",
+    breaks: "M12: after one that was taken all follow",
+    tests: ["test/core/Lines.test.ts"]
+  },
+  {
+    name: "refused-never-elsewhere",
+    file: core("Routing"),
+    find: "    for (const entry of Lines.takeOutRefused(lines, isRouted)) decide(state, view, now, entry, sink)\n",
+    replace: "",
+    breaks: "M12: what a hop has no room for stays with it when its key has gone to another",
+    tests: ["test/core/Routing.test.ts"]
+  },
+  {
+    name: "uplink-without-window",
+    file: core("Uplink"),
+    find: "sent.size === 0 || (sent.size < window && sentBytes + frame.length <= windowBytes)",
+    replace: "sent.size === 0 || sentBytes + frame.length <= windowBytes + window",
+    breaks: "M12: a client has any number on their way",
+    tests: ["test/core/Uplink.test.ts"]
   }
 ]

@@ -16,6 +16,7 @@ import * as Envelope from "../protocol/Envelope.ts"
 import type * as Node from "../ring/Node.ts"
 import type * as NodeId from "../ring/NodeId.ts"
 import { Fifo } from "./Fifo.ts"
+import * as Lines from "./Lines.ts"
 import * as RecentFrames from "./RecentFrames.ts"
 
 /**
@@ -121,8 +122,7 @@ const maxDetoursOfCopy = 1
 /** How often the wait of a late message doubles at most (to 8 s), and the time-out of a link that does not answer. */
 const maxDoublings = 3
 
-/** When to try again after Busy, twice as late each time up to `holdRetry`, and after every known way has failed, in milliseconds. */
-const busyRetry = 20
+/** When to try again after every known way has failed, in milliseconds. */
 const holdRetry = 1000
 
 /**
@@ -159,8 +159,6 @@ interface Entry {
   isReleased: boolean
   /** It is counted among the stalled ones. */
   isStalled: boolean
-  /** How often a hop had no room for it. */
-  refusals: number
   sequence: number
   sentAt: number
   /** From when its acknowledgement is waited for: since it was sent, or since the link last made progress towards it. */
@@ -197,8 +195,8 @@ interface Link {
   outstandingBytes: number
   /** The number after the highest of those that are known to have arrived, acknowledged or not. */
   arrived: number
-  /** Beyond the window, in order. */
-  readonly waiting: Fifo<Entry>
+  /** What waits for the window, or for room at the other end: in order within a purpose. */
+  readonly lines: Lines.Lines<Entry>
   /** Frames that were late, by their numbers: at most a window, the newest. */
   readonly late: Map<number, Late>
   /** Its other end knows copies by their marks (version 2). */
@@ -236,11 +234,11 @@ export interface State {
   readonly suspects: Map<string, number>
   /** Messages that nobody known is closer to than this Node, and that it does not cover. */
   readonly held: Set<Entry>
-  /** Messages that a hop was too busy to take. */
-  readonly delayed: Set<Entry>
+  /** Those whose other end had no room for some of what they are to carry. */
+  readonly refused: Set<Link>
   /** Messages that this Node covers, and that wait for the applications, by purpose: one that hangs holds up its own alone. */
   readonly ripe: Map<number, Fifo<Entry>>
-  /** Ripe and delayed messages by purpose. Rule M12. */
+  /** Ripe messages, and those that a hop had no room for, by purpose. Rule M12. */
   readonly stalled: Map<number, Stalled>
   /** What has come in lately, to tell copies of it. */
   readonly recent: RecentFrames.RecentFrames
@@ -266,7 +264,7 @@ export const make = (settings: Settings): State => ({
   dialling: new Map(),
   suspects: new Map(),
   held: new Set(),
-  delayed: new Set(),
+  refused: new Set(),
   ripe: new Map(),
   stalled: new Map(),
   recent: RecentFrames.make(),
@@ -283,11 +281,10 @@ export const make = (settings: Settings): State => ({
  * @since 0.1.0
  */
 export const inCustody = (state: State): ReadonlyArray<Uint8Array> => {
-  const entries = [...state.held, ...state.delayed]
+  const entries = [...state.held]
   for (const ripe of state.ripe.values()) entries.push(...ripe)
   for (const { queue } of state.dialling.values()) entries.push(...queue)
-  // What waits behind a window waits behind frames that are not acknowledged.
-  for (const { outstanding, waiting } of state.unacknowledged) entries.push(...outstanding, ...waiting)
+  for (const { lines, outstanding } of state.links.values()) entries.push(...outstanding, ...Lines.items(lines))
   return entries.map(({ frame }) => frame)
 }
 
@@ -312,6 +309,7 @@ export const hasRoom = ({ custody, custodyBytes, settings, stalled }: State, pur
 
 /** A message waits for an application, or for room at its next hop. */
 const stall = ({ stalled }: State, entry: Entry): void => {
+  if (entry.isStalled || entry.isReleased) return
   entry.isStalled = true
   const purpose = Envelope.purpose(entry.frame)
   const all = stalled.get(purpose)
@@ -385,7 +383,6 @@ const makeEntry = (frame: Uint8Array, own: unknown, target: Node.Node | undefine
     awaited: 0,
     isReleased: false,
     isStalled: false,
-    refusals: 0,
     sequence: 0,
     sentAt: 0,
     waitedSince: 0,
@@ -633,8 +630,17 @@ const isOpen = ({ settings }: State, { outstanding, outstandingBytes }: Link, { 
   (outstanding.length < settings.window && outstandingBytes + frame.length <= settings.windowBytes)
 
 const enqueue = (state: State, now: number, link: Link, entry: Entry, sink: Sink): void => {
-  if (link.waiting.length > 0 || !isOpen(state, link, entry)) link.waiting.push(entry)
-  else transmit(state, now, link, entry, sink)
+  if (Lines.isIdle(link.lines) && isOpen(state, link, entry)) return transmit(state, now, link, entry, sink)
+  const kind = kindOf(entry)
+  Lines.put(link.lines, kind, entry)
+  if (Lines.isRefused(link.lines, kind)) stall(state, entry)
+  flush(state, now, link, sink)
+}
+
+/** Which messages wait in one line: those of one purpose; of at-most-once ones no word comes whether they were taken. */
+const kindOf = ({ frame }: Entry): number => {
+  const purpose = Envelope.purpose(frame)
+  return Envelope.deliveryClass(frame) === "atMostOnce" ? -1 - purpose : purpose
 }
 
 const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sink): void => {
@@ -666,9 +672,8 @@ export const withdraw = (state: State, own: unknown, sink: Sink): void => {
     release(state, entry, sink)
     return true
   }
-  for (const waiting of [state.held, state.delayed]) {
-    for (const entry of waiting) if (drop(entry)) waiting.delete(entry)
-  }
+  for (const entry of state.held) if (drop(entry)) state.held.delete(entry)
+  for (const { lines } of state.refused) Lines.takeOutRefused(lines, drop)
   for (const dial of state.dialling.values()) dial.queue = dial.queue.filter((entry) => !drop(entry))
 }
 
@@ -724,6 +729,9 @@ export const ownershipChanged = (state: State, view: View, now: number, sink: Si
     state.held.delete(entry)
     decide(state, view, now, entry, sink)
   }
+  for (const { lines } of state.refused) {
+    for (const entry of Lines.takeOutRefused(lines, isRouted)) decide(state, view, now, entry, sink)
+  }
 }
 
 // -----------------------------------------------------------------------------
@@ -738,7 +746,7 @@ export const ownershipChanged = (state: State, view: View, now: number, sink: Si
  */
 export const isAwaited = (state: State, linkId: number): boolean => {
   const link = state.links.get(linkId)
-  return link !== undefined && (link.outstanding.length > 0 || link.late.size > 0)
+  return link !== undefined && (link.outstanding.length > 0 || link.late.size > 0 || !Lines.isIdle(link.lines))
 }
 
 /**
@@ -767,7 +775,7 @@ export const linkUp = (
     outstanding: new Fifo(),
     outstandingBytes: 0,
     arrived: 0,
-    waiting: new Fifo(),
+    lines: Lines.make(),
     late: new Map(),
     marksCopies,
     roundTrip: undefined,
@@ -800,6 +808,7 @@ export const linkDown = (state: State, view: View, now: number, id: number, sink
   if (link === undefined) return
   state.links.delete(id)
   state.unacknowledged.delete(link)
+  state.refused.delete(link)
   const { node } = link
   if (node === undefined) return
   if (state.linkTo.get(node.life) === link) {
@@ -812,7 +821,7 @@ export const linkDown = (state: State, view: View, now: number, id: number, sink
   const late = Array.from(link.late.values(), ({ entry }) => entry).filter((entry) => state.held.has(entry))
   for (const sequence of link.late.keys()) forgetLate(link, sequence)
   const outstanding = [...link.outstanding]
-  const waiting = [...link.waiting]
+  const waiting = [...Lines.items(link.lines)]
   if (outstanding.length + waiting.length + late.length > 0) sink.suspect(node)
   for (const entry of outstanding) sentInVain(state, view, now, node, entry, sink)
   for (const entry of late) if (mayDetour(entry) && state.held.delete(entry)) decide(state, view, now, entry, sink)
@@ -900,6 +909,7 @@ export const acknowledged = (
     const entry = outstanding.at(end)!
     link.outstandingBytes -= entry.frame.length
     if (!entry.isReleased) release(state, entry, sink)
+    if (link.lines.refused > 0) Lines.accept(link.lines, now, kindOf(entry))
     end++
   }
   if (link.late.size > 0) acknowledgedLate(state, now, link, from, upTo, sink)
@@ -931,7 +941,6 @@ const acknowledgedLate = (
     if (link.node !== undefined) state.suspects.delete(link.node.life)
     if (entry.isReleased) continue
     state.held.delete(entry)
-    state.delayed.delete(entry)
     release(state, entry, sink)
   }
 }
@@ -975,14 +984,17 @@ const measure = (link: Link, roundTrip: number): void => {
 }
 
 const flush = (state: State, now: number, link: Link, sink: Sink): void => {
-  for (let next = link.waiting.at(0); next !== undefined && isOpen(state, link, next); next = link.waiting.at(0)) {
-    link.waiting.shift()
-    if (!next.isReleased) transmit(state, now, link, next, sink)
+  if (link.lines.refused === 0) state.refused.delete(link)
+  if (Lines.isIdle(link.lines)) return
+  const mayTake = (entry: Entry): boolean => entry.isReleased || isOpen(state, link, entry)
+  for (let entry = Lines.next(link.lines, mayTake); entry !== undefined; entry = Lines.next(link.lines, mayTake)) {
+    unstall(state, entry)
+    if (!entry.isReleased) transmit(state, now, link, entry, sink)
   }
 }
 
 /**
- * The other end has no room for a frame: it stays here and is tried again soon. Rule M4.
+ * The other end has no room for a frame: it stays here, and what else is of its purpose waits with it. Rules M4, M12.
  *
  * @category transitions
  * @since 0.1.0
@@ -992,10 +1004,12 @@ export const busy = (state: State, now: number, linkId: number, sequence: number
   if (link === undefined) return
   for (const entry of takeOut(state, link, (entry) => entry.sequence === sequence)) {
     if (entry.isReleased) continue
-    entry.retryAt = now + Math.min(holdRetry, busyRetry * 2 ** entry.refusals)
-    entry.refusals++
-    stall(state, entry)
-    state.delayed.add(entry)
+    const kind = kindOf(entry)
+    const isFirst = !Lines.isRefused(link.lines, kind)
+    Lines.refuse(link.lines, now, kind, entry)
+    state.refused.add(link)
+    if (isFirst) { for (const waiting of Lines.itemsOf(link.lines, kind)) stall(state, waiting) }
+    else stall(state, entry)
   }
   flush(state, now, link, sink)
 }
@@ -1089,10 +1103,9 @@ export const wake = (state: State, view: View, now: number, sink: Sink): void =>
     reroute(state, view, now, dial.node, late, sink)
   }
   for (const [life, until] of state.suspects) if (now >= until) state.suspects.delete(life)
-  for (const entry of Array.from(state.delayed)) {
-    if (now < entry.retryAt) continue
-    state.delayed.delete(entry)
-    decide(state, view, now, entry, sink)
+  for (const link of state.refused) {
+    Lines.wake(link.lines, now)
+    flush(state, now, link, sink)
   }
   for (const entry of Array.from(state.held)) {
     if (now >= giveUpAt(state, entry)) {
@@ -1121,7 +1134,7 @@ export const wakeAt = (state: State): number => {
   for (const { patientUntil, queue } of state.dialling.values()) {
     if (queue.some(isRouted)) at = Math.min(at, patientUntil)
   }
-  for (const entry of state.delayed) at = Math.min(at, entry.retryAt)
+  for (const { lines } of state.refused) at = Math.min(at, Lines.wakeAt(lines))
   for (const entry of state.held) at = Math.min(at, entry.retryAt, giveUpAt(state, entry))
   return at
 }

@@ -4,7 +4,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Client from "../../src/Client.ts"
+import * as Cluster from "../../src/Cluster.ts"
 import * as Message from "../../src/protocol/Message.ts"
+import * as Simulator from "../../src/simulation/Simulator.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import { makeHarness, passing } from "../ClusterHarness.ts"
 
@@ -62,4 +64,50 @@ describe("a hung application", () => {
       yield* passing("2 seconds")
       yield* checkOthers(story, client.sendConfirmed(to(Quick)))
     }).pipe(Effect.provide(Memory.layer)))
+})
+
+/** How long a quick message takes while values of 60 kB for one that hangs come over a line of 100 Mbit/s. */
+const narrow = (from: "a Node" | "a client") =>
+  Effect.gen(function*() {
+    const { start } = yield* Simulator.Simulator
+    const startNode = Effect.fnUntraced(function*(host: string) {
+      const config = { deliverTimeout: 3_600_000 }
+      const node = yield* (yield* start(host, Cluster.make({ localHost: host, port: 7000, join: ["a:7000"], config })))
+        .value
+      yield* node.ready
+      return node
+    })
+    const gateway = yield* startNode("a")
+    const { id, register } = yield* startNode("b")
+    const Large = Message.make("Large", { value: Schema.Uint8Array, codec: "binary" })
+    yield* register({ message: Large, onDeliver: () => Effect.never })
+    yield* register({ message: Quick, onDeliver: () => Effect.void })
+    const sender = from === "a Node" ? gateway : yield* (yield* start("c", Client.make({ to: ["a:7000"] }))).value
+    const flood = Effect.forEach(
+      Array.from({ length: 4_000 }),
+      () => Effect.ignore(sender.sendConfirmed(Large.make(id, new Uint8Array(60_000)), { deadline: "10 minutes" })),
+      { concurrency: "unbounded", discard: true }
+    )
+    yield* Effect.forkScoped(flood)
+    const times: Array<number> = []
+    for (let count = 0; count < 60; count++) {
+      yield* Effect.sleep("500 millis")
+      times.push((yield* sender.sendConfirmed(Quick.make(id, "text"))).roundTrip)
+    }
+    return times
+  }).pipe(Effect.scoped)
+
+describe("large values for a hung application", () => {
+  for (const [from, longest] of [["a Node", 500], ["a client", 1_000]] as const) {
+    it.live(
+      `hold up others from ${from} no longer than what is on its way, and not at all once there is no room`,
+      () =>
+        Effect.gen(function*() {
+          const { value: times } = yield* Simulator.observe(narrow(from), { bandwidth: 12_500_000 })
+          assert.isBelow(Math.max(...times), longest)
+          assert.isBelow(Math.max(...times.slice(-10)), 20)
+        }),
+      60_000
+    )
+  }
 })

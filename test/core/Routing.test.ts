@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
+import * as Lines from "../../src/core/Lines.ts"
 import * as Routing from "../../src/core/Routing.ts"
 import * as Envelope from "../../src/protocol/Envelope.ts"
 import type { DeliveryClass } from "../../src/protocol/Message.ts"
@@ -47,6 +48,7 @@ interface Options {
   readonly key?: number
   readonly hops?: number
   readonly size?: number
+  readonly purpose?: number
   /** Its number on the link; in order when left out. */
   readonly sequence?: number
 }
@@ -136,7 +138,7 @@ class World {
     const counter = this.next++
     const frame = Envelope.make({
       deliveryClass: options.class ?? "acknowledged",
-      purpose: 16,
+      purpose: options.purpose ?? 16,
       key: keyOf(options.key ?? 7),
       origin: NodeId.zero,
       via: NodeId.zero,
@@ -166,7 +168,7 @@ class World {
     const sequence = options.sequence ?? this.nextReceived.get(link) ?? 0
     if (options.sequence === undefined) this.nextReceived.set(link, sequence + 1)
     Envelope.setSequence(frame, sequence)
-    const isTaken = this.state.links.has(link) && Routing.hasRoom(this.state, 16)
+    const isTaken = this.state.links.has(link) && Routing.hasRoom(this.state, options.purpose ?? 16)
     if (isTaken) this.taken.set(counter, { hops: Envelope.hops(frame), bytes: this.bytesOf(frame), isOwn: false })
     Routing.receive(this.state, this.view, this.now, link, frame, this.sink)
     return { counter, sequence, isTaken }
@@ -259,11 +261,12 @@ class World {
       put(`dialling ${life}`, queue)
     }
     put("held", state.held)
-    put("delayed", state.delayed)
     for (const ripe of state.ripe.values()) put("ripe", ripe)
     for (const link of state.links.values()) {
       put(`outstanding on ${link.id}`, link.outstanding)
-      put(`waiting on ${link.id}`, link.waiting)
+      for (const [kind, { items }] of link.lines.lines) {
+        put(`${Lines.isRefused(link.lines, kind) ? "refused" : "waiting"} on ${link.id}`, items)
+      }
     }
     assert.strictEqual(state.custody, places.size)
     assert.strictEqual(state.custodyBytes, bytes)
@@ -279,14 +282,17 @@ class World {
       // Only an acknowledgement, a Busy or a time-out opens the window again: without one outstanding none will come.
       const bytes = [...link.outstanding].reduce((sum, { frame }) => sum + frame.length, 0)
       assert.strictEqual(link.outstandingBytes, bytes)
-      const first = link.waiting.at(0)
-      if (first !== undefined) {
+      const firsts = [...link.lines.lines.values()].flatMap(({ credit, items }) =>
+        credit >= 1 && items.length > 0 ? [items.at(0)!] : []
+      )
+      if (firsts.length > 0) {
         assert.isAbove(link.outstanding.length, 0)
         assert.isTrue(
           link.outstanding.length === state.settings.window ||
-            bytes + first.frame.length > state.settings.windowBytes
+            firsts.some(({ frame }) => bytes + frame.length > state.settings.windowBytes)
         )
       }
+      assert.strictEqual(state.refused.has(link), link.lines.refused > 0)
       if (link.outstanding.length > 1) assert.isAtMost(bytes, state.settings.windowBytes)
       assert.isTrue(link.node !== undefined || link.outstanding.length === 0)
       assert.isAtMost(link.late.size, state.settings.window)
@@ -507,28 +513,93 @@ describe("Routing: custody and the window (M4)", () => {
     world.check()
   })
 
-  it("Busy: the frame stays here and is tried again after 20 ms; the window opens for another meanwhile", () => {
+  it("Busy: the frame stays here, and is tried again after 20 ms; the window opens for another purpose meanwhile", () => {
     const world = withLinks({ window: 2 })
-    for (let count = 0; count < 3; count++) world.send()
+    for (const purpose of [16, 16, 16, 17]) world.send({ purpose })
     world.take()
     world.now = 5
     world.busy(1, 0)
-    assert.deepStrictEqual(world.story(), ["transmit 2 on 1 as 2"])
-    assert.strictEqual(world.check().get(0), "delayed")
+    assert.deepStrictEqual(world.story(), ["transmit 3 on 1 as 2"])
+    assert.deepStrictEqual([...world.check()], [
+      [1, "outstanding on 1"],
+      [3, "outstanding on 1"],
+      [2, "refused on 1"],
+      [0, "refused on 1"]
+    ])
     assert.strictEqual(Routing.wakeAt(world.state), 25)
-    // What was refused is not covered by an acknowledgement of what came after it.
-    world.acknowledged(1, 2)
-    assert.deepStrictEqual(world.story(), ["released 1", "released 2"])
+    // What was refused is not covered by an acknowledgement of what came after it. What is of its purpose and was taken
+    // says that there is room for more.
+    world.acknowledged(1, 2, 2)
+    assert.deepStrictEqual(world.story(), ["released 3"])
     world.wake(24)
     assert.deepStrictEqual(world.story(), [])
     world.wake(25)
-    assert.deepStrictEqual(world.story(), ["transmit 0 on 1 as 3"])
+    assert.deepStrictEqual(world.story(), ["transmit 2 on 1 as 3"])
     world.check()
-    world.acknowledged(1, 3)
-    assert.deepStrictEqual(world.story(), ["released 0"])
+    world.acknowledged(1, 3, 3)
+    assert.deepStrictEqual(world.story(), ["released 2", "transmit 0 on 1 as 4"])
+    world.acknowledged(1, 4, 1)
+    assert.deepStrictEqual(world.story(), ["released 1", "released 0"])
     world.busy(1, 3)
     world.busy(9, 0)
     assert.strictEqual(world.check().size, 0)
+    assert.strictEqual(Routing.wakeAt(world.state), Number.POSITIVE_INFINITY)
+  })
+
+  it("what the other end has no room for is tried one at a time, and not more often than once a second in the end", () => {
+    const world = withLinks({ window: 8, maxCustody: 1_000 })
+    for (let count = 0; count < 100; count++) world.send({ size: 100 })
+    let tries = 0
+    for (let seconds = 0; seconds < 60 * 100; seconds++) {
+      for (const one of world.take()) {
+        if (one._tag !== "transmit") continue
+        tries++
+        world.busy(1, one.sequence)
+      }
+      world.wake(world.now + 10)
+    }
+    // 8 of the first window, 6 while the time doubles, one a second.
+    assert.isAtMost(tries, 8 + 6 + 60)
+    assert.isAtLeast(tries, 50)
+    // Others pass, whatever waits.
+    const other = world.send({ purpose: 17 })
+    assert.include(world.story().join(), `transmit ${other} on 1`)
+    world.check()
+  })
+
+  it("when it has room again all that waits follows, ever faster", () => {
+    const world = withLinks({ window: 64, maxCustody: 1_000 })
+    for (let count = 0; count < 500; count++) world.send()
+    let rounds = 0
+    let isFull = true
+    for (; world.state.custody > 0 && rounds < 100; rounds++) {
+      const sent = world.take().flatMap((one) => one._tag === "transmit" ? [one.sequence] : [])
+      for (const sequence of sent) {
+        if (isFull) world.busy(1, sequence)
+        else world.acknowledged(1, sequence, sequence)
+      }
+      isFull = false
+      world.check()
+      if (sent.length === 0) world.wake(world.now + 20)
+    }
+    assert.strictEqual(world.state.custody, 0)
+    assert.isAtMost(rounds, 20)
+  })
+
+  it("what was refused goes where its key belongs when that changes, and with its link another way", () => {
+    const world = withLinks()
+    const [first, second] = [world.send(), world.send({ key: 8 })]
+    world.take()
+    world.busy(1, 0)
+    world.busy(1, 1)
+    world.covered.add(7)
+    world.ownershipChanged()
+    assert.deepStrictEqual(world.story(), [`released ${first}`, `deliver ${first}`])
+    assert.deepStrictEqual([...world.check()], [[second, "refused on 1"]])
+    world.linkDown(1)
+    assert.include(world.story(), `transmit ${second} on 2 as 0`)
+    assert.strictEqual(world.state.stalled.size, 0)
+    world.check()
   })
 
   it("of what came with gaps, only what came is acknowledged; what comes late fills its gap", () => {
@@ -630,12 +701,18 @@ describe("Routing: custody and the window (M4)", () => {
     world.acknowledged(1, 2 ** 32 - 2)
     assert.deepStrictEqual(world.story(), ["released 0", "transmit 3 on 1 as 1"])
     world.busy(1, 0)
-    assert.deepStrictEqual(world.story(), ["transmit 4 on 1 as 2"])
+    assert.deepStrictEqual(world.story(), [])
     world.acknowledged(1, 1)
-    assert.deepStrictEqual(world.story(), ["released 1", "released 3", "transmit 5 on 1 as 3"])
+    assert.deepStrictEqual(world.story(), [
+      "released 1",
+      "released 3",
+      "transmit 4 on 1 as 2",
+      "transmit 5 on 1 as 3",
+      "transmit 2 on 1 as 4"
+    ])
     world.acknowledged(1, 3)
     assert.deepStrictEqual(world.story(), ["released 4", "released 5"])
-    assert.deepStrictEqual([...world.check()], [[2, "delayed"]])
+    assert.deepStrictEqual([...world.check()], [[2, "outstanding on 1"]])
   })
 })
 
@@ -991,11 +1068,11 @@ describe("Routing: classes and limits (M6, M7)", () => {
       "released 0",
       "transmit 1 on 1 as 1",
       "released 1",
-      "transmit 2 on 1 as 2",
-      "released 2",
-      "transmit 3 on 1 as 3"
+      "transmit 3 on 1 as 2"
     ])
-    assert.deepStrictEqual([...world.check().values()], ["outstanding on 1", "waiting on 1"])
+    world.acknowledged(1, 2)
+    assert.deepStrictEqual(world.story(), ["released 3", "transmit 2 on 1 as 3", "released 2", "transmit 4 on 1 as 4"])
+    assert.deepStrictEqual([...world.check().values()], ["outstanding on 1"])
   })
 
   it("after 64 hops a message is given up, unless it has arrived", () => {
@@ -1252,7 +1329,8 @@ describe("Routing: conservation", () => {
         case 1:
         case 2:
           step(() => {
-            if (Routing.hasRoom(state, 16)) world.send({ ...options(pick, small), hops: 0 })
+            const purpose = 16 + pick % 3
+            if (Routing.hasRoom(state, purpose)) world.send({ ...options(pick, small), purpose, hops: 0 })
           })
           break
         case 3:
@@ -1261,9 +1339,10 @@ describe("Routing: conservation", () => {
           const link = anyOf(state.links.keys(), pick)
           if (link === undefined) break
           step(() => {
-            const isRoom = Routing.hasRoom(state, 16)
+            const purpose = 16 + small % 3
+            const isRoom = Routing.hasRoom(state, purpose)
             const happened = world.happened.length
-            const { isTaken, sequence } = world.receive(link, options(pick, small))
+            const { isTaken, sequence } = world.receive(link, { ...options(pick, small), purpose })
             assert.strictEqual(isTaken, isRoom)
             const answer = world.happened.slice(happened).filter((one) => one._tag === "busy")
             assert.deepStrictEqual(answer, isTaken ? [] : [{ _tag: "busy", link, sequence }])
@@ -1331,7 +1410,7 @@ describe("Routing: conservation", () => {
           world.isSynchronous = small > 20
       }
       // Whatever needs time gets it.
-      if (state.held.size + state.delayed.size > 0) assert.isBelow(Routing.wakeAt(state), world.now + 64_001)
+      if (state.held.size + state.refused.size > 0) assert.isBelow(Routing.wakeAt(state), world.now + 64_001)
       for (const link of state.links.values()) {
         if (link.outstanding.length > 0) assert.isAtMost(Routing.wakeAt(state), link.outstanding.at(0)!.sentAt + 60_000)
       }
