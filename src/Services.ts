@@ -77,7 +77,7 @@ interface Registered {
  */
 export class Services {
   readonly #services = new Map<number, Registered>()
-  /** Called when one that worked on as many as it may has room again. */
+  /** Called when a service has gone: nothing waits for it any more. */
   onRoom = (): void => {}
 
   /** Registers a service as long as the scope is open. Its purpose must be free: a second one is a defect. */
@@ -91,7 +91,11 @@ export class Services {
         this.#services.set(purpose, { service, delivering: 0 })
         return Effect.void
       }),
-      () => Effect.sync(() => this.#services.delete(purpose))
+      () =>
+        Effect.sync(() => {
+          this.#services.delete(purpose)
+          this.onRoom()
+        })
     ))
   }
 
@@ -112,9 +116,8 @@ export class Services {
     if (registered === undefined) return "failed"
     registered.delivering++
     const answer = registered.service.onMessage(message, id, (answer) => {
-      const wasFull = registered.delivering-- >= registered.service.maxDelivering
+      registered.delivering--
       done(answer)
-      if (wasFull) this.onRoom()
     })
     if (answer !== undefined) registered.delivering--
     return answer

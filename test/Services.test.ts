@@ -153,6 +153,27 @@ describe("a service", () => {
   )
 
   test(
+    "that goes leaves nobody waiting for it",
+    Effect.gen(function*() {
+      const harness = yield* setUp
+      const [from, , to] = harness.members.map(({ cluster }) => cluster)
+      const send = later(Effect.exit(from!.sendConfirmed(Append.make(to!.id, bytesOf("a")))))
+      const waiting = yield* Effect.scoped(Effect.gen(function*() {
+        yield* noting(to!, { maxDelivering: 1 })
+        yield* send
+        const second = yield* send
+        yield* passing("100 millis")
+        return second
+      }))
+      const exit = yield* harness.during(Fiber.join(waiting), "500 millis")
+      assert.isTrue(
+        Exit.isFailure(exit) &&
+          (Cause.squash(exit.cause) as Message.WendyDeliveryError).reason._tag === "DeliveryFailed"
+      )
+    })
+  )
+
+  test(
     "decides whether clients may send to it",
     Effect.gen(function*() {
       const harness = yield* setUp

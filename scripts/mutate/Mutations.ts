@@ -488,9 +488,9 @@ export const mutations: ReadonlyArray<Mutation> = [
   {
     name: "service-without-room",
     file: "src/Services.ts",
-    find: "      if (wasFull) this.onRoom()\n",
+    find: "          this.onRoom()\n",
     replace: "",
-    breaks: "C8: what waited for a full service waits on",
+    breaks: "C8: what waited for a service that has gone waits on",
     tests: ["test/Services.test.ts"]
   },
   {
@@ -540,5 +540,121 @@ export const mutations: ReadonlyArray<Mutation> = [
     replace: "sent.size === 0 || sentBytes + frame.length <= windowBytes + window",
     breaks: "M12: a client has any number on their way",
     tests: ["test/core/Uplink.test.ts"]
+  },
+  // what was promised, withdrawn and counted
+  {
+    name: "age-no-leases",
+    file: core("Ownership"),
+    find: "      side.leaseUntil -= milliseconds\n",
+    replace: "",
+    breaks: "L6: after a sleep a Node answers by leases that have run out",
+    tests: ["test/core/Ownership.test.ts"]
+  },
+  {
+    name: "age-no-questions",
+    file: core("Ownership"),
+    find: "      side.askedAt -= milliseconds\n",
+    replace: "",
+    breaks: "L6: a lease that was asked for before a sleep counts from after it",
+    tests: ["test/core/Ownership.test.ts"]
+  },
+  {
+    name: "age-no-pairing",
+    file: core("Ownership"),
+    find: "askedAt: pairing.askedAt - milliseconds",
+    replace: "askedAt: pairing.askedAt",
+    breaks: "L6: what a search asked before a sleep counts from after it",
+    tests: ["test/core/Ownership.test.ts"]
+  },
+  {
+    name: "age-no-request",
+    file: core("Ownership"),
+    find: "  state.attemptAt -= milliseconds\n",
+    replace: "",
+    breaks: "L6: a joiner's request does not age while it sleeps",
+    tests: ["test/core/Ownership.test.ts"]
+  },
+  {
+    name: "age-no-grant",
+    file: core("Ownership"),
+    find: "askedAt: state.grant.askedAt - milliseconds",
+    replace: "askedAt: state.grant.askedAt",
+    breaks: "L6: a joiner's grant does not age while it sleeps",
+    tests: ["test/core/Ownership.test.ts"]
+  },
+  {
+    name: "leaving-of-an-earlier-attempt",
+    file: core("Membership"),
+    find: "      if (Ownership.isOutdated(state, from, message.attempt)) return\n",
+    replace: "",
+    breaks: "V3: what a neighbour said before it joined again takes its place",
+    tests: ["test/core/Ownership.test.ts"]
+  },
+  {
+    name: "old-yes",
+    file: core("Ownership"),
+    find:
+      "    if (pairing !== undefined && Node.isSameLife(pairing.node, from)) state.pairings[which] = undefined\n    answer({ _tag: \"Denied\"",
+    replace: "    answer({ _tag: \"Denied\"",
+    breaks: "F4: a Node acts on a yes of another to which it has said no since",
+    tests: ["test/core/Ownership.test.ts"]
+  },
+  {
+    name: "receipt-withdraws-nothing",
+    file: core("Messaging"),
+    find:
+      "    if (entry.inCustody) Routing.withdraw(routing, entry, sink)\n    ports.resolve(entry, { _tag: \"Receipt\"",
+    replace: "    ports.resolve(entry, { _tag: \"Receipt\"",
+    breaks: "C6: copies go on when the receipt has come",
+    tests: ["test/core/Messaging.test.ts"]
+  },
+  {
+    name: "expiry-withdraws-nothing",
+    file: core("Messaging"),
+    find:
+      "        if (entry.inCustody) Routing.withdraw(routing, entry, sink)\n        ports.resolve(entry, { _tag: \"Expired\"",
+    replace: "        ports.resolve(entry, { _tag: \"Expired\"",
+    breaks: "C6: copies go on after the deadline",
+    tests: ["test/core/Messaging.test.ts"]
+  },
+  {
+    name: "returned-uncounted",
+    file: core("Messaging"),
+    find: "        ports.returned(Envelope.purpose(entry.frame), entry.frame.length)\n",
+    replace: "",
+    breaks: "what comes back into custody does not count towards maxOwn",
+    tests: ["test/core/Messaging.test.ts"]
+  },
+  {
+    name: "replaced-bytes-uncounted",
+    file: core("Routing"),
+    find: "  state.custodyBytes += forwarding.length - token.frame.length\n",
+    replace: "",
+    breaks: "M9: what an application puts in the place of a message counts with the bytes of that",
+    tests: ["test/core/Routing.test.ts"]
+  },
+  {
+    name: "late-direct-kept",
+    file: core("Routing"),
+    find: "  if (!isRouted(entry)) return release(state, entry, sink)\n  link.late",
+    replace: "  link.late",
+    breaks: "M8: a late direct message is sent again by every hop's clock",
+    tests: ["test/core/Routing.test.ts"]
+  },
+  {
+    name: "drained-too-soon",
+    file: "src/actors/Router.ts",
+    find: "routing.custody === 0 && routing.delivering === 0",
+    replace: "routing.custody === 0",
+    breaks: "V2: a Node leaves while its handlers work",
+    tests: ["test/cluster/scope.test.ts"]
+  },
+  {
+    name: "control-bytes-for-ever",
+    file: "src/transport/Lanes.ts",
+    find: "  self.controlBytes = 0\n",
+    replace: "",
+    breaks: "a link ends after 64 MiB of control",
+    tests: ["test/transport/Lanes.test.ts"]
   }
 ]

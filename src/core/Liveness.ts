@@ -541,7 +541,7 @@ export const onAlive = (state: State, now: number, node: Node.Node): void => {
 }
 
 /** Failures over which their rate is measured [M]. */
-const maxFailures = 16
+export const maxFailures = 16
 
 /** Which part of all routed messages may meet a dead Node on their way, before they go another way [M]. */
 const rawLoss = 0.05

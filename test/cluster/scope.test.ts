@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
@@ -121,6 +122,28 @@ describe("closing the scope of a Node", () => {
       yield* harness.kill(second!)
       yield* harness.during(second!.cluster.leave, "2 seconds")
       yield* harness.waitUntil("a ring of one", harness.isExact)
+    }).pipe(Effect.provide(Memory.layer)))
+})
+
+describe("a Node that leaves", () => {
+  it.effect("waits for its handlers, so that what they work on has its receipt", () =>
+    Effect.gen(function*() {
+      const harness = yield* makeHarness(passing)
+      const gate = yield* Latch.make(false)
+      const sender = yield* harness.start()
+      yield* harness.during(sender.cluster.ready)
+      const root = yield* harness.join({ application: { onDeliver: () => gate.await } })
+      yield* harness.during(root.cluster.ready)
+      const sending = yield* Effect.forkChild(sender.cluster.sendConfirmed(outgoing(root.cluster.id, "value")), {
+        startImmediately: true
+      })
+      yield* passing("100 millis")
+      const leaving = yield* Effect.forkChild(root.cluster.leave, { startImmediately: true })
+      yield* passing("200 millis")
+      assert.isUndefined(leaving.pollUnsafe())
+      yield* gate.open
+      assert.strictEqual((yield* harness.during(Fiber.join(sending), "1 second")).root.hex, root.cluster.id.hex)
+      yield* harness.during(Fiber.join(leaving), "1 second")
     }).pipe(Effect.provide(Memory.layer)))
 })
 

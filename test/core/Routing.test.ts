@@ -49,6 +49,8 @@ interface Options {
   readonly hops?: number
   readonly size?: number
   readonly purpose?: number
+  /** Of a direct message. */
+  readonly target?: Node.Node
   /** Its number on the link; in order when left out. */
   readonly sequence?: number
 }
@@ -126,7 +128,7 @@ class World {
     assert.strictEqual(this.bytesOf(frame), this.taken.get(Envelope.counter(frame))!.bytes)
   }
 
-  private bytesOf(frame: Uint8Array): string {
+  bytesOf(frame: Uint8Array): string {
     const copy = frame.slice()
     Envelope.setSequence(copy, 0)
     Envelope.setHops(copy, 0)
@@ -154,7 +156,9 @@ class World {
     const frame = this.frame(options)
     const counter = Envelope.counter(frame)
     this.taken.set(counter, { hops: Envelope.hops(frame), bytes: this.bytesOf(frame), isOwn: true })
-    Routing.send(this.state, this.view, this.now, frame, { counter }, this.sink)
+    const { target } = options
+    if (target === undefined) Routing.send(this.state, this.view, this.now, frame, { counter }, this.sink)
+    else Routing.sendDirect(this.state, this.view, this.now, frame, { counter }, target, this.sink)
     return counter
   }
 
@@ -1030,6 +1034,36 @@ describe("Routing: the application's share", () => {
 })
 
 describe("Routing: classes and limits (M6, M7)", () => {
+  it("what the applications put in the place of a message counts with its own bytes", () => {
+    for (const size of [0, 500]) {
+      const world = withLinks()
+      world.forward = (frame) => {
+        const changed = Envelope.withContents(frame, { key: keyOf(7), purpose: 16, value: new Uint8Array(size) })
+        world.taken.set(0, { hops: 0, bytes: world.bytesOf(changed), isOwn: false })
+        return changed
+      }
+      const counter = world.receive(1, { size: 100 }).counter
+      const [changed] = Routing.inCustody(world.state)
+      assert.strictEqual(Envelope.value(changed!).length, size)
+      assert.strictEqual(world.state.custodyBytes, changed!.length)
+      assert.deepStrictEqual([...world.places()], [[counter, "outstanding on 1"]])
+      world.acknowledged(1, 0)
+      assert.deepStrictEqual([world.state.custody, world.state.custodyBytes], [0, 0])
+    }
+  })
+
+  it("a direct message that is late is in custody no more: its sender sends it again, and no other way is tried", () => {
+    const world = withLinks()
+    const counter = world.send({ target: a })
+    assert.deepStrictEqual(world.story(), [`transmit ${counter} on 1 as 0`])
+    world.wake(Routing.wakeAt(world.state))
+    assert.deepStrictEqual(world.story(), ["suspect 1", `released ${counter}`])
+    assert.deepStrictEqual([world.state.custody, world.state.held.size], [0, 0])
+    assert.strictEqual(world.state.links.get(1)!.late.size, 0)
+    world.acknowledged(1, 0)
+    world.check()
+  })
+
   it("of an at-most-once message nobody keeps a copy", () => {
     const world = withLinks()
     world.send({ class: "atMostOnce" })

@@ -142,6 +142,18 @@ describe("Lanes: data and sessions", () => {
     })
   }
 
+  it("what has been taken counts no more, neither control nor data", () => {
+    const lanes = Lanes.make(1)
+    for (let count = 0; count < 100; count++) {
+      Lanes.putControl(lanes, new Uint8Array(MiB))
+      assert.strictEqual(lanes.controlBytes, MiB)
+      Lanes.put(lanes, Lanes.data, new Uint8Array(10))
+      Lanes.take(lanes, count)
+      Lanes.progressed(lanes, count, lanes.credit!.marked)
+      assert.isTrue(Lanes.isEmpty(lanes))
+    }
+  })
+
   it("the one that is alone has it all", () => {
     const only = [share([1_000, 999], [200, 0]), share([1_000, 999], [0, 200])]
     only.forEach(({ come }, lane) => assert.isAtLeast(come[lane]!, way.rate * 0.85))

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Arr from "effect/Array"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
-import type * as Result from "effect/Result"
+import * as Result from "effect/Result"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import type { Authorization } from "../../src/protocol/Authorization.ts"
@@ -37,7 +38,7 @@ const makeIdentity = (
   options: {
     readonly cluster?: string
     readonly role?: "member" | "client"
-    readonly passphrase?: string
+    readonly passphrase?: string | readonly [string, ...Array<string>]
     readonly custom?: Parameters<typeof Credentials.make>[0]
     readonly incarnation?: number
     readonly authorization?: Authorization
@@ -58,7 +59,11 @@ const makeIdentity = (
     ? Credentials.make(options.custom)
     : options.passphrase === undefined
     ? Credentials.none
-    : Credentials.passphrase(Redacted.make(options.passphrase))
+    : Credentials.passphrase(
+      typeof options.passphrase === "string"
+        ? Redacted.make(options.passphrase)
+        : Arr.map(options.passphrase, (passphrase) => Redacted.make(passphrase))
+    )
   return {
     ...common,
     authorization: options.authorization ?? {},
@@ -216,6 +221,19 @@ describe("Link: the handshake", () => {
         }
       }).pipe(Effect.provide(layer)))
   }
+
+  it.effect("ends that know the same passphrases let each other in, whichever each of them proves", () =>
+    Effect.gen(function*() {
+      const both = [["old", "new"], ["new", "old"]] as const
+      for (const mine of both) {
+        for (const theirs of both) {
+          const ends = yield* shake(makeIdentity("x", { passphrase: mine }), makeIdentity("y", { passphrase: theirs }))
+          assert.isTrue(ends.every(Result.isSuccess), `${mine} and ${theirs}`)
+        }
+      }
+      const ends = yield* shake(makeIdentity("x", { passphrase: both[0] }), makeIdentity("y", { passphrase: "new" }))
+      assert.isFalse(ends.some(Result.isSuccess), "the first of the list is proved, and no other")
+    }).pipe(Effect.provide(layer)))
 
   it.effect("another life of the same id is no refusal: it is how a restart becomes known", () =>
     Effect.gen(function*() {

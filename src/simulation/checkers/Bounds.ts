@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Deduplication from "../../core/Deduplication.ts"
+import * as Liveness from "../../core/Liveness.ts"
 import * as MembershipState from "../../core/MembershipState.ts"
 import * as NodeId from "../../ring/NodeId.ts"
 import type { SimulatedNode } from "../SimulatedNode.ts"
@@ -28,6 +29,8 @@ const sizes = (
     ["Nodes yielded to", membership.yielded.size, MembershipState.maxVias],
     ["Nodes that are not ready", membership.notReady.size, MembershipState.maxNotReady],
     ["lost Nodes", membership.lost.size, MembershipState.maxFailed],
+    ["times of failures", membership.failures.length, Liveness.maxFailures],
+    ["newcomers", membership.newcomers.size, MembershipState.maxVias],
     ["waiting joiners", membership.waiting.length, MembershipState.maxWaiting],
     ["ways in", membership.vias.length, MembershipState.maxVias],
     ["announced Nodes", membership.announced.size, tables],
