@@ -13,6 +13,7 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -225,6 +226,38 @@ export interface Options {
  */
 export const layer = (options: Options): Layer.Layer<Client, WendyOptionError, Transport> =>
   Layer.effect(Client, make(options))
+
+/**
+ * Connects with options that come from Effect's `Config`, each by itself or all together.
+ *
+ * **When to use**
+ *
+ * Where an application reads its configuration under names of its own. Else `layer`, whose errors it has, and `ConfigError`.
+ *
+ * **Example** (Addresses from a variable)
+ *
+ * ```ts
+ * import { Config, ConfigProvider, Effect, Layer } from "effect"
+ * import { Client, MemoryTransport } from "effect-wendy"
+ *
+ * const addresses = Config.String("RING").pipe(Config.map((text) => text.split(",")))
+ *
+ * const ClientLive = Client.layerConfig({ to: addresses }).pipe(
+ *   Layer.provide(MemoryTransport.layer),
+ *   Layer.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: { RING: "10.0.0.7:7001,10.0.0.8:7001" } })))
+ * )
+ *
+ * const program = Client.Client.use((client) => client.isConnected)
+ * await Effect.runPromise(Effect.provide(program, ClientLive)) // => false
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerConfig = (
+  config: Config.Wrap<Options>
+): Layer.Layer<Client, WendyOptionError | Config.ConfigError, Transport> =>
+  Layer.effect(Client, Effect.flatMap(Config.unwrap(config), make))
 
 type Unresolved = Confirmations.Unresolved<Waiting.Waiting>
 
