@@ -528,7 +528,7 @@ export const mutations: ReadonlyArray<Mutation> = [
   {
     name: "refused-never-elsewhere",
     file: core("Routing"),
-    find: "    for (const entry of Lines.takeOutRefused(lines, isRouted)) decide(state, view, now, entry, sink)\n",
+    find: "    for (const entry of Lines.takeOutRefused(link.lines, isRouted)) decide(state, view, now, entry, sink)\n",
     replace: "",
     breaks: "M12: what a hop has no room for stays with it when its key has gone to another",
     tests: ["test/core/Routing.test.ts"]
@@ -603,7 +603,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     name: "receipt-withdraws-nothing",
     file: core("Messaging"),
     find:
-      "    if (entry.inCustody) Routing.withdraw(routing, entry, sink)\n    ports.resolve(entry, { _tag: \"Receipt\"",
+      "    if (entry.inCustody) Routing.withdraw(routing, time, entry, sink)\n    ports.resolve(entry, { _tag: \"Receipt\"",
     replace: "    ports.resolve(entry, { _tag: \"Receipt\"",
     breaks: "C6: copies go on when the receipt has come",
     tests: ["test/core/Messaging.test.ts"]
@@ -612,7 +612,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     name: "expiry-withdraws-nothing",
     file: core("Messaging"),
     find:
-      "        if (entry.inCustody) Routing.withdraw(routing, entry, sink)\n        ports.resolve(entry, { _tag: \"Expired\"",
+      "        if (entry.inCustody) Routing.withdraw(routing, time, entry, sink)\n        ports.resolve(entry, { _tag: \"Expired\"",
     replace: "        ports.resolve(entry, { _tag: \"Expired\"",
     breaks: "C6: copies go on after the deadline",
     tests: ["test/core/Messaging.test.ts"]

@@ -410,7 +410,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     }
     const entry = Confirmations.resolve(confirmations, time, receipt.counter, receipt.incarnation)
     if (entry === undefined) return
-    if (entry.inCustody) Routing.withdraw(routing, entry, sink)
+    if (entry.inCustody) Routing.withdraw(routing, time, entry, sink)
     ports.resolve(entry, { _tag: "Receipt", receipt, now: time })
   }
 
@@ -557,7 +557,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
         launch(entry, Confirmations.copy(confirmations, entry))
       }
       for (const entry of expired) {
-        if (entry.inCustody) Routing.withdraw(routing, entry, sink)
+        if (entry.inCustody) Routing.withdraw(routing, time, entry, sink)
         ports.resolve(entry, { _tag: "Expired" })
       }
     }

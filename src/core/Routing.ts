@@ -666,14 +666,16 @@ const transmit = (state: State, now: number, link: Link, entry: Entry, sink: Sin
  * @category transitions
  * @since 0.1.0
  */
-export const withdraw = (state: State, own: unknown, sink: Sink): void => {
+export const withdraw = (state: State, now: number, own: unknown, sink: Sink): void => {
   const drop = (entry: Entry): boolean => {
     if (entry.own !== own) return false
     release(state, entry, sink)
     return true
   }
   for (const entry of state.held) if (drop(entry)) state.held.delete(entry)
-  for (const { lines } of state.refused) Lines.takeOutRefused(lines, drop)
+  for (const link of state.refused) {
+    if (Lines.takeOutRefused(link.lines, drop).length > 0) flush(state, now, link, sink)
+  }
   for (const dial of state.dialling.values()) dial.queue = dial.queue.filter((entry) => !drop(entry))
 }
 
@@ -729,8 +731,9 @@ export const ownershipChanged = (state: State, view: View, now: number, sink: Si
     state.held.delete(entry)
     decide(state, view, now, entry, sink)
   }
-  for (const { lines } of state.refused) {
-    for (const entry of Lines.takeOutRefused(lines, isRouted)) decide(state, view, now, entry, sink)
+  for (const link of state.refused) {
+    for (const entry of Lines.takeOutRefused(link.lines, isRouted)) decide(state, view, now, entry, sink)
+    flush(state, now, link, sink)
   }
 }
 
