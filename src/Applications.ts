@@ -237,17 +237,15 @@ export const make = Effect.fnUntraced(function*(options: {
     let outcome: Outcome = "delivered"
     /** Of the first application that has one. */
     let reply: Uint8Array | undefined
-    const answer = (): Answer => outcome === "delivered" ? reply ?? outcome : outcome
     let open = 1
     let isServed = false
     let isLater = false
     const close = (hadRoom: boolean): void => {
       open--
-      if (open === 0 && isLater) done(answer())
+      if (open === 0 && isLater) done(answerOf(outcome, reply))
       // Nothing else says that there is room: others still work on this message.
       else if (!hadRoom && isLater) onRoom()
     }
-    const closeFor = (entry: Registered): void => close(entry.delivering-- < config.maxDelivering)
     for (const one of listening) {
       if (!hears(one, message.purpose) || PubSub.publishUnsafe(one.messages, message)) continue
       open++
@@ -267,7 +265,7 @@ export const make = Effect.fnUntraced(function*(options: {
           message: argument,
           done: (isDelivered) => {
             if (!isDelivered) outcome = "failed"
-            closeFor(entry)
+            close(entry.delivering-- < config.maxDelivering)
           }
         })
         continue
@@ -284,13 +282,13 @@ export const make = Effect.fnUntraced(function*(options: {
             report("CallbackFailed", `onDeliver of ${entry.name} returned a reply that cannot be: ${encoded.failure}`)
           }
         }
-        closeFor(entry)
+        close(entry.delivering-- < config.maxDelivering)
       })
     }
     // Whoever was to have it has just been removed: to call that delivered would be to lose it.
     if (!isServed && (served.has(message.purpose) || served.has("all"))) outcome = "failed"
     open--
-    if (open === 0) return answer()
+    if (open === 0) return answerOf(outcome, reply)
     isLater = true
     return undefined
   }
@@ -582,6 +580,9 @@ const replyOf = (
     (bytes) => `it has ${bytes!.length} bytes; at most ${maxSize} are allowed`
   )
 }
+
+const answerOf = (outcome: Outcome, reply: Uint8Array | undefined): Answer =>
+  outcome === "delivered" ? reply ?? outcome : outcome
 
 /** The message that goes on in another's place, checked as one that is sent. */
 const changedMessage = (

@@ -1169,11 +1169,14 @@ export const make: (
         target?: Node.Node
       ): Effect.Effect<Receipt<ReplyOf<M>>, WendyMessageError | WendyDeliveryError> =>
         Effect.flatMap(encodeAll([message]), ([raw]) =>
-          router.sendConfirmed(
-            raw!,
-            deadline === undefined ? config.confirmDeadline : Duration.toMillis(deadline),
-            target
-          )).pipe(Effect.flatMap((receipt) => Effect.fromResult(withReply(message, receipt))))
+          Effect.flatMap(
+            router.sendConfirmed(
+              raw!,
+              deadline === undefined ? config.confirmDeadline : Duration.toMillis(deadline),
+              target
+            ),
+            (receipt) => Effect.fromResult(withReply(message, receipt))
+          ))
 
       const sendToClient = Effect.fnUntraced(function*<M extends Outgoing>(
         { gateway, id }: ClientAddress,

@@ -84,6 +84,8 @@ const make = Effect.gen(function*() {
 
   /** Own messages that no other Node has taken yet: further ones wait. */
   const own = new Quota({ messages: config.maxOwn, bytes: config.maxCustodyBytes })
+  /** Own messages have left in this turn of the Router: others may have room. */
+  let hasLeft = false
   const drained = Latch.makeUnsafe(true)
   /** Confirmed messages that wait because too many are unresolved. */
   const backlog: Array<Extract<RouterInput, { readonly _tag: "SendConfirmed" }>> = []
@@ -120,7 +122,7 @@ const make = Effect.gen(function*() {
     returned: (purpose, bytes) => own.add(purpose, { messages: 1, bytes }),
     left: (purpose, bytes) => {
       own.remove(purpose, bytes)
-      own.letIn()
+      hasLeft = true
     },
     resolve: Waiting.resolve,
     // Counted by the core.
@@ -201,6 +203,10 @@ const make = Effect.gen(function*() {
     upcalls.deliverGathered()
     gatheredAt = undefined
     serveBacklog(time)
+    if (hasLeft) {
+      hasLeft = false
+      own.letIn()
+    }
     links.flush()
     if (routing.custody === 0 && routing.delivering === 0) drained.openUnsafe()
     else drained.closeUnsafe()

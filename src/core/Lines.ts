@@ -68,8 +68,8 @@ export const isIdle = <A>(self: Lines<A>): boolean => self.lines.size === 0
  * @category getters
  * @since 0.1.0
  */
-export const isRefused = <A>({ lines }: Lines<A>, kind: number): boolean =>
-  (lines.get(kind)?.credit ?? Number.POSITIVE_INFINITY) < Number.POSITIVE_INFINITY
+export const isRefused = <A>({ lines, refused }: Lines<A>, kind: number): boolean =>
+  refused > 0 && (lines.get(kind)?.credit ?? Number.POSITIVE_INFINITY) < Number.POSITIVE_INFINITY
 
 const lineOf = <A>({ lines }: Lines<A>, kind: number): Line<A> => {
   let line = lines.get(kind)
@@ -89,24 +89,28 @@ const lineOf = <A>({ lines }: Lines<A>, kind: number): Line<A> => {
 export const put = <A>(self: Lines<A>, kind: number, item: A): void => lineOf(self, kind).items.push(item)
 
 /**
- * Takes what has its turn; `undefined` when nothing has, or when it may not be taken.
+ * Takes one after another what has its turn, until nothing has, or what has it may not be taken.
  *
  * @category transitions
  * @since 0.1.0
  */
-export const next = <A>({ lines }: Lines<A>, mayTake: (item: A) => boolean): A | undefined => {
+export const drain = <A>({ lines }: Lines<A>, mayTake: (item: A) => boolean, take: (item: A) => void): void => {
+  // A line that was moved to the end comes again.
   for (const [kind, line] of lines) {
-    const item = line.items.at(0)
-    if (item === undefined || line.credit < 1) continue
-    if (!mayTake(item)) return undefined
-    line.items.shift()
-    line.credit--
-    const isOver = line.items.length === 0 && line.credit === Number.POSITIVE_INFINITY
-    if (isOver || lines.size > 1) lines.delete(kind)
-    if (!isOver) lines.set(kind, line)
-    return item
+    let hasTaken = false
+    do {
+      const item = line.items.at(0)
+      if (item === undefined || line.credit < 1) break
+      if (!mayTake(item)) return
+      line.items.shift()
+      line.credit--
+      hasTaken = true
+      take(item)
+    } while (lines.size === 1)
+    if (!hasTaken) continue
+    lines.delete(kind)
+    if (line.items.length > 0 || line.credit < Number.POSITIVE_INFINITY) lines.set(kind, line)
   }
-  return undefined
 }
 
 /**

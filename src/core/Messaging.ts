@@ -248,8 +248,9 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
       isDirect: Envelope.isDirect(frame),
       wantsReply: Envelope.wantsReply(frame)
     }
-    const origin = Envelope.origin(frame)
-    return NodeId.equals(origin, from) ? message : { ...message, client: { gateway: from, id: origin } }
+    return Envelope.isOrigin(frame, from)
+      ? message
+      : { ...message, client: { gateway: from, id: Envelope.origin(frame) } }
   }
 
   const sink: Routing.Sink = {

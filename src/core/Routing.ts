@@ -147,6 +147,8 @@ interface Entry {
   readonly target: Node.Node | undefined
   /** The applications have been asked whether it may be sent on. */
   isAsked: boolean
+  /** Copies of it are recognised. */
+  isNoted: boolean
   /** A copy may still be on its way to a hop that did not answer: this frame must not be written to. */
   isShared: boolean
   /** Hops that failed for this message, by life. */
@@ -377,6 +379,7 @@ const makeEntry = (frame: Uint8Array, own: unknown, target: Node.Node | undefine
     own,
     target,
     isAsked: false,
+    isNoted: false,
     isShared: false,
     excluded: undefined,
     failures: 0,
@@ -423,9 +426,20 @@ export const receive = (state: State, view: View, now: number, linkId: number, f
   link.unacknowledged++
   link.newest = sequence
   if (isCopy) return sink.copy(frame)
-  if (mayHaveCopies(frame)) RecentFrames.add(state.recent, now, frame)
-  decide(state, view, now, take(state, frame, undefined, undefined), sink)
+  if (!isHere(view, frame, Envelope.key(frame))) {
+    return goOn(state, view, now, take(state, frame, undefined, undefined), sink)
+  }
+  if (isWaitedFor(state, frame) || !mayDeliver(state, frame, sink)) {
+    return ripen(state, take(state, frame, undefined, undefined))
+  }
+  // Most messages at their root: they take no place in custody.
+  state.delivering++
+  sink.deliver(frame)
 }
+
+/** Whether this Node is the root of a message, or the one that a direct message is for. */
+const isHere = (view: View, frame: Uint8Array, key: NodeId.NodeId): boolean =>
+  Envelope.isDirect(frame) || view.covers(key)
 
 /**
  * Whether a frame is a copy of what this Node holds or has just passed on: it goes no further. At the root
@@ -485,23 +499,26 @@ export const acknowledge = (state: State, linkId: number, sink: Sink): void => {
   link.unacknowledged = 0
 }
 
-/** Rules M1, M2, M8: deliver, send on, or hold. `isFirst` of those that wait for the same applications. */
-const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink, isFirst = false): void => {
+/** Rules M1, M2, M8: deliver, send on, or hold. With `hasTurn` the applications have room for it. */
+const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink, hasTurn = false): void => {
   if (entry.isReleased) return
   unstall(state, entry)
   if (entry.target !== undefined) return sendOn(state, view, now, entry, entry.target, sink)
-  if (Envelope.isDirect(entry.frame) || view.covers(entry.key)) {
-    if (!mayDeliver(state, entry, sink, isFirst)) return ripen(state, entry)
-    state.delivering++
-    release(state, entry, sink)
-    sink.deliver(frameFor(entry, entry.hops))
-    return
-  }
+  if (!isHere(view, entry.frame, entry.key)) return goOn(state, view, now, entry, sink)
+  if (!hasTurn && (isWaitedFor(state, entry.frame) || !mayDeliver(state, entry.frame, sink))) return ripen(state, entry)
+  state.delivering++
+  release(state, entry, sink)
+  sink.deliver(frameFor(entry, entry.hops))
+}
+
+/** Sends a message on, or holds it: this Node is not its root. */
+const goOn = (state: State, view: View, now: number, entry: Entry, sink: Sink): void => {
   if (entry.hops >= maxHops) {
     release(state, entry, sink)
     sink.dropped(entry.frame, "tooManyHops")
     return
   }
+  note(state, now, entry)
   const next = chooseHop(state, view, now, entry)
   if (next === undefined) return hold(state, now, entry, sink)
   if (!entry.isAsked) {
@@ -513,12 +530,19 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink,
   sendOn(state, view, now, entry, next, sink)
 }
 
-/** Whether the applications have room for a message, and no other waits for them. */
-const mayDeliver = ({ delivering, ripe, settings }: State, { frame }: Entry, sink: Sink, isFirst: boolean): boolean => {
-  const purpose = Envelope.purpose(frame)
-  if (!isFirst && ripe.size > 0 && ripe.has(purpose)) return false
-  return sink.mayDeliver === undefined ? delivering < settings.maxDelivering : sink.mayDeliver(purpose)
+/** Remembers what came in and goes on or is held, to tell copies of it; at its root deduplication does. Rule M11. */
+const note = (state: State, now: number, entry: Entry): void => {
+  if (entry.isNoted || entry.own !== undefined || !mayHaveCopies(entry.frame)) return
+  entry.isNoted = true
+  RecentFrames.add(state.recent, now, entry.frame)
 }
+
+/** Whether others wait for the same applications. */
+const isWaitedFor = ({ ripe }: State, frame: Uint8Array): boolean => ripe.size > 0 && ripe.has(Envelope.purpose(frame))
+
+/** Whether the applications have room for a message. */
+const mayDeliver = ({ delivering, settings }: State, frame: Uint8Array, sink: Sink): boolean =>
+  sink.mayDeliver === undefined ? delivering < settings.maxDelivering : sink.mayDeliver(Envelope.purpose(frame))
 
 /** Rule M12. */
 const ripen = (state: State, entry: Entry): void => {
@@ -577,6 +601,8 @@ export const forwarded = (
   state.custodyBytes += forwarding.length - token.frame.length
   const changed = makeEntry(forwarding, token.own, undefined)
   changed.isAsked = true
+  // Its copies are copies of the first one.
+  changed.isNoted = true
   changed.excluded = token.excluded
   decide(state, view, now, changed, sink)
 }
@@ -630,11 +656,12 @@ const isOpen = ({ settings }: State, { outstanding, outstandingBytes }: Link, { 
   (outstanding.length < settings.window && outstandingBytes + frame.length <= settings.windowBytes)
 
 const enqueue = (state: State, now: number, link: Link, entry: Entry, sink: Sink): void => {
-  if (Lines.isIdle(link.lines) && isOpen(state, link, entry)) return transmit(state, now, link, entry, sink)
+  const mayGo = isOpen(state, link, entry)
+  if (mayGo && Lines.isIdle(link.lines)) return transmit(state, now, link, entry, sink)
   const kind = kindOf(entry)
   Lines.put(link.lines, kind, entry)
   if (Lines.isRefused(link.lines, kind)) stall(state, entry)
-  flush(state, now, link, sink)
+  if (mayGo) flush(state, now, link, sink)
 }
 
 /** Which messages wait in one line: those of one purpose; of at-most-once ones no word comes whether they were taken. */
@@ -704,14 +731,14 @@ export const serve = (state: State, view: View, now: number, sink: Sink): void =
     let served = 0
     // More than one, for those whose keys another Node has by now take no turn.
     for (let entry = waiting.at(0); entry !== undefined; entry = waiting.at(0)) {
-      if (!mayDeliver(state, entry, sink, true)) break
+      if (!mayDeliver(state, entry.frame, sink)) break
       waiting.shift()
       served++
       decide(state, view, now, entry, sink, true)
     }
     if (served === 0) continue
     // Others that wait for the same application have their turn before this one has the next.
-    state.ripe.delete(purpose)
+    if (waiting.length === 0 || state.ripe.size > 1) state.ripe.delete(purpose)
     if (waiting.length > 0) state.ripe.set(purpose, waiting)
   }
   state.isServing = false
@@ -990,10 +1017,10 @@ const flush = (state: State, now: number, link: Link, sink: Sink): void => {
   if (link.lines.refused === 0) state.refused.delete(link)
   if (Lines.isIdle(link.lines)) return
   const mayTake = (entry: Entry): boolean => entry.isReleased || isOpen(state, link, entry)
-  for (let entry = Lines.next(link.lines, mayTake); entry !== undefined; entry = Lines.next(link.lines, mayTake)) {
+  Lines.drain(link.lines, mayTake, (entry) => {
     unstall(state, entry)
     if (!entry.isReleased) transmit(state, now, link, entry, sink)
-  }
+  })
 }
 
 /**

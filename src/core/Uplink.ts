@@ -77,17 +77,18 @@ const transmit = <A>(self: Uplink<A>, entry: Unresolved<A>, sink: Sink<A>): void
  */
 export const send = <A>(self: Uplink<A>, entry: Unresolved<A>, sink: Sink<A>): void => {
   entry.inCustody = true
-  if (Lines.isIdle(self.lines) && isOpen(self, entry)) return transmit(self, entry, sink)
+  const mayGo = isOpen(self, entry)
+  if (mayGo && Lines.isIdle(self.lines)) return transmit(self, entry, sink)
   Lines.put(self.lines, purposeOf(entry), entry)
-  flush(self, sink)
+  if (mayGo) flush(self, sink)
 }
 
 const flush = <A>(self: Uplink<A>, sink: Sink<A>): void => {
   if (Lines.isIdle(self.lines)) return
   const mayTake = (entry: Unresolved<A>): boolean => isOpen(self, entry) || !sink.isWanted(entry)
-  for (let entry = Lines.next(self.lines, mayTake); entry !== undefined; entry = Lines.next(self.lines, mayTake)) {
+  Lines.drain(self.lines, mayTake, (entry) => {
     if (sink.isWanted(entry)) transmit(self, entry, sink)
-  }
+  })
 }
 
 const takeOut = <A>(self: Uplink<A>, sequence: number): Unresolved<A> | undefined => {

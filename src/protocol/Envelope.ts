@@ -342,6 +342,14 @@ export const isFrom = (frame: Uint8Array, { id, incarnation }: Node.Node): boole
   NodeId.isAt(id, frame, 24) && readCount(frame, 56) === incarnation
 
 /**
+ * Whether an id is the origin's.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const isOrigin = (frame: Uint8Array, id: NodeId.NodeId): boolean => NodeId.isAt(id, frame, 24)
+
+/**
  * The Node that gets the receipt.
  *
  * @category getters

@@ -541,7 +541,8 @@ export const withReply = <M extends Outgoing>(
 ): Result.Result<Receipt<ReplyOf<M>>, WendyDeliveryError> => {
   const codec = "definition" in message ? message.definition.reply : undefined
   const { reply: bytes, root } = receipt
-  const succeed = (reply: unknown) => Result.succeed({ ...receipt, reply } as Receipt<ReplyOf<M>>)
+  const succeed = (reply: unknown) =>
+    Result.succeed((reply === bytes ? receipt : { ...receipt, reply }) as Receipt<ReplyOf<M>>)
   if (codec === undefined) return succeed("definition" in message ? undefined : bytes)
   if (bytes === undefined) {
     return Result.fail(

@@ -2,11 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Lines from "../../src/core/Lines.ts"
 import * as Oracle from "../ring/Oracle.ts"
 
-const all = () => true
-
-const drain = (lines: Lines.Lines<string>): ReadonlyArray<string> => {
+const drain = (lines: Lines.Lines<string>, mayTake = (_: string) => true): ReadonlyArray<string> => {
   const taken: Array<string> = []
-  for (let item = Lines.next(lines, all); item !== undefined; item = Lines.next(lines, all)) taken.push(item)
+  Lines.drain(lines, mayTake, (item) => taken.push(item))
   return taken
 }
 
@@ -29,10 +27,10 @@ describe("Lines: turns", () => {
   it("one that may not be taken has its turn next time: none passes it", () => {
     const lines = Lines.make<string>()
     for (const item of ["large", "a", "b"]) Lines.put(lines, item.length, item)
-    const small = (item: string) => item.length === 1
-    assert.isUndefined(Lines.next(lines, small))
-    assert.strictEqual(Lines.next(lines, all), "large")
-    assert.strictEqual(Lines.next(lines, small), "a")
+    assert.deepStrictEqual(drain(lines, (item) => item.length === 1), [])
+    let room = 2
+    assert.deepStrictEqual(drain(lines, () => room-- > 0), ["large", "a"])
+    assert.deepStrictEqual(drain(lines, (item) => item.length === 1), ["b"])
   })
 })
 
