@@ -17,15 +17,15 @@ import * as Deep from "effect-wendy/Cluster"
 Effect.gen(function*() {
   const one = yield* Cluster.Cluster
   yield* one.ready
-  const two: Deep.Cluster["Service"] = yield* Deep.make({ port: 0, join: [\`127.0.0.1:\${one.node.port}\`] })
+  const two: Deep.Cluster["Service"] = yield* Deep.make({ port: 0, join: [\`127.0.0.1:\${one.address.port}\`] })
   yield* two.ready
   const key = NodeId.fromString("room:42")
-  const [closest, other] = NodeId.isCloser(key, one.node.id, two.node.id) ? [one, two] : [two, one]
+  const [closest, other] = NodeId.isCloser(key, one.id, two.id) ? [one, two] : [two, one]
   const receipt = yield* other.sendConfirmed({ key, purpose: 16, value: Uint8Array.of(1, 2, 3) })
   const hops: number = receipt.hops
   yield* Console.log(JSON.stringify({
     node: process.version,
-    right: receipt.root.hex === closest.node.hex && Cluster.Cluster === Deep.Cluster,
+    right: receipt.root.hex === closest.id.hex && Cluster.Cluster === Deep.Cluster,
     hops,
     millis: receipt.roundTrip
   }))
