@@ -1,5 +1,5 @@
 /**
- * Client: sends messages into a cluster without being a part of it.
+ * Client: sends messages into a cluster, and gets those for it, without being a part of it.
  *
  * It enters no table. It speaks to one Node at a time, its gateway, which routes
  * for it and relays the receipts. When that Node goes or falls silent, it turns to
@@ -63,12 +63,12 @@ import * as Link from "./transport/Link.ts"
 import { Transport, type WendyConnectionError, type WendyDialError } from "./transport/Transport.ts"
 
 /**
- * Sends messages into a cluster.
+ * Sends messages into a cluster, and gets those that are sent to it.
  *
  * **When to use**
  *
- * For programs that only send: they come and go without a trace in the ring, and need to be reached by nobody. Whoever
- * answers for keys is a Node, see `Cluster`.
+ * For programs that answer for no keys: they come and go without a trace in the ring, and need to be dialled by nobody.
+ * Whoever answers for keys is a Node, see `Cluster`.
  *
  * **Details**
  *

@@ -302,7 +302,9 @@ export class Cluster extends Context.Service<Cluster, {
    *
    * **Details**
    *
-   * It is sent again when its receipt is late (rule C2), and delivered once (C1). Fails with `WendyMessageError` when the
+   * It is sent again when its receipt is late (rule C2). A root handles it once as long as it lives, and tells the next one
+   * when its keys pass on (C1, C5): so it is delivered at least once, and twice only if its root is lost after the handler
+   * has ended and before the receipt has come. Fails with `WendyMessageError` when the
    * message cannot be sent as it is, and with `WendyDeliveryError` when it has no receipt: `Deadline` and `Closed` leave open
    * whether it was delivered; `DeliveryFailed`, `BadValue` and `Dropped` come from its way. `Forbidden` is for clients
    * alone, and `Unreachable` for `sendDirect`.

@@ -40,6 +40,9 @@ import type { Definition, Message, Raw } from "./Message.ts"
  * - the others (`callbackTimeout`, 10 s): the next event follows. They run one after another, in order; of an
  *   application that is more than 1,024 events behind the oldest are dropped, and it is told so.
  *
+ * A confirmed message comes to `onDeliver` at least once: once at a root as long as that lives, and at the next root again
+ * if the first one is lost after the handler has ended and before the receipt has come.
+ *
  * A callback may use the cluster: send, register, even leave.
  *
  * **Gotchas**

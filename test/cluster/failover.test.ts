@@ -155,6 +155,31 @@ describe("a silenced host", () => {
   )
 
   onMachines(
+    "a confirmed message whose root is lost between the end of its handler and the receipt is handled at the next root, too",
+    (harness, network) =>
+      Effect.gen(function*() {
+        const handled: Array<string> = []
+        yield* startMachines(harness, 4, { application: undefined })
+        const victim = harness.members[2]!
+        for (const member of harness.members) {
+          yield* member.cluster.register({
+            onDeliver: () =>
+              Effect.andThen(
+                Effect.sync(() => handled.push(member.cluster.id.hex)),
+                member === victim ? network.silence(hostOf(victim)) : Effect.void
+              )
+          })
+        }
+        const sender = harness.members[0]!.cluster
+        const { root } = yield* harness.during(sender.sendConfirmed(outgoing(victim.cluster.id, "one")))
+        yield* passing("10 seconds")
+        // At least once, and at each root once: none of its copies is handled there again.
+        assert.deepStrictEqual(handled, [victim.cluster.id.hex, root.hex])
+        assert.notStrictEqual(root.hex, victim.cluster.id.hex)
+      }).pipe(Effect.scoped)
+  )
+
+  onMachines(
     "two hosts that cannot reach each other, neighbours, while all others reach both",
     (harness, network) =>
       Effect.gen(function*() {
