@@ -1,8 +1,10 @@
 /** Rings of two builds: this one, and one that speaks version 1 of the protocol alone. Rule H12. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as Client from "../../src/Client.ts"
 import * as Cluster from "../../src/Cluster.ts"
@@ -80,7 +82,7 @@ const startYoung = Effect.fnUntraced(function*(name: string, join: ReadonlyArray
 })
 
 /** Lets time pass while an effect runs. */
-const during = Effect.fnUntraced(function*<A, E>(effect: Effect.Effect<A, E>, seconds = 60) {
+const during = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E, R>, seconds = 60) {
   const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
   for (let step = 0; step < seconds * 20 && fiber.pollUnsafe() === undefined; step++) {
     yield* TestClock.adjust("50 millis")
@@ -186,6 +188,28 @@ describe("a ring of both versions", () => {
         Effect.flip(from.sendConfirmed(Named.make(NodeId.parse(oldRoot.hex), "x"), { deadline: "10 seconds" }))
       )
       assert.strictEqual(named.reason._tag, "Deadline")
+      // Sessions: with a Node, as a client, and the one over which a client gets messages.
+      yield* youngRoot.young!.acceptSessions({
+        name: "echo",
+        allowsClients: true,
+        onSession: ({ messages, send }) => Stream.runForEach(messages, send)
+      })
+      const nodeOf = (root: Member) =>
+        Effect.map(from.nodes, (nodes) => nodes.find(({ node }) => node.hex === root.hex)!.node)
+      const echo = yield* during(from.openSession(yield* nodeOf(youngRoot), "echo"))
+      yield* echo.send(bytes("hello"))
+      assert.deepStrictEqual(yield* during(echo.receive), [bytes("hello")])
+      const withOld = yield* during(Effect.flip(from.openSession(yield* nodeOf(oldRoot), "echo")))
+      assert.strictEqual(withOld.reason._tag, "Unsupported")
+      const client = yield* Client.make({ to: [`127.0.0.1:${oldRoot.port}`] })
+      yield* client.register({ message: Named, onDeliver: () => Effect.void })
+      yield* during(client.connected)
+      const ofOld = yield* during(Effect.flip(Effect.scoped(client.openSession("echo"))))
+      assert.strictEqual(ofOld.reason._tag, "Unsupported")
+      assert.isTrue(Option.isNone(yield* client.address))
+      const gateway = NodeId.parse(oldRoot.hex)
+      const relayed = from.sendToClient({ gateway, id: gateway }, Named.make(gateway, "x"), { deadline: "10 seconds" })
+      assert.strictEqual((yield* during(Effect.flip(relayed))).reason._tag, "Deadline")
       for (const member of members) assert.isTrue(yield* member.isReady)
       yield* during(from.sendConfirmed({ key: NodeId.parse(oldRoot.hex), purpose: 16, value: bytes("still there") }))
     }))
