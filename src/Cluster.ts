@@ -44,7 +44,8 @@ import * as Membership from "./core/Membership.ts"
 import type { Change as OwnershipChange, Owned as Ownership } from "./core/OwnedKeys.ts"
 import * as Crashes from "./Crashes.ts"
 import * as Environment from "./Environment.ts"
-import * as Address from "./protocol/Address.ts"
+import * as OwnAddresses from "./OwnAddresses.ts"
+import type * as Address from "./protocol/Address.ts"
 import type * as Application from "./protocol/Application.ts"
 import type * as Authorization from "./protocol/Authorization.ts"
 import * as Certificates from "./protocol/Certificates.ts"
@@ -1028,7 +1029,7 @@ export const make: (
       const seeds = yield* checkAddresses("join", options.join ?? [])
       yield* checkAuthorization(options.authorization)
       const transport = yield* Transport
-      const { bind, globalHost, localHost } = yield* chooseHosts(options)
+      const { bind, globalHost, localHost } = yield* OwnAddresses.choose(options)
       const outer = yield* Effect.scope
       // A child: whatever fails below, the port is given back with the outer scope.
       const scope = yield* Scope.fork(outer)
@@ -1093,7 +1094,7 @@ export const make: (
           upcalls: applications.upcalls,
           listener,
           seeds,
-          isOwn: (address) => isOwn(address, initial, bind),
+          isOwn: (address) => OwnAddresses.isOwn(address, initial, bind),
           joinTimeout: options.joinTimeout === undefined ? undefined : Duration.toMillis(options.joinTimeout)
         }),
         scope
@@ -1115,6 +1116,12 @@ export const make: (
           Effect.forever,
           Effect.forkIn(scope)
         )
+      }
+
+      const { hosts: ownHosts } = yield* Transport
+      if (ownHosts !== undefined) {
+        const addressGone = (message: string) => applications.upcalls.event({ _tag: "AddressGone", message })
+        yield* Effect.forkIn(OwnAddresses.watch(ownHosts, [initial.localHost, initial.globalHost], addressGone), scope)
       }
 
       const leaving = Effect.gen(function*() {
@@ -1383,39 +1390,3 @@ const makeNode = (fields: ConstructorParameters<typeof Node.Node>[0]): Effect.Ef
       return new WendyOptionError({ option: "node", message: message.replaceAll("\n", "") })
     }
   })
-
-/**
- * Where a Node listens, and at which addresses others are told that it lives: one at which nobody can be reached is refused, and where
- * it listens on all addresses of the machine the likeliest is chosen.
- */
-const chooseHosts = Effect.fnUntraced(function*(options: Options) {
-  const { hosts } = yield* Transport
-  for (const option of ["localHost", "globalHost"] as const) {
-    const host = options[option]
-    if (host === undefined || !Address.isUnspecified(host)) continue
-    return yield* new WendyOptionError({
-      option,
-      message:
-        `"${host}" stands for all addresses of a machine, and nobody can be reached there: name the one that other ` +
-        "Nodes are to dial, and give the other to bind"
-    })
-  }
-  const { bind } = options
-  const listensEverywhere = bind !== undefined && Address.isUnspecified(bind)
-  let { localHost } = options
-  if (localHost === undefined && listensEverywhere) {
-    const [likeliest = "127.0.0.1"] = hosts === undefined ? [] : yield* hosts
-    localHost = likeliest
-    yield* Effect.annotateLogs(
-      Effect.logInfo(
-        `this Node listens on all addresses, and tells other Nodes to dial ${likeliest}: localHost names another`
-      ),
-      logAnnotations
-    )
-  }
-  localHost ??= bind ?? "127.0.0.1"
-  return { localHost, globalHost: options.globalHost ?? localHost, bind: bind ?? localHost }
-})
-
-const isOwn = (address: Address.Address, self: Node.Node, bind: string): boolean =>
-  address.port === self.port && [self.localHost, self.globalHost, bind].includes(address.host)

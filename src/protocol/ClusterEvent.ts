@@ -22,6 +22,7 @@ const errors = [
   Schema.TaggedStruct("CallbackLate", { message }),
   Schema.TaggedStruct("EventsMissed", { message }),
   Schema.TaggedStruct("CertificateEnds", { message }),
+  Schema.TaggedStruct("AddressGone", { message }),
   Schema.TaggedStruct("Slept", { message }),
   Schema.TaggedStruct("Defect", { message }),
   Schema.TaggedStruct("IdInUse", { message })
@@ -41,6 +42,7 @@ const errors = [
  * - `EventsMissed`: an application is so slow that its oldest events were dropped.
  * - `CertificateEnds`: a certificate of this Node, an authority that it believes, or a list of revoked certificates ends
  *   within 30 days, or has ended. Looked at when the Node starts, with new credentials, and once a day.
+ * - `AddressGone`: this machine has lost an address at which other Nodes dial this one. Looked at once a minute.
  * - `Slept`: this machine slept, or its clock was set forward: the Node's leases may have run out meanwhile.
  * - `Defect`, `IdInUse`: the Node does not survive these: an actor failed as it never should, or the id of this Node has
  *   become another's. It ends.
