@@ -173,8 +173,8 @@ export const make = Effect.fnUntraced(function*(pass: Pass, where: Ground.Name =
   }
   const logger = Logger.make(({ message }) => {
     const said = String(message)
-    // That a passphrase goes in clear is meant here.
-    if (!said.includes("in clear")) logged.push(said)
+    // That a passphrase goes in clear is meant here; that a Node loses its place is told by an event, too, and judged there.
+    if (!/in clear|has lost its place|not joined yet/.test(said)) logged.push(said)
   })
   for (const digits of places) {
     const seed = members[0]?.cluster.address.port
