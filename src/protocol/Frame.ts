@@ -14,6 +14,7 @@ import * as Envelope from "./Envelope.ts"
 import * as Query from "./Query.ts"
 import * as SchemaFrame from "./SchemaFrame.ts"
 import * as SessionFrame from "./SessionFrame.ts"
+import * as Uint32 from "./Uint32.ts"
 
 /**
  * How a confirmed message ended.
@@ -127,16 +128,6 @@ const controlFrame = SchemaFrame.make(controlKind, ControlMessage)
  */
 export const control: (message: ControlMessage) => Uint8Array = controlFrame.encode
 
-const writeNumber = (bytes: Uint8Array, offset: number, number: number): void => {
-  bytes[offset] = number >>> 24
-  bytes[offset + 1] = number >>> 16
-  bytes[offset + 2] = number >>> 8
-  bytes[offset + 3] = number
-}
-
-const readNumber = (bytes: Uint8Array, offset: number): number =>
-  ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!) >>> 0
-
 const numbered = (kind: number, sequence: number): Uint8Array => {
   const frame = new Uint8Array(5)
   frame[0] = kind
@@ -153,8 +144,8 @@ const numbered = (kind: number, sequence: number): Uint8Array => {
 export const acknowledged = (from: number, upTo: number): Uint8Array => {
   const frame = new Uint8Array(acknowledgedSize)
   frame[0] = acknowledgedKind
-  writeNumber(frame, 1, from)
-  writeNumber(frame, 5, upTo)
+  Uint32.write(frame, 1, from)
+  Uint32.write(frame, 5, upTo)
   return frame
 }
 
@@ -251,7 +242,7 @@ export const decode = (frame: Uint8Array): Frame => {
       return Envelope.isValid(frame) ? { _tag: "Routed", frame } : malformed("a routed frame with a broken header")
     case acknowledgedKind:
       return frame.length === acknowledgedSize
-        ? { _tag: "Acknowledged", from: readNumber(frame, 1), upTo: readNumber(frame, 5) }
+        ? { _tag: "Acknowledged", from: Uint32.read(frame, 1), upTo: Uint32.read(frame, 5) }
         : malformed("an acknowledgement of the wrong length")
     case busyKind:
       return frame.length === 5

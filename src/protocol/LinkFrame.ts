@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import * as Uint32 from "./Uint32.ts"
 
 /**
  * A frame that a link keeps to itself.
@@ -46,20 +47,10 @@ const progressKind = 13
 const partHeader = 14
 const countSize = 5
 
-const writeNumber = (bytes: Uint8Array, offset: number, number: number): void => {
-  bytes[offset] = number >>> 24
-  bytes[offset + 1] = number >>> 16
-  bytes[offset + 2] = number >>> 8
-  bytes[offset + 3] = number
-}
-
-const readNumber = (bytes: Uint8Array, offset: number): number =>
-  ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!) >>> 0
-
 const counted = (kind: number, count: number): Uint8Array => {
   const frame = new Uint8Array(countSize)
   frame[0] = kind
-  writeNumber(frame, 1, count)
+  Uint32.write(frame, 1, count)
   return frame
 }
 
@@ -73,9 +64,9 @@ export const part = (lane: number, number: number, frame: Uint8Array, offset: nu
   const bytes = new Uint8Array(partHeader + end - offset)
   bytes[0] = partKind
   bytes[1] = lane
-  writeNumber(bytes, 2, number)
-  writeNumber(bytes, 6, offset)
-  writeNumber(bytes, 10, frame.length)
+  Uint32.write(bytes, 2, number)
+  Uint32.write(bytes, 6, offset)
+  Uint32.write(bytes, 10, frame.length)
   bytes.set(frame.subarray(offset, end), partHeader)
   return bytes
 }
@@ -117,14 +108,14 @@ export const decode = (frame: Uint8Array): LinkFrame | undefined => {
   const kind = frame[0]
   if (kind === partKind) return decodePart(frame)
   if (frame.length !== countSize) return malformed("a count of the wrong length")
-  return { _tag: kind === markKind ? "Mark" : "Progress", count: readNumber(frame, 1) }
+  return { _tag: kind === markKind ? "Mark" : "Progress", count: Uint32.read(frame, 1) }
 }
 
 const decodePart = (frame: Uint8Array): LinkFrame => {
   if (frame.length <= partHeader) return malformed("an empty part")
-  const offset = readNumber(frame, 6)
-  const total = readNumber(frame, 10)
+  const offset = Uint32.read(frame, 6)
+  const total = Uint32.read(frame, 10)
   const bytes = frame.subarray(partHeader)
   if (offset + bytes.length > total) return malformed("a part that reaches beyond its frame")
-  return { _tag: "Part", lane: frame[1]!, number: readNumber(frame, 2), offset, total, bytes }
+  return { _tag: "Part", lane: frame[1]!, number: Uint32.read(frame, 2), offset, total, bytes }
 }

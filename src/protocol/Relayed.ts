@@ -9,6 +9,7 @@
 import * as NodeId from "../ring/NodeId.ts"
 import type { Raw } from "./Message.ts"
 import * as Purposes from "./Purposes.ts"
+import * as Uint32 from "./Uint32.ts"
 
 /**
  * The name of the session over which a client gets messages.
@@ -128,7 +129,7 @@ export const decode = (bytes: Uint8Array): { readonly client: NodeId.NodeId; rea
  */
 export const encodeDelivery = (delivery: Delivery): Uint8Array => {
   const bytes = new Uint8Array(deliveryHeader + sizeOf(delivery))
-  new DataView(bytes.buffer).setUint32(0, delivery.number)
+  Uint32.write(bytes, 0, delivery.number)
   bytes[numberSize] = delivery.wantsReply === true ? 1 : 0
   bytes[numberSize + 1] = delivery.hops
   NodeId.write(delivery.from, bytes, numberSize + 2)
@@ -147,7 +148,7 @@ export const decodeDelivery = (bytes: Uint8Array): Delivery | undefined => {
   if (message === undefined) return undefined
   return {
     ...message,
-    number: new DataView(bytes.buffer, bytes.byteOffset).getUint32(0),
+    number: Uint32.read(bytes, 0),
     wantsReply: bytes[numberSize] === 1,
     hops: bytes[numberSize + 1]!,
     from: NodeId.readUnsafe(bytes, numberSize + 2)
@@ -188,7 +189,7 @@ export const decodeAnswer = (bytes: Uint8Array): Answer | undefined => {
 export const encodeNumbered = (number: number, answer: Answer): Uint8Array => {
   const encoded = encodeAnswer(answer)
   const bytes = new Uint8Array(numberSize + encoded.length)
-  new DataView(bytes.buffer).setUint32(0, number)
+  Uint32.write(bytes, 0, number)
   bytes.set(encoded, numberSize)
   return bytes
 }
@@ -205,5 +206,5 @@ export const decodeNumbered = (
   const answer = bytes.length <= numberSize ? undefined : decodeAnswer(bytes.subarray(numberSize))
   return answer === undefined
     ? undefined
-    : { number: new DataView(bytes.buffer, bytes.byteOffset).getUint32(0), answer }
+    : { number: Uint32.read(bytes, 0), answer }
 }

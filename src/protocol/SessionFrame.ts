@@ -9,6 +9,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as SchemaFrame from "./SchemaFrame.ts"
+import * as Uint32 from "./Uint32.ts"
 
 /**
  * From which version of the protocol on there are sessions.
@@ -148,16 +149,6 @@ const perMessage = 4
 
 const controlFrame = SchemaFrame.make(controlKind, Control)
 
-const writeNumber = (bytes: Uint8Array, offset: number, number: number): void => {
-  bytes[offset] = number >>> 24
-  bytes[offset + 1] = number >>> 16
-  bytes[offset + 2] = number >>> 8
-  bytes[offset + 3] = number
-}
-
-const readNumber = (bytes: Uint8Array, offset: number): number =>
-  ((bytes[offset]! << 24) | (bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!) >>> 0
-
 const writeHeader = (
   frame: Uint8Array,
   kind: number,
@@ -166,10 +157,10 @@ const writeHeader = (
   { taken, takenBytes }: Taken
 ): void => {
   frame[0] = kind
-  writeNumber(frame, 1, session)
-  writeNumber(frame, 5, count)
-  writeNumber(frame, 9, taken)
-  writeNumber(frame, 13, takenBytes)
+  Uint32.write(frame, 1, session)
+  Uint32.write(frame, 5, count)
+  Uint32.write(frame, 9, taken)
+  Uint32.write(frame, 13, takenBytes)
 }
 
 /**
@@ -198,7 +189,7 @@ export const batch = (
   writeHeader(frame, batchKind, session, first, taken)
   let offset = header
   for (const message of messages) {
-    writeNumber(frame, offset, message.length)
+    Uint32.write(frame, offset, message.length)
     frame.set(message, offset + perMessage)
     offset += perMessage + message.length
   }
@@ -235,10 +226,10 @@ export const decode = (frame: Uint8Array): SessionFrame | string => {
   const kind = frame[0]
   if (kind === controlKind) return controlFrame.decode(frame) ?? "a frame of a session that does not match its schema"
   if (frame.length < header) return "a frame of a session that is too short"
-  const session = readNumber(frame, 1)
-  const count = readNumber(frame, 5)
-  const taken = readNumber(frame, 9)
-  const takenBytes = readNumber(frame, 13)
+  const session = Uint32.read(frame, 1)
+  const count = Uint32.read(frame, 5)
+  const taken = Uint32.read(frame, 9)
+  const takenBytes = Uint32.read(frame, 13)
   if (kind === batchKind) {
     const messages = readMessages(frame)
     return messages === undefined
@@ -255,7 +246,7 @@ const readMessages = (frame: Uint8Array): ReadonlyArray<Uint8Array> | undefined 
   let offset = header
   while (offset < frame.length) {
     if (offset + perMessage > frame.length) return undefined
-    const end = offset + perMessage + readNumber(frame, offset)
+    const end = offset + perMessage + Uint32.read(frame, offset)
     if (end > frame.length) return undefined
     messages.push(frame.subarray(offset + perMessage, end))
     offset = end

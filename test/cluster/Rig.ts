@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as Net from "node:net"
 import * as Os from "node:os"
-import type * as Cluster from "../../src/Cluster.ts"
+import * as Cluster from "../../src/Cluster.ts"
 import type { ClusterEvent } from "../../src/protocol/ClusterEvent.ts"
 import { isError } from "../../src/protocol/ClusterEvent.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
@@ -285,3 +285,16 @@ export const shakeHands = Effect.fnUntraced(function*(
 })
 
 export const decodeAll = (raw: Raw): ReadonlyArray<Frame.Frame> => raw.frames.map(Frame.decode)
+
+/** Two Nodes of one ring. */
+export const two = Effect.gen(function*() {
+  const one = yield* Cluster.make()
+  yield* one.ready
+  const other = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
+  yield* other.ready
+  return [one, other] as const
+})
+
+/** Why an effect fails. */
+export const reasonOf = <A, E extends { readonly reason?: { readonly _tag: string } }>(effect: Effect.Effect<A, E>) =>
+  Effect.map(Effect.flip(effect as Effect.Effect<never, E>), (error) => error.reason?._tag)

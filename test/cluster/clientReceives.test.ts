@@ -7,27 +7,20 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Client from "../../src/Client.ts"
-import * as Cluster from "../../src/Cluster.ts"
+import type * as Cluster from "../../src/Cluster.ts"
 import * as Message from "../../src/protocol/Message.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import { kill } from "../../src/testing.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
 import type { Transport } from "../../src/transport/Transport.ts"
+import { reasonOf, two } from "./Rig.ts"
 
 const Note = Message.make("Note", { value: Schema.String })
 const Question = Message.make("Question", { purpose: 16, value: Schema.String, reply: Schema.Finite })
 const Other = Message.make("Note", { value: Schema.Finite })
 
 const key = NodeId.fromString("table 4")
-
-const two = Effect.gen(function*() {
-  const one = yield* Cluster.make()
-  yield* one.ready
-  const other = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
-  yield* other.ready
-  return [one, other] as const
-})
 
 const to = ({ address }: Cluster.Cluster["Service"]) => `127.0.0.1:${address.port}`
 
@@ -36,9 +29,6 @@ const whenThere = (client: Client.Client["Service"]) =>
     Effect.map((address) => Option.getOrThrow(address)),
     Effect.timeout("5 seconds")
   )
-
-const reasonOf = <A, E extends { readonly reason?: { readonly _tag: string } }>(effect: Effect.Effect<A, E>) =>
-  Effect.map(Effect.flip(effect as Effect.Effect<never, E>), (error) => error.reason?._tag)
 
 for (
   const [name, layer] of [

@@ -13,17 +13,10 @@ import { kill } from "../../src/testing.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
 import type { Transport } from "../../src/transport/Transport.ts"
+import { reasonOf, two } from "./Rig.ts"
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const text = (message: Uint8Array): string => new TextDecoder().decode(message)
-
-const two = Effect.gen(function*() {
-  const one = yield* Cluster.make()
-  yield* one.ready
-  const other = yield* Cluster.make({ join: [`127.0.0.1:${one.address.port}`] })
-  yield* other.ready
-  return [one, other] as const
-})
 
 /** A session between the two, and its other end, which nobody reads until somebody does. */
 const open = Effect.fnUntraced(function*(from: Cluster.Cluster["Service"], to: Cluster.Cluster["Service"]) {
@@ -38,9 +31,6 @@ const open = Effect.fnUntraced(function*(from: Cluster.Cluster["Service"], to: C
 })
 
 const words = Array.from({ length: 20_000 }, (_, index) => `message ${index}`)
-
-const reasonOf = <A, E extends { readonly reason?: { readonly _tag: string } }>(effect: Effect.Effect<A, E>) =>
-  Effect.map(Effect.flip(effect as Effect.Effect<never, E>), (error) => error.reason?._tag)
 
 for (
   const [name, layer] of [

@@ -12,18 +12,20 @@ const self = Oracle.node(1n)
 const other = Oracle.node(2n)
 const client = Oracle.node(3n)
 
+const bounds: Routing.Settings = {
+  maxCustody: 10,
+  maxCustodyBytes: 10_000,
+  window: 10,
+  windowBytes: 10_000,
+  maxDelivering: 10,
+  hold: 120_000,
+  shortestTimeout: 500,
+  longestTimeout: 3_000
+}
+
 /** A Node that routes nothing, and what it puts on its links. */
 const gateway = () => {
-  const state = Messaging.makeState<Messaging.Context>(MembershipState.make(self, settings, 1), {
-    maxCustody: 10,
-    maxCustodyBytes: 10_000,
-    window: 10,
-    windowBytes: 10_000,
-    maxDelivering: 10,
-    hold: 120_000,
-    shortestTimeout: 500,
-    longestTimeout: 3_000
-  })
+  const state = Messaging.makeState<Messaging.Context>(MembershipState.make(self, settings, 1), bounds)
   const sent: Array<readonly [number, Frame.Frame]> = []
   const messaging = Messaging.make(state, {
     transmit: (link, frame) => sent.push([link, Frame.decode(frame)]),
@@ -59,14 +61,8 @@ const gateway = () => {
 /** A Node with a link to another, with which a round trip takes so long: all messages go there. */
 const linked = (change: { readonly shortestTimeout: number; readonly roundTrip: number }) => {
   const state = Messaging.makeState(MembershipState.make(self, settings, 1), {
-    maxCustody: 10,
-    maxCustodyBytes: 10_000,
-    window: 10,
-    windowBytes: 10_000,
-    maxDelivering: 10,
-    hold: 120_000,
-    shortestTimeout: change.shortestTimeout,
-    longestTimeout: 3_000
+    ...bounds,
+    shortestTimeout: change.shortestTimeout
   })
   const view: Routing.View = { covers: () => false, nextHop: () => other, roundTrip: () => undefined }
   const sink: Routing.Sink = {
@@ -132,12 +128,7 @@ describe("Messaging: own confirmed messages", () => {
     const ring = makeRing("2", "8")
     const neighbour = ring.node("8")
     const state = Messaging.makeState<Messaging.Context>(ring.state("2"), {
-      maxCustody: 10,
-      maxCustodyBytes: 10_000,
-      window: 10,
-      windowBytes: 10_000,
-      maxDelivering: 10,
-      hold: 120_000,
+      ...bounds,
       shortestTimeout: 60_000,
       longestTimeout: 60_000
     })
