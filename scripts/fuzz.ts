@@ -6,7 +6,7 @@
  * in the name of many lives), of a client under the id of a Node, or of a member that lies. One in two hundred is a
  * session on real sockets of 127.0.0.1, in clear, or over TLS with a passphrase or with certificates: of a babbler or a
  * meddler, who change bytes, or of a stranger or a client, who change frames. What each may do, and must not, stands in
- * `fuzz/Siege.ts`.
+ * `fuzz/AdversarialCluster.ts`.
  *
  * Prints what was sent and what became of it, and each finding with the inputs that replay it: with a seed and a number
  * the same bytes are sent again, but for what TLS draws by itself. Sessions run in real time, so what depends on how
@@ -16,11 +16,11 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as V8 from "node:v8"
 import * as Vm from "node:vm"
-import * as Chance from "../src/simulation/Chance.ts"
+import * as Rng from "../src/simulation/Rng.ts"
 import * as Memory from "../src/transport/Memory.ts"
+import * as AdversarialCluster from "./fuzz/AdversarialCluster.ts"
 import * as Decoders from "./fuzz/Decoders.ts"
-import * as Ground from "./fuzz/Ground.ts"
-import * as Siege from "./fuzz/Siege.ts"
+import * as Fixture from "./fuzz/Fixture.ts"
 import * as Tally from "./fuzz/Tally.ts"
 import { read, refuse, whole } from "./options.ts"
 
@@ -28,8 +28,8 @@ const usage = `npm run fuzz: hostile frames against decoders and a running clust
   --inputs N       how many; 1000000
   --seed SEED      any text; 1
   --only N[-M]     only these inputs, each time anew
-  --attacker WHO   only sessions of these: ${Siege.attackers.join(", ")}
-  --over WHAT      only sessions there: ${Ground.names.join(", ")}`
+  --attacker WHO   only sessions of these: ${AdversarialCluster.attackers.join(", ")}
+  --over WHAT      only sessions there: ${Fixture.names.join(", ")}`
 
 const { values } = read(usage, {
   inputs: { type: "string", default: "1000000" },
@@ -45,14 +45,14 @@ const [from, to] = values.only === undefined
   : values.only.split("-", 2).map((text) => whole(text, "only")) as [number, number | undefined]
 const numbers = Array.from({ length: Math.max(0, (to ?? from) - from + 1) }, (_, index) => from + index)
 
-const only = Siege.attackers.find((attacker) => attacker === values.attacker)
+const only = AdversarialCluster.attackers.find((attacker) => attacker === values.attacker)
 if (values.attacker !== undefined && only === undefined) {
-  refuse(`--attacker ${values.attacker}: one of ${Siege.attackers.join(", ")}`)
+  refuse(`--attacker ${values.attacker}: one of ${AdversarialCluster.attackers.join(", ")}`)
 }
 
-const onlyOver = Ground.names.find((name) => name === values.over)
+const onlyOver = Fixture.names.find((name) => name === values.over)
 if (values.over !== undefined && onlyOver === undefined) {
-  refuse(`--over ${values.over}: one of ${Ground.names.join(", ")}`)
+  refuse(`--over ${values.over}: one of ${Fixture.names.join(", ")}`)
 }
 
 V8.setFlagsFromString("--expose-gc")
@@ -82,14 +82,14 @@ const maxFindings = 10
 
 /** Who attacks, and where. */
 interface Kind {
-  readonly attacker: Siege.Attacker
-  readonly over: Ground.Name
+  readonly attacker: AdversarialCluster.Attacker
+  readonly over: Fixture.Name
 }
 
 /** What an input is; `undefined` for one that goes to the decoders. */
 const kindOf = (number: number): Kind | undefined => {
   if (number % sessionEvery === 0) {
-    const part = Chance.make(`${seed}/${number}/attacker`).below(100)
+    const part = Rng.make(`${seed}/${number}/attacker`).below(100)
     const attacker = part < 42
       ? "stranger"
       : part < 91
@@ -102,15 +102,18 @@ const kindOf = (number: number): Kind | undefined => {
     return { attacker, over: "memory" }
   }
   if (number % socketsEvery !== sessionEvery / 2) return undefined
-  const chance = Chance.make(`${seed}/${number}/attacker on sockets`)
-  const over = chance.pick(["clear", "passphrase", "certificates"] as const)
-  const part = chance.below(100)
+  const rng = Rng.make(`${seed}/${number}/attacker on sockets`)
+  const over = rng.pick(["clear", "passphrase", "certificates"] as const)
+  const part = rng.below(100)
   return { attacker: part < 45 ? "babbler" : part < 70 ? "meddler" : part < 85 ? "stranger" : "client", over }
 }
 
 /** Those that there are, in the order in which they come. */
-const kinds: ReadonlyArray<Kind> = Ground.names.flatMap((over): ReadonlyArray<Kind> =>
-  (over === "memory" ? Siege.inMemory : Siege.onSockets).map((attacker) => ({ attacker, over }))
+const kinds: ReadonlyArray<Kind> = Fixture.names.flatMap((over): ReadonlyArray<Kind> =>
+  (over === "memory" ? AdversarialCluster.inMemory : AdversarialCluster.onSockets).map((attacker) => ({
+    attacker,
+    over
+  }))
 )
 
 const tally = Tally.make()
@@ -128,14 +131,14 @@ const besiege = Effect.fnUntraced(function*(
   rounds: ReadonlyArray<ReadonlyArray<number>>,
   tally: Tally.Tally
 ) {
-  const sockets = Ground.countSockets()
+  const sockets = Fixture.countSockets()
   yield* Effect.scoped(Effect.gen(function*() {
-    const siege = yield* Siege.make((step) => Effect.sleep(step), over)
+    const siege = yield* AdversarialCluster.make((step) => Effect.sleep(step), over)
     let first: number | undefined
     let firstOfProcess: number | undefined
     for (const round of rounds) {
       const known = tally.findings.length
-      yield* Siege.round(siege, attacker, seed, round, tally)
+      yield* AdversarialCluster.round(siege, attacker, seed, round, tally)
       if (crash !== undefined) Tally.find(tally, round, `a crash: ${crash}`)
       crash = undefined
       if (tally.findings.length > known) return
@@ -159,7 +162,7 @@ const besiege = Effect.fnUntraced(function*(
       Effect.sync(() => Tally.find(tally, rounds.flat(), `the cluster died: ${Cause.pretty(cause)}`))
     )
   )
-  const left = yield* Ground.countLeft(sockets)
+  const left = yield* Fixture.countLeft(sockets)
   if (left > 0) Tally.find(tally, rounds.flat(), `${left} sockets are left when the cluster has ended`)
   if (crash !== undefined) Tally.find(tally, rounds.flat(), `a crash when the cluster ended: ${crash}`)
   crash = undefined

@@ -5,13 +5,13 @@
  */
 import { presets } from "../src/protocol/ClusterConfig.ts"
 import * as NodeId from "../src/ring/NodeId.ts"
-import * as Chance from "../src/simulation/Chance.ts"
 import * as Churn from "../src/simulation/Churn.ts"
-import * as Ideal from "../src/simulation/Ideal.ts"
+import { calm } from "../src/simulation/FaultModel.ts"
+import * as OracleRing from "../src/simulation/OracleRing.ts"
 import type { Report } from "../src/simulation/Report.ts"
+import * as Rng from "../src/simulation/Rng.ts"
 import * as Simulation from "../src/simulation/Simulation.ts"
 import * as Topology from "../src/simulation/Topology.ts"
-import { calm } from "../src/simulation/Weather.ts"
 import { read, refuse } from "./options.ts"
 
 const usage = `npm run reproduce [-- PART-OF-A-NAME ...]: the experiments of the papers on our Nodes, as a table
@@ -39,26 +39,26 @@ interface Experiment {
 
 const plane: Topology.Latency = { _tag: "plane", across: 100 }
 
-const idealRing = (nodes: number, leafSetSide: number, candidates: number): Ideal.Ring => {
-  const chance = Chance.make(`ideal ${nodes}`)
-  const topology = Topology.make(plane, chance.fork("topology"))
-  return Ideal.make({ nodes, leafSetSide, candidates, topology, chance: chance.fork("ring") })
+const idealRing = (nodes: number, leafSetSide: number, candidates: number): OracleRing.Ring => {
+  const rng = Rng.make(`ideal ${nodes}`)
+  const topology = Topology.make(plane, rng.fork("topology"))
+  return OracleRing.make({ nodes, leafSetSide, candidates, topology, rng: rng.fork("ring") })
 }
 
 const lookups = 200_000
 
 const routeMany = (
-  ring: Ideal.Ring,
+  ring: OracleRing.Ring,
   keys: "nodes" | "random",
-  sources: ReadonlyArray<Ideal.Member> = ring.members,
-  isGone?: Parameters<typeof Ideal.route>[3]
+  sources: ReadonlyArray<OracleRing.Member> = ring.members,
+  isGone?: Parameters<typeof OracleRing.route>[3]
 ) => {
-  const chance = Chance.make("lookups")
+  const rng = Rng.make("lookups")
   const histogram: Array<number> = []
   let [hops, travelled, direct] = [0, 0, 0]
   for (let count = 0; count < lookups; count++) {
-    const key = keys === "nodes" ? chance.pick(sources).node.id : NodeId.random(() => chance.word())
-    const way = Ideal.route(ring, chance.pick(sources), key, isGone)
+    const key = keys === "nodes" ? rng.pick(sources).node.id : NodeId.random(() => rng.word())
+    const way = OracleRing.route(ring, rng.pick(sources), key, isGone)
     hops += way.hops
     travelled += way.travelled
     direct += way.direct
@@ -126,9 +126,9 @@ const distance = (): ReadonlyArray<Row> =>
 const silentFailures = (): ReadonlyArray<Row> => {
   const nodes = 5_000
   const ring = idealRing(nodes, 8, 1)
-  const chance = Chance.make("failures")
+  const rng = Rng.make("failures")
   const gone = new Set<string>()
-  while (gone.size < nodes / 10) gone.add(chance.pick(ring.members).node.hex)
+  while (gone.size < nodes / 10) gone.add(rng.pick(ring.members).node.hex)
   const living = ring.members.filter(({ node }) => !gone.has(node.hex))
   const before = routeMany(ring, "nodes").mean
   const after = routeMany(ring, "nodes", living, (node) => gone.has(node.hex)).mean

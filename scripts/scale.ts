@@ -14,8 +14,8 @@ import { presets } from "../src/protocol/ClusterConfig.ts"
 import * as NodeId from "../src/ring/NodeId.ts"
 import * as Checkers from "../src/simulation/Checkers.ts"
 import { type EngineName, engines } from "../src/simulation/engines.ts"
+import { calm } from "../src/simulation/FaultModel.ts"
 import { seedsFor } from "../src/simulation/Simulation.ts"
-import { calm } from "../src/simulation/Weather.ts"
 import { World } from "../src/simulation/World.ts"
 import { read, refuse, whole } from "./options.ts"
 
@@ -59,11 +59,11 @@ const measure = (engine: EngineName, nodes: number): ReadonlyArray<string> => {
     watchers: checkers.watchers,
     engine: engines[engine]
   })
-  const chance = world.chance.fork("scale")
+  const rng = world.rng.fork("scale")
   let began = performance.now()
   for (let count = 0; count < nodes; count++) {
     const host = world.addHost()
-    world.start({ host, seeds: seedsFor(world, host, chance, "near") })
+    world.start({ host, seeds: seedsFor(world, host, rng, "near") })
     world.run(50)
   }
   const isOne = world.runUntil(() => world.isOneRing, 600_000, 1_000)
@@ -72,8 +72,8 @@ const measure = (engine: EngineName, nodes: number): ReadonlyArray<string> => {
   const perNode = (heap() - empty) / nodes
   const sendOn = (count: number): void => {
     if (count === lookups) return
-    const source = world.pickReady(chance)
-    if (source !== undefined) world.send(source, NodeId.random(() => chance.word()), "acknowledged")
+    const source = world.pickReady(rng)
+    if (source !== undefined) world.send(source, NodeId.random(() => rng.word()), "acknowledged")
     world.timeline.after(30_000 / lookups, () => sendOn(count + 1))
   }
   sendOn(0)

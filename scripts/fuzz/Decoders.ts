@@ -6,7 +6,7 @@ import * as Handshake from "../../src/protocol/Handshake.ts"
 import * as SessionFrame from "../../src/protocol/SessionFrame.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
-import * as Chance from "../../src/simulation/Chance.ts"
+import * as Rng from "../../src/simulation/Rng.ts"
 import { encodeFrames, FrameDecoder } from "../../src/transport/Framing.ts"
 import * as Mutation from "./Mutation.ts"
 import * as Samples from "./Samples.ts"
@@ -162,19 +162,19 @@ const cut = (stream: Uint8Array) => {
   return { frames, refused: undefined, rest: stream.length - offset }
 }
 
-const checkFraming = (chance: Chance.Chance, decoders: Decoders, frames: ReadonlyArray<Uint8Array>): Verdict => {
+const checkFraming = (rng: Rng.Rng, decoders: Decoders, frames: ReadonlyArray<Uint8Array>): Verdict => {
   const stream = encodeFrames(frames)
-  if (chance.happens(0.5) && stream.length > 0) {
+  if (rng.happens(0.5) && stream.length > 0) {
     // At the beginning most often, where the length stands.
-    const at = chance.happens(0.5) ? chance.below(Math.min(4, stream.length)) : chance.below(stream.length)
-    stream[at] = chance.pick([0, 1, 0x10, 0x7F, 0x80, 0xFF, chance.below(256)])
+    const at = rng.happens(0.5) ? rng.below(Math.min(4, stream.length)) : rng.below(stream.length)
+    stream[at] = rng.pick([0, 1, 0x10, 0x7F, 0x80, 0xFF, rng.below(256)])
   }
   const expected = cut(stream)
   const decoder = decoders.framing(largestFrame)
   const found: Array<Uint8Array> = []
-  const widest = chance.pick([1, 3, 5, 64, 5_000])
+  const widest = rng.pick([1, 3, 5, 64, 5_000])
   for (let offset = 0; offset < stream.length;) {
-    const end = Math.min(stream.length, offset + chance.below(widest + 1))
+    const end = Math.min(stream.length, offset + rng.below(widest + 1))
     decoder.push(stream.slice(offset, end), found)
     offset = end
   }
@@ -188,15 +188,15 @@ const checkFraming = (chance: Chance.Chance, decoders: Decoders, frames: Readonl
 
 /** One input: a frame, or now and then a stream of some. */
 export const check = (tally: Tally.Tally, seed: string, number: number, decoders: Decoders = real): void => {
-  const chance = Chance.make(`${seed}/${number}`)
-  const isHandshake = chance.happens(0.15)
-  const sample = () => isHandshake ? Samples.handshake(chance, cast) : Samples.frame(chance, cast)
-  const mutant = Mutation.mutate(chance, cast, sample(), sample())
+  const rng = Rng.make(`${seed}/${number}`)
+  const isHandshake = rng.happens(0.15)
+  const sample = () => isHandshake ? Samples.handshake(rng, cast) : Samples.frame(rng, cast)
+  const mutant = Mutation.mutate(rng, cast, sample(), sample())
   const { frame, how, kind } = mutant
-  const isStream = chance.happens(0.1)
+  const isStream = rng.happens(0.1)
   try {
     const verdict = isStream
-      ? checkFraming(chance, decoders, [frame, new Uint8Array(0), sample().frame, frame])
+      ? checkFraming(rng, decoders, [frame, new Uint8Array(0), sample().frame, frame])
       : isHandshake
       ? checkHandshake(decoders, frame)
       : checkFrame(decoders, frame)

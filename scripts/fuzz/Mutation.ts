@@ -13,7 +13,7 @@ import * as Query from "../../src/protocol/Query.ts"
 import * as SessionFrame from "../../src/protocol/SessionFrame.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
-import type { Chance } from "../../src/simulation/Chance.ts"
+import type { Rng } from "../../src/simulation/Rng.ts"
 import * as Samples from "./Samples.ts"
 
 /** A frame that has been changed, and how. */
@@ -233,37 +233,37 @@ const slotsOf = (value: Plain, slots: Array<Slot> = []): Array<Slot> => {
   return slots
 }
 
-const hostile = (chance: Chance, cast: Samples.Cast, value: Plain): Plain => {
-  if (typeof value === "number") return chance.pick(numbers)
-  if (typeof value === "string") return chance.pick(texts)
+const hostile = (rng: Rng, cast: Samples.Cast, value: Plain): Plain => {
+  if (typeof value === "number") return rng.pick(numbers)
+  if (typeof value === "string") return rng.pick(texts)
   if (typeof value === "boolean") return !value
   if (value === undefined) return undefined
   if (value instanceof Uint8Array) {
-    return chance.happens(0.7)
-      ? NodeId.toBytes(Samples.id(chance, cast))
-      : new Uint8Array(chance.pick([0, 15, 17, 4_096, 4_097]))
+    return rng.happens(0.7)
+      ? NodeId.toBytes(Samples.id(rng, cast))
+      : new Uint8Array(rng.pick([0, 15, 17, 4_096, 4_097]))
   }
   if (Array.isArray(value)) {
     const item = value[0]
     // Long lists are dear: now and then one is enough.
-    const length = chance.pick(chance.happens(0.04) ? lengths : lengths.slice(0, 5))
+    const length = rng.pick(rng.happens(0.04) ? lengths : lengths.slice(0, 5))
     return item === undefined ? [] : Array.from({ length }, (_, index) => value[index % value.length])
   }
-  return "localHost" in value ? plainOf(Samples.node(chance, cast)) : value
+  return "localHost" in value ? plainOf(Samples.node(rng, cast)) : value
 }
 
 const changeValue = (
-  chance: Chance,
+  rng: Rng,
   cast: Samples.Cast,
   { frame, message }: Samples.Sample
 ): Uint8Array | undefined => {
   if (message === undefined) return undefined
   const changed = plainOf(message)
-  for (let times = 1 + chance.below(2); times > 0; times--) {
+  for (let times = 1 + rng.below(2); times > 0; times--) {
     const slots = slotsOf(changed)
     if (slots.length === 0) return undefined
-    const { holder, name, value } = chance.pick(slots)
-    ;(holder as Record<string | number, Plain>)[name] = hostile(chance, cast, value)
+    const { holder, name, value } = rng.pick(slots)
+    ;(holder as Record<string | number, Plain>)[name] = hostile(rng, cast, value)
   }
   try {
     return encodeUnbounded(frame[0]!, changed as object)
@@ -287,8 +287,7 @@ export const joined = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
   return whole
 }
 
-export const randomBytes = (chance: Chance, length: number): Uint8Array =>
-  Uint8Array.from({ length }, () => chance.below(256))
+export const randomBytes = (rng: Rng, length: number): Uint8Array => Uint8Array.from({ length }, () => rng.below(256))
 
 const varints = [
   [0x7F],
@@ -316,90 +315,89 @@ const ids = new Map<number, ReadonlyArray<number>>([[Envelope.kind, [8, 24, 40]]
   65
 ]]])
 
-type Change = (chance: Chance, cast: Samples.Cast, frame: Uint8Array, other: Uint8Array) => Uint8Array | undefined
+type Change = (rng: Rng, cast: Samples.Cast, frame: Uint8Array, other: Uint8Array) => Uint8Array | undefined
 
-const flip: Change = (chance, _cast, frame) => {
+const flip: Change = (rng, _cast, frame) => {
   if (frame.length === 0) return undefined
   const changed = frame.slice()
-  for (let bits = 1 + chance.below(4); bits > 0; bits--) changed[chance.below(frame.length)]! ^= 1 << chance.below(8)
+  for (let bits = 1 + rng.below(4); bits > 0; bits--) changed[rng.below(frame.length)]! ^= 1 << rng.below(8)
   return changed
 }
 
 const changes: { readonly [name: string]: Change } = {
   flip,
   // The shape of what is behind stands at the beginning.
-  "flip ahead": (chance, cast, frame) => {
-    const head = flip(chance, cast, frame.subarray(0, 12), frame)
+  "flip ahead": (rng, cast, frame) => {
+    const head = flip(rng, cast, frame.subarray(0, 12), frame)
     return head === undefined ? undefined : joined(head, frame.subarray(head.length))
   },
-  byte: (chance, _cast, frame) => {
+  byte: (rng, _cast, frame) => {
     if (frame.length === 0) return undefined
     const changed = frame.slice()
-    changed[chance.below(frame.length)] = chance.pick([0, 1, 0x7F, 0x80, 0xFF])
+    changed[rng.below(frame.length)] = rng.pick([0, 1, 0x7F, 0x80, 0xFF])
     return changed
   },
-  truncate: (chance, _cast, frame) => frame.slice(0, chance.below(frame.length + 1)),
-  extend: (chance, _cast, frame) =>
-    joined(frame, randomBytes(chance, chance.happens(0.05) ? 10_000 : 1 + chance.below(60))),
+  truncate: (rng, _cast, frame) => frame.slice(0, rng.below(frame.length + 1)),
+  extend: (rng, _cast, frame) => joined(frame, randomBytes(rng, rng.happens(0.05) ? 10_000 : 1 + rng.below(60))),
   duplicate: (_chance, _cast, frame) => joined(frame, frame),
-  "duplicate a part": (chance, _cast, frame) => {
-    const from = chance.below(frame.length + 1)
-    const part = frame.subarray(from, from + chance.below(64))
+  "duplicate a part": (rng, _cast, frame) => {
+    const from = rng.below(frame.length + 1)
+    const part = frame.subarray(from, from + rng.below(64))
     return joined(frame.subarray(0, from), part, part, frame.subarray(from + part.length))
   },
-  "cut out": (chance, _cast, frame) => {
-    const from = chance.below(frame.length + 1)
-    return joined(frame.subarray(0, from), frame.subarray(from + 1 + chance.below(16)))
+  "cut out": (rng, _cast, frame) => {
+    const from = rng.below(frame.length + 1)
+    return joined(frame.subarray(0, from), frame.subarray(from + 1 + rng.below(16)))
   },
-  splice: (chance, _cast, frame, other) =>
-    joined(frame.subarray(0, chance.below(frame.length + 1)), other.subarray(chance.below(other.length + 1))),
-  length: (chance, _cast, frame) => {
-    const at = chance.below(Math.max(1, frame.length))
-    return joined(frame.subarray(0, at), Uint8Array.from(chance.pick(varints)), frame.subarray(at + 1))
+  splice: (rng, _cast, frame, other) =>
+    joined(frame.subarray(0, rng.below(frame.length + 1)), other.subarray(rng.below(other.length + 1))),
+  length: (rng, _cast, frame) => {
+    const at = rng.below(Math.max(1, frame.length))
+    return joined(frame.subarray(0, at), Uint8Array.from(rng.pick(varints)), frame.subarray(at + 1))
   },
-  number: (chance, _cast, frame) => {
-    const at = chance.pick(counts.get(frame[0] ?? -1) ?? [])
+  number: (rng, _cast, frame) => {
+    const at = rng.pick(counts.get(frame[0] ?? -1) ?? [])
     if (at === undefined || at + 8 > frame.length) return undefined
     const changed = frame.slice()
-    if (chance.happens(0.3)) changed.set(randomBytes(chance, 8), at)
-    else Envelope.writeCount(changed, at, chance.pick([0, 2 ** 31, 2 ** 32, 2 ** 52, 2 ** 53 - 1, 2 ** 53, 2 ** 63]))
+    if (rng.happens(0.3)) changed.set(randomBytes(rng, 8), at)
+    else Envelope.writeCount(changed, at, rng.pick([0, 2 ** 31, 2 ** 32, 2 ** 52, 2 ** 53 - 1, 2 ** 53, 2 ** 63]))
     return changed
   },
-  id: (chance, cast, frame) => {
-    const at = chance.pick(ids.get(frame[0] ?? -1) ?? [])
+  id: (rng, cast, frame) => {
+    const at = rng.pick(ids.get(frame[0] ?? -1) ?? [])
     if (at === undefined || at + 16 > frame.length) return undefined
     const changed = frame.slice()
-    NodeId.write(Samples.id(chance, cast), changed, at)
+    NodeId.write(Samples.id(rng, cast), changed, at)
     return changed
   },
-  sequence: (chance, _cast, frame) => {
+  sequence: (rng, _cast, frame) => {
     if (frame[0] !== Envelope.kind || frame.length < 5) return undefined
     const changed = frame.slice()
-    Envelope.setSequence(changed, chance.pick([2_048, 65_536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]))
+    Envelope.setSequence(changed, rng.pick([2_048, 65_536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]))
     return changed
   },
-  kind: (chance, _cast, frame) => {
+  kind: (rng, _cast, frame) => {
     const changed = frame.slice()
-    changed[0] = chance.happens(0.8) ? chance.below(12) : chance.below(256)
+    changed[0] = rng.happens(0.8) ? rng.below(12) : rng.below(256)
     return changed
   },
-  noise: (chance, _cast, frame) => joined(frame.subarray(0, 1), randomBytes(chance, chance.below(200)))
+  noise: (rng, _cast, frame) => joined(frame.subarray(0, 1), randomBytes(rng, rng.below(200)))
 }
 
 const names = Object.keys(changes)
 
 /** Changes bytes, whatever they say, in one way or in two; not every way goes with all bytes. */
 export const mutateBytes = (
-  chance: Chance,
+  rng: Rng,
   cast: Samples.Cast,
   bytes: Uint8Array,
   other: Uint8Array
 ): Omit<Mutant, "kind"> => {
   let frame = bytes
   let how = "as it is"
-  for (let times = chance.happens(0.8) ? 1 : 2; times > 0; times--) {
-    const name = chance.pick(names)
-    const changed = changes[name]!(chance, cast, frame, other)
+  for (let times = rng.happens(0.8) ? 1 : 2; times > 0; times--) {
+    const name = rng.pick(names)
+    const changed = changes[name]!(rng, cast, frame, other)
     if (changed === undefined) continue
     frame = changed
     how = name
@@ -409,16 +407,16 @@ export const mutateBytes = (
 
 /** Changes a real frame, in one way or in two; now and then it stays as it is, and is hostile by what it says. */
 export const mutate = (
-  chance: Chance,
+  rng: Rng,
   cast: Samples.Cast,
   sample: Samples.Sample,
   other: Samples.Sample
 ): Mutant => {
   const { kind } = sample
-  if (chance.happens(0.15)) return { kind, how: "as it is", frame: sample.frame }
-  if (chance.happens(0.45)) {
-    const frame = changeValue(chance, cast, sample)
+  if (rng.happens(0.15)) return { kind, how: "as it is", frame: sample.frame }
+  if (rng.happens(0.45)) {
+    const frame = changeValue(rng, cast, sample)
     if (frame !== undefined) return { kind, how: "value", frame }
   }
-  return { kind, ...mutateBytes(chance, cast, sample.frame, other.frame) }
+  return { kind, ...mutateBytes(rng, cast, sample.frame, other.frame) }
 }

@@ -6,7 +6,7 @@
  * dropped, repeated, put in another order and put in anew; their headers and the lengths within the first of TLS are
  * changed; or bytes are, wherever they stand. Then it is said in pieces.
  */
-import type { Chance } from "../../src/simulation/Chance.ts"
+import type { Rng } from "../../src/simulation/Rng.ts"
 import { encodeFrames } from "../../src/transport/Framing.ts"
 import * as Mutation from "./Mutation.ts"
 import type * as Samples from "./Samples.ts"
@@ -88,11 +88,11 @@ export const lengthsOf = (hello: Uint8Array): ReadonlyArray<Field> => {
 const lengths = [0, 1, 2, 127, 255, 256, 2 ** 14, 2 ** 14 + 1, 2 ** 14 + 256, 2 ** 14 + 257, 2 ** 16 - 1, 2 ** 24 - 1]
 
 /** Lengths at the bounds of TLS, of frames before a proof and after it, and right beside the true one. */
-const drawLength = (chance: Chance, bytes: Uint8Array, field: Field): number => {
+const drawLength = (rng: Rng, bytes: Uint8Array, field: Field): number => {
   const { size } = field
-  const value = chance.happens(0.4)
-    ? read(bytes, field) + chance.pick([-2, -1, 1, 2, 16])
-    : chance.pick([...lengths, 5_120, 5_121, 73_728, 73_729, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1])
+  const value = rng.happens(0.4)
+    ? read(bytes, field) + rng.pick([-2, -1, 1, 2, 16])
+    : rng.pick([...lengths, 5_120, 5_121, 73_728, 73_729, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1])
   return Math.max(0, value) % 256 ** size
 }
 
@@ -143,88 +143,85 @@ const others: ReadonlyArray<Uint8Array> = [
 // changes
 // -----------------------------------------------------------------------------
 
-type Change = (chance: Chance, cast: Samples.Cast, recorded: Recorded) => Uint8Array
+type Change = (rng: Rng, cast: Samples.Cast, recorded: Recorded) => Uint8Array
 
-const onUnits =
-  (change: (chance: Chance, units: Array<Uint8Array>, at: number) => void): Change => (chance, _cast, { own }) => {
-    const units = unitsOf(own)
-    change(chance, units, chance.below(units.length))
-    return Mutation.joined(...units)
-  }
+const onUnits = (change: (rng: Rng, units: Array<Uint8Array>, at: number) => void): Change => (rng, _cast, { own }) => {
+  const units = unitsOf(own)
+  change(rng, units, rng.below(units.length))
+  return Mutation.joined(...units)
+}
 
 const changes: { readonly [how: string]: Change } = {
   "as it was": (_chance, _cast, { own }) => own,
-  "a length": onUnits((chance, units, at) => {
+  "a length": onUnits((rng, units, at) => {
     const unit = units[at]!.slice()
     const field = lengthOf(units[0]!)
-    write(unit, field, drawLength(chance, unit, field))
+    write(unit, field, drawLength(rng, unit, field))
     units[at] = unit
   }),
-  "a length within": (chance, _cast, { own, other }) => {
+  "a length within": (rng, _cast, { own, other }) => {
     const bytes = (isTls(own) ? own : other).slice()
-    for (let times = 1 + chance.below(2); times > 0; times--) {
-      const field = chance.pick(lengthsOf(unitsOf(bytes)[0]!))
-      write(bytes, field, drawLength(chance, bytes, field))
+    for (let times = 1 + rng.below(2); times > 0; times--) {
+      const field = rng.pick(lengthsOf(unitsOf(bytes)[0]!))
+      write(bytes, field, drawLength(rng, bytes, field))
     }
     return bytes
   },
-  "a header": onUnits((chance, units, at) => {
+  "a header": onUnits((rng, units, at) => {
     const unit = units[at]!.slice()
-    unit[chance.below(Math.min(unit.length, 6))] = chance.happens(0.5) ? 20 + chance.below(6) : chance.below(256)
+    unit[rng.below(Math.min(unit.length, 6))] = rng.happens(0.5) ? 20 + rng.below(6) : rng.below(256)
     units[at] = unit
   }),
   "one left out": onUnits((_chance, units, at) => void units.splice(at, 1)),
-  "one repeated": onUnits((chance, units, at) =>
-    void units.splice(at, 0, ...Array.from({ length: chance.pick([1, 2, 40]) }, () => units[at]!))
+  "one repeated": onUnits((rng, units, at) =>
+    void units.splice(at, 0, ...Array.from({ length: rng.pick([1, 2, 40]) }, () => units[at]!))
   ),
-  "another order": onUnits((chance, units, at) =>
-    void units.splice(chance.below(units.length), 0, units.splice(at, 1)[0]!)
-  ),
-  "one put in": onUnits((chance, units, at) => {
+  "another order": onUnits((rng, units, at) => void units.splice(rng.below(units.length), 0, units.splice(at, 1)[0]!)),
+  "one put in": onUnits((rng, units, at) => {
     const one = isTls(units[0]!)
-      ? chance.pick(records)
-      : encodeFrames([Mutation.randomBytes(chance, chance.pick([0, 0, 1, 40, 5_200]))])
-    const count = chance.happens(0.1) ? 2_000 : 1 + chance.below(3)
-    units.splice(at + chance.below(2), 0, ...Array.from({ length: count }, () => one))
+      ? rng.pick(records)
+      : encodeFrames([Mutation.randomBytes(rng, rng.pick([0, 0, 1, 40, 5_200]))])
+    const count = rng.happens(0.1) ? 2_000 : 1 + rng.below(3)
+    units.splice(at + rng.below(2), 0, ...Array.from({ length: count }, () => one))
   }),
   // As if each of its parts were to be taken as one of the other kind.
   "another kind": (_chance, _cast, { other }) => other,
-  "another kind behind it": (chance, _cast, { other, own }) =>
-    Mutation.joined(own.subarray(0, chance.below(own.length)), other),
-  "cut off": (chance, _cast, { own }) => own.subarray(0, chance.below(own.length)),
-  bytes: (chance, cast, { other, own }) => Mutation.mutateBytes(chance, cast, own, other).frame,
+  "another kind behind it": (rng, _cast, { other, own }) =>
+    Mutation.joined(own.subarray(0, rng.below(own.length)), other),
+  "cut off": (rng, _cast, { own }) => own.subarray(0, rng.below(own.length)),
+  bytes: (rng, cast, { other, own }) => Mutation.mutateBytes(rng, cast, own, other).frame,
   // Most of what is looked at stands there.
-  "bytes ahead": (chance, cast, { other, own }) => {
-    const size = Math.min(own.length, 1 + chance.below(400))
+  "bytes ahead": (rng, cast, { other, own }) => {
+    const size = Math.min(own.length, 1 + rng.below(400))
     return Mutation.joined(
-      Mutation.mutateBytes(chance, cast, own.subarray(0, size), other).frame,
+      Mutation.mutateBytes(rng, cast, own.subarray(0, size), other).frame,
       own.subarray(size)
     )
   },
-  "another protocol": (chance) => chance.pick(others),
-  noise: (chance, _cast, { own }) => {
-    const known = own.subarray(0, chance.pick([0, 1, 3, 5, 6, 9, 11]))
-    return Mutation.joined(known, Mutation.randomBytes(chance, 1 + chance.below(chance.happens(0.1) ? 40_000 : 600)))
+  "another protocol": (rng) => rng.pick(others),
+  noise: (rng, _cast, { own }) => {
+    const known = own.subarray(0, rng.pick([0, 1, 3, 5, 6, 9, 11]))
+    return Mutation.joined(known, Mutation.randomBytes(rng, 1 + rng.below(rng.happens(0.1) ? 40_000 : 600)))
   }
 }
 
 export const hows: ReadonlyArray<string> = Object.keys(changes)
 
 /** Changes what was recorded, in one way. */
-export const mutate = (chance: Chance, cast: Samples.Cast, recorded: Recorded): Stream => {
-  const how = chance.pick(hows)
-  return { how, bytes: changes[how]!(chance, cast, recorded) }
+export const mutate = (rng: Rng, cast: Samples.Cast, recorded: Recorded): Stream => {
+  const how = rng.pick(hows)
+  return { how, bytes: changes[how]!(rng, cast, recorded) }
 }
 
 /** Cuts a stream into the pieces in which it is said: one, some, or at first one for each byte. */
-export const cut = (chance: Chance, bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
+export const cut = (rng: Rng, bytes: Uint8Array): ReadonlyArray<Uint8Array> => {
   const places = new Set<number>()
-  switch (chance.below(4)) {
+  switch (rng.below(4)) {
     case 0:
     case 1:
       break
     case 2:
-      for (let count = 1 + chance.below(6); count > 0; count--) places.add(chance.below(bytes.length + 1))
+      for (let count = 1 + rng.below(6); count > 0; count--) places.add(rng.below(bytes.length + 1))
       break
     default:
       for (let at = 1; at < 24; at++) places.add(at)

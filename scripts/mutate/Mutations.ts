@@ -358,19 +358,19 @@ export const mutations: ReadonlyArray<Mutation> = [
   },
   {
     name: "throttle-never-resets",
-    file: "src/actors/Throttle.ts",
+    file: "src/actors/LogRateLimiter.ts",
     find: "      this.#passed = 0\n",
     replace: "",
     breaks: "after the first reports a Node never says anything again",
-    tests: ["test/actors/Throttle.test.ts"]
+    tests: ["test/actors/LogRateLimiter.test.ts"]
   },
   {
     name: "doorstep-leak",
-    file: "src/transport/Doorstep.ts",
+    file: "src/transport/PendingHandshakes.ts",
     find: "if (others.size === 0) this.#waiting.delete(host)",
     replace: "",
     breaks: "hosts that have gone are remembered for ever",
-    tests: ["test/transport/Doorstep.test.ts"]
+    tests: ["test/transport/PendingHandshakes.test.ts"]
   },
   // sessions, clients and services
   {

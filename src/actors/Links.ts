@@ -14,9 +14,9 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import { DialRateLimiter } from "../core/DialRateLimiter.ts"
 import * as Dials from "../core/Dials.ts"
 import * as Handover from "../core/Handover.ts"
-import { Knocks } from "../core/Knocks.ts"
 import * as LinkTable from "../core/LinkTable.ts"
 import * as Liveness from "../core/Liveness.ts"
 import * as Routing from "../core/Routing.ts"
@@ -31,16 +31,16 @@ import type { ReachAnswer } from "../protocol/Query.ts"
 import type { Session, WendySessionError } from "../protocol/Session.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import { Doorstep } from "../transport/Doorstep.ts"
 import * as Link from "../transport/Link.ts"
+import { PendingHandshakes } from "../transport/PendingHandshakes.ts"
 import { type Connection, Transport, WendyConnectionError, type WendyDialError } from "../transport/Transport.ts"
 import * as Inspection from "./Inspection.ts"
 import { sessionFailure } from "./LinkSessions.ts"
+import { LogRateLimiter } from "./LogRateLimiter.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
 import { addressFor, Reach } from "./Reach.ts"
 import { Sessions } from "./Sessions.ts"
-import { Throttle } from "./Throttle.ts"
 import { Upcalls } from "./Upcalls.ts"
 
 /**
@@ -172,9 +172,9 @@ const make = Effect.gen(function*() {
 
   /** Accepted connections that have proved nothing yet. */
   const maxWaiting = Math.min(maxStrangers, Math.ceil(config.maxConnections / 4))
-  const doorstep = new Doorstep(maxWaiting)
-  const throttle = new Throttle(maxReports, 1_000)
-  const knocks = new Knocks(knocksAtOnce, knocksPerSecond)
+  const doorstep = new PendingHandshakes(maxWaiting)
+  const throttle = new LogRateLimiter(maxReports, 1_000)
+  const knocks = new DialRateLimiter(knocksAtOnce, knocksPerSecond)
   const sessions = new Sessions({
     now: state.now,
     later,

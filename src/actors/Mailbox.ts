@@ -22,7 +22,7 @@ const full = 4096
  * @category models
  * @since 0.1.0
  */
-export class Crew {
+export class ActorGroup {
   isAtWork = false
   readonly #mailboxes: Array<{ readonly isEmpty: boolean }> = []
 
@@ -48,14 +48,14 @@ export class Crew {
  */
 export class Mailbox<A> {
   readonly #queue: Queue.Queue<A>
-  readonly #crew: Crew
+  readonly #crew: ActorGroup
   /** What is put in while the owner works: it is worked on next. */
   #meanwhile: Array<A> = []
   #isWorking = false
   /** The owner works on an item at once, if it waits for one and has not done so yet in this turn of the event loop. */
   #take: ((item: A) => void) | undefined
 
-  constructor(queue: Queue.Queue<A>, crew: Crew) {
+  constructor(queue: Queue.Queue<A>, crew: ActorGroup) {
     this.#queue = queue
     this.#crew = crew
   }

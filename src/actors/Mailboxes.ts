@@ -20,7 +20,7 @@ import type { Answer, Frame } from "../protocol/Frame.ts"
 import type { Raw } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Peer } from "../transport/Link.ts"
-import { Crew, type Mailbox } from "./Mailbox.ts"
+import { ActorGroup, type Mailbox } from "./Mailbox.ts"
 import type { Waiting } from "./Waiting.ts"
 
 /**
@@ -99,7 +99,7 @@ export class Mailboxes extends Context.Service<Mailboxes, {
   static readonly layer = Layer.effect(
     Mailboxes,
     Effect.gen(function*() {
-      const { makeMailbox } = new Crew()
+      const { makeMailbox } = new ActorGroup()
       return Mailboxes.of({
         stateTables: yield* makeMailbox<Input>(),
         router: yield* makeMailbox<RouterInput>(),

@@ -14,11 +14,11 @@ import type * as Node from "../ring/Node.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Dial<Cargo> {
+export interface Dial<Payload> {
   readonly node: Node.Node
   readonly address: string
   /** What is to be sent when the link is open. */
-  readonly queue: Array<Cargo>
+  readonly queue: Array<Payload>
 }
 
 /**
@@ -27,11 +27,11 @@ export interface Dial<Cargo> {
  * @category models
  * @since 0.1.0
  */
-export interface State<Cargo> {
+export interface State<Payload> {
   /** By the life that is meant and the address at which it is said to live. */
-  readonly byGoal: Map<string, Dial<Cargo>>
+  readonly byGoal: Map<string, Dial<Payload>>
   /** By address: the first of a line is being dialled, the others wait. */
-  readonly lines: Map<string, Array<Dial<Cargo>>>
+  readonly lines: Map<string, Array<Dial<Payload>>>
 }
 
 /** Lives of Nodes at one address that may be dialled, one after another; further ones count as not reached. */
@@ -46,7 +46,7 @@ const maxQueued = 256
  * @category constructors
  * @since 0.1.0
  */
-export const make = <Cargo>(): State<Cargo> => ({ byGoal: new Map(), lines: new Map() })
+export const make = <Payload>(): State<Payload> => ({ byGoal: new Map(), lines: new Map() })
 
 const goalOf = (node: Node.Node, address: string): string => `${node.life} ${address}`
 
@@ -56,25 +56,28 @@ const goalOf = (node: Node.Node, address: string): string => `${node.life} ${add
  * @category getters
  * @since 0.1.0
  */
-export const find = <Cargo>({ byGoal }: State<Cargo>, node: Node.Node, address: string): Dial<Cargo> | undefined =>
-  byGoal.get(goalOf(node, address))
+export const find = <Payload>(
+  { byGoal }: State<Payload>,
+  node: Node.Node,
+  address: string
+): Dial<Payload> | undefined => byGoal.get(goalOf(node, address))
 
 /**
  * Begins a dial: `now` when the driver is to dial at once, `later` when it has to wait, `never` when too many do, or the
- * address may not be dialled now (`Knocks`). To be called when `find` finds none.
+ * address may not be dialled now (`DialRateLimiter`). To be called when `find` finds none.
  *
  * @category transitions
  * @since 0.1.0
  */
-export const begin = <Cargo>(
-  { byGoal, lines }: State<Cargo>,
+export const begin = <Payload>(
+  { byGoal, lines }: State<Payload>,
   node: Node.Node,
   address: string,
   mayDial: () => boolean
-): { readonly when: "now" | "later"; readonly dial: Dial<Cargo> } | { readonly when: "never" } => {
+): { readonly when: "now" | "later"; readonly dial: Dial<Payload> } | { readonly when: "never" } => {
   const line = lines.get(address) ?? []
   if (line.length >= maxAtAddress || !mayDial()) return { when: "never" }
-  const dial: Dial<Cargo> = { node, address, queue: [] }
+  const dial: Dial<Payload> = { node, address, queue: [] }
   line.push(dial)
   lines.set(address, line)
   byGoal.set(goalOf(node, address), dial)
@@ -87,8 +90,8 @@ export const begin = <Cargo>(
  * @category transitions
  * @since 0.1.0
  */
-export const enqueue = <Cargo>({ queue }: Dial<Cargo>, cargo: Cargo): void => {
-  if (queue.length < maxQueued) queue.push(cargo)
+export const enqueue = <Payload>({ queue }: Dial<Payload>, payload: Payload): void => {
+  if (queue.length < maxQueued) queue.push(payload)
 }
 
 /**
@@ -97,7 +100,7 @@ export const enqueue = <Cargo>({ queue }: Dial<Cargo>, cargo: Cargo): void => {
  * @category transitions
  * @since 0.1.0
  */
-export const end = <Cargo>({ byGoal, lines }: State<Cargo>, dial: Dial<Cargo>): Dial<Cargo> | undefined => {
+export const end = <Payload>({ byGoal, lines }: State<Payload>, dial: Dial<Payload>): Dial<Payload> | undefined => {
   byGoal.delete(goalOf(dial.node, dial.address))
   const line = lines.get(dial.address)
   if (line?.[0] !== dial) return undefined

@@ -144,7 +144,7 @@ export const ended = <A>(
   state: State<A>,
   gateway: Gateway<A>,
   now: number,
-  chance: number,
+  rng: number,
   lasted: number,
   end: End
 ): void => {
@@ -154,7 +154,7 @@ export const ended = <A>(
   }
   const pause = Math.min(longestPause, shortestPause * 2 ** gateway.failures)
   gateway.failures++
-  gateway.notBefore = now + pause * (1 + chance) / 2
+  gateway.notBefore = now + pause * (1 + rng) / 2
   gateway.refusal = end._tag === "refused" ? end.message : undefined
   if (end._tag === "silent") state.silences++
   state.next = (state.gateways.indexOf(gateway) + 1) % state.gateways.length

@@ -20,7 +20,7 @@ import { Transport } from "../transport/Transport.ts"
 import * as Host from "./Host.ts"
 import { Machine } from "./Machine.ts"
 import { Network } from "./Network.ts"
-import type { Birth, Engine, SimulatedNode, Surroundings } from "./SimulatedNode.ts"
+import type { Engine, NodeOptions, SimulatedNode, Surroundings } from "./SimulatedNode.ts"
 
 interface Shared extends Surroundings {
   readonly network: Network
@@ -44,7 +44,7 @@ export class ActorNode implements SimulatedNode {
   readonly #cluster = Deferred.makeUnsafe<Cluster.Cluster["Service"]>()
   #observed: Observed | undefined
 
-  constructor(shared: Shared, birth: Birth, machine: Machine) {
+  constructor(shared: Shared, birth: NodeOptions, machine: Machine) {
     const { observer, timeline } = shared
     this.#shared = shared
     this.host = birth.host
@@ -187,7 +187,7 @@ export const makeEngine = (surroundings: Surroundings): Engine => {
   const shared = { ...surroundings, network }
   return (birth) => {
     const startOfTime = birth.self.incarnation - timeline.now * birth.rate
-    const machine = new Machine(timeline, birth.chance, startOfTime, birth.rate)
+    const machine = new Machine(timeline, birth.rng, startOfTime, birth.rate)
     machines.set(Host.addressOf(birth.host.number), machine)
     return new ActorNode(shared, birth, machine)
   }

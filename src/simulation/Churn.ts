@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-import type { Chance } from "./Chance.ts"
+import type { Rng } from "./Rng.ts"
 
 /**
  * How long Nodes stay.
@@ -22,9 +22,9 @@ export interface Sessions {
   readonly mean: number
   readonly median: number
   /** How long a Node stays that has just come. */
-  readonly draw: (chance: Chance) => number
+  readonly draw: (rng: Rng) => number
   /** How much longer a Node stays that is met at some moment: of long sessions one meets more. */
-  readonly rest: (chance: Chance) => number
+  readonly rest: (rng: Rng) => number
 }
 
 const second = 1_000
@@ -41,8 +41,8 @@ export const exponential = (name: string, mean: number): Sessions => ({
   name,
   mean,
   median: mean * Math.LN2,
-  draw: (chance) => chance.exponential(mean),
-  rest: (chance) => chance.exponential(mean)
+  draw: (rng) => rng.exponential(mean),
+  rest: (rng) => rng.exponential(mean)
 })
 
 /**
@@ -54,14 +54,14 @@ export const exponential = (name: string, mean: number): Sessions => ({
 export const logNormal = (name: string, mean: number, median: number): Sessions => {
   const middle = Math.log(median)
   const variance = 2 * Math.log(mean / median)
-  const draw = (chance: Chance, shift: number) => Math.exp(middle + shift + Math.sqrt(variance) * chance.normal())
+  const draw = (rng: Rng, shift: number) => Math.exp(middle + shift + Math.sqrt(variance) * rng.normal())
   return {
     name,
     mean,
     median,
-    draw: (chance) => draw(chance, 0),
+    draw: (rng) => draw(rng, 0),
     // Met by chance, a session is chosen in proportion to its length, at an even moment of it.
-    rest: (chance) => draw(chance, variance) * chance.fraction()
+    rest: (rng) => draw(rng, variance) * rng.fraction()
   }
 }
 

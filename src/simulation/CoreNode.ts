@@ -4,14 +4,14 @@
  * It runs the very step functions that the actors run (`Membership`,
  * `Messaging`), on the simulation's timeline and wire, without fibers, queues
  * and encoding of control messages. What the actors decide around the core it decides by the same
- * functions: links by `LinkTable`, dials by `Dials` and `Knocks`, seeds by `Bootstrap`.
+ * functions: links by `LinkTable`, dials by `Dials` and `DialRateLimiter`, seeds by `Bootstrap`.
  *
  * @since 0.1.0
  */
 import * as Bootstrap from "../core/Bootstrap.ts"
+import { DialRateLimiter } from "../core/DialRateLimiter.ts"
 import * as Dials from "../core/Dials.ts"
 import * as Handover from "../core/Handover.ts"
-import { Knocks } from "../core/Knocks.ts"
 import * as LinkTable from "../core/LinkTable.ts"
 import * as Liveness from "../core/Liveness.ts"
 import * as Membership from "../core/Membership.ts"
@@ -25,10 +25,10 @@ import * as Handshake from "../protocol/Handshake.ts"
 import type { DeliveryClass, Raw } from "../protocol/Message.ts"
 import * as Node from "../ring/Node.ts"
 import type * as NodeId from "../ring/NodeId.ts"
+import { CoreNetwork, type End, type Payload, type Process } from "./CoreNetwork.ts"
 import { type Host, numberOf } from "./Host.ts"
-import type { Birth, Engine, SimulatedNode, Surroundings } from "./SimulatedNode.ts"
+import type { Engine, NodeOptions, SimulatedNode, Surroundings } from "./SimulatedNode.ts"
 import { callOff, type Plan } from "./Timeline.ts"
-import { type Cargo, type End, type Process, Wire } from "./Wire.ts"
 
 /**
  * The code that a Node runs. Tests replace parts of it, to see that a broken Node is caught.
@@ -60,7 +60,7 @@ export interface Context extends Messaging.Context {
 }
 
 interface Shared extends Surroundings {
-  readonly wire: Wire
+  readonly wire: CoreNetwork
 }
 
 /** As `actors/Links`. */
@@ -87,8 +87,8 @@ export class CoreNode implements SimulatedNode, Process {
   readonly #messaging: Messaging.Messaging<Context>
   readonly #seeds: ReadonlyArray<Host>
   readonly #table = LinkTable.make<End>()
-  readonly #dials = Dials.make<Cargo>()
-  readonly #knocks = new Knocks(knocksAtOnce, knocksPerSecond)
+  readonly #dials = Dials.make<Payload>()
+  readonly #knocks = new DialRateLimiter(knocksAtOnce, knocksPerSecond)
   readonly #rate: number
   /** How far its monotonic clock is ahead, in milliseconds: behind, if it stood still while the machine slept. */
   #ahead = 0
@@ -108,7 +108,7 @@ export class CoreNode implements SimulatedNode, Process {
   #isReady = false
   #seedPlan: Plan | undefined
 
-  constructor(surroundings: Shared, start: Birth, code: Code) {
+  constructor(surroundings: Shared, start: NodeOptions, code: Code) {
     const { config } = surroundings
     this.#surroundings = surroundings
     this.#code = code
@@ -117,7 +117,7 @@ export class CoreNode implements SimulatedNode, Process {
     this.host = start.host
     this.#bootstrap = Bootstrap.make(this.now, { hasSeeds: this.#seeds.length > 0, patience: config.seedPatience })
     this.#bootstrap.isSeed = this.#seeds.length < start.seeds.length
-    this.membership = MembershipState.make(start.self, { ...config, jitter: config.joinJitter }, start.chance.word())
+    this.membership = MembershipState.make(start.self, { ...config, jitter: config.joinJitter }, start.rng.word())
     this.messages = Messaging.makeState<Context>(this.membership, config)
     const { observer } = surroundings
     this.#messaging = code.makeMessaging(this.messages, {
@@ -430,7 +430,7 @@ export class CoreNode implements SimulatedNode, Process {
   #connect(
     host: Host,
     isMeant: (node: Node.Node) => boolean,
-    done: Parameters<Wire["dial"]>[3]
+    done: Parameters<CoreNetwork["dial"]>[3]
   ): void {
     const { config, wire } = this.#surroundings
     const timeouts = { dial: config.dialTimeout, handshake: config.handshakeTimeout }
@@ -453,7 +453,7 @@ export class CoreNode implements SimulatedNode, Process {
     } else if (begun.when === "now") this.#attempt(begun.dial, true)
   }
 
-  #attempt(dial: Dials.Dial<Cargo>, isFirst: boolean): void {
+  #attempt(dial: Dials.Dial<Payload>, isFirst: boolean): void {
     const { address, node, queue } = dial
     this.#connect(this.#hostOf(node), (other) => Node.isSameLife(other, node), (result) => {
       // A connection that breaks in the handshake is what a process that is just dying shows: the next dial tells.
@@ -463,7 +463,7 @@ export class CoreNode implements SimulatedNode, Process {
       if (typeof result === "object") this.#knocks.prove(address)
       const end = LinkTable.linkFor(this.#table, node)
       if (typeof result === "object" && end !== undefined) {
-        for (const cargo of queue) this.#transmit(end, cargo)
+        for (const payload of queue) this.#transmit(end, payload)
         return
       }
       if (result === "Refused" || result === "Other") this.#step({ _tag: "Refused", node })
@@ -472,18 +472,18 @@ export class CoreNode implements SimulatedNode, Process {
     })
   }
 
-  #put(to: Node.Node, cargo: Cargo): void {
+  #put(to: Node.Node, payload: Payload): void {
     const end = LinkTable.linkFor(this.#table, to)
-    if (end !== undefined && !end.isClosed) return this.#transmit(end, cargo)
+    if (end !== undefined && !end.isClosed) return this.#transmit(end, payload)
     this.#dial(to)
     const dial = Dials.find(this.#dials, to, this.#addressOf(to))
-    if (dial !== undefined) Dials.enqueue(dial, cargo)
+    if (dial !== undefined) Dials.enqueue(dial, payload)
   }
 
-  #transmit(end: End, cargo: Cargo): void {
+  #transmit(end: End, payload: Payload): void {
     if (end.isEnding) return
     end.isUsed = true
-    this.#surroundings.wire.send(end, cargo)
+    this.#surroundings.wire.send(end, payload)
   }
 
   opened(end: End): void {
@@ -498,27 +498,27 @@ export class CoreNode implements SimulatedNode, Process {
     this.#look()
   }
 
-  arrived(end: End, cargo: Cargo): void {
+  arrived(end: End, payload: Payload): void {
     if (this.isPaused) {
-      this.#waiting.push(() => this.#receive(end, cargo))
+      this.#waiting.push(() => this.#receive(end, payload))
       return
     }
-    if (this.#isBusy) return void this.#tasks.push(() => this.#receive(end, cargo))
+    if (this.#isBusy) return void this.#tasks.push(() => this.#receive(end, payload))
     this.#isBusy = true
-    this.#receive(end, cargo)
+    this.#receive(end, payload)
     this.#rest()
   }
 
-  #receive(end: End, cargo: Cargo): void {
+  #receive(end: End, payload: Payload): void {
     end.isUsed = true
-    if (!(cargo instanceof Uint8Array)) {
-      const brought = Handover.brought(cargo)
+    if (!(payload instanceof Uint8Array)) {
+      const brought = Handover.brought(payload)
       if (brought !== undefined && Handover.mayBring(this.membership, end.node)) {
         this.#messaging.receive(this.now, end.id, [brought])
       }
-      return this.#step({ _tag: "Received", from: end.node, message: cargo })
+      return this.#step({ _tag: "Received", from: end.node, message: payload })
     }
-    const frame = Frame.decode(cargo)
+    const frame = Frame.decode(payload)
     if (frame._tag === "Bye") {
       end.saidBye = true
       return
@@ -584,6 +584,6 @@ export class CoreNode implements SimulatedNode, Process {
  */
 export const makeEngine = (code: (host: number) => Code = () => shipped) => (surroundings: Surroundings): Engine => {
   const { listener, timeline, topology, weather } = surroundings
-  const shared = { ...surroundings, wire: new Wire(timeline, topology, weather, listener) }
+  const shared = { ...surroundings, wire: new CoreNetwork(timeline, topology, weather, listener) }
   return (birth) => new CoreNode(shared, birth, code(birth.host.number))
 }

@@ -17,7 +17,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
-import type { Chance } from "./Chance.ts"
+import type { Rng } from "./Rng.ts"
 import { callOff, type Plan, type Timeline } from "./Timeline.ts"
 
 /** What is left of a time for want of exact arithmetic, in milliseconds. */
@@ -45,7 +45,7 @@ export class Machine {
   #waiting: Array<() => void> = []
 
   /** `startOfTime` is what its wall clock says at the start of the timeline; `rate` how fast it runs: 1 is right. */
-  constructor(timeline: Timeline, chance: Chance, startOfTime: number, rate: number) {
+  constructor(timeline: Timeline, rng: Rng, startOfTime: number, rate: number) {
     this.#timeline = timeline
     this.#startOfTime = startOfTime
     this.#rate = rate
@@ -53,10 +53,10 @@ export class Machine {
       Context.add(Clock.Clock, this.#makeClock()),
       Context.add(Scheduler.Scheduler, this.#makeScheduler()),
       Context.add(Random.Random, {
-        nextIntUnsafe: () => safeInteger(chance),
-        nextDoubleUnsafe: () => chance.fraction()
+        nextIntUnsafe: () => safeInteger(rng),
+        nextDoubleUnsafe: () => rng.fraction()
       }),
-      Context.add(SecureRandom.SecureRandom, makeSecureRandom(chance.fork("secure")))
+      Context.add(SecureRandom.SecureRandom, makeSecureRandom(rng.fork("secure")))
     )
   }
 
@@ -158,11 +158,11 @@ export class Machine {
   }
 }
 
-const safeInteger = (chance: Chance): number => {
-  const high = chance.word() & 0x1f_ffff
-  return (high * 0x1_0000_0000 + chance.word()) * (chance.happens(0.5) ? 1 : -1)
+const safeInteger = (rng: Rng): number => {
+  const high = rng.word() & 0x1f_ffff
+  return (high * 0x1_0000_0000 + rng.word()) * (rng.happens(0.5) ? 1 : -1)
 }
 
 /** Not secure at all: what it draws is what the seed says. */
-const makeSecureRandom = (chance: Chance) =>
-  SecureRandom.make((size) => Uint8Array.from({ length: size }, () => chance.word() & 255))
+const makeSecureRandom = (rng: Rng) =>
+  SecureRandom.make((size) => Uint8Array.from({ length: size }, () => rng.word() & 255))

@@ -14,12 +14,12 @@ import * as Frame from "../protocol/Frame.ts"
 import * as Handshake from "../protocol/Handshake.ts"
 import * as Sockets from "../transport/internal/sockets.ts"
 import type { Transport } from "../transport/Transport.ts"
-import { Carrier, type Listener, type Pipe } from "./Carrier.ts"
+import { kindOf, overhead } from "./CoreNetwork.ts"
+import { DeliveryModel, type Listener, type Pipe } from "./DeliveryModel.ts"
+import type { FaultModel } from "./FaultModel.ts"
 import type { Host } from "./Host.ts"
 import type { Timeline } from "./Timeline.ts"
 import type { Topology } from "./Topology.ts"
-import type { Weather } from "./Weather.ts"
-import { kindOf, overhead } from "./Wire.ts"
 
 /**
  * What a network needs.
@@ -30,7 +30,7 @@ import { kindOf, overhead } from "./Wire.ts"
 export interface Options {
   readonly timeline: Timeline
   readonly topology: Topology
-  readonly weather: Weather
+  readonly weather: FaultModel
   readonly listener: Listener
   /** The host that has an address. */
   readonly hostOf: (address: string) => Host
@@ -39,7 +39,7 @@ export interface Options {
 }
 
 /** The direction to one end of a connection. */
-interface Way extends Pipe<Sockets.Cargo> {
+interface Way extends Pipe<Sockets.Payload> {
   end: Sockets.End<Way> | undefined
 }
 
@@ -53,22 +53,22 @@ const isHandshake = (frame: Uint8Array | undefined): boolean => frame !== undefi
  */
 export class Network {
   readonly #options: Options
-  readonly #carrier: Carrier<Sockets.Cargo, Way>
+  readonly #carrier: DeliveryModel<Sockets.Payload, Way>
   readonly #sockets: Sockets.Sockets<Way>
 
   constructor(options: Options) {
     const { hostOf, listener, timeline, topology, wake, weather } = options
     this.#options = options
-    this.#carrier = new Carrier<Sockets.Cargo, Way>(timeline, topology, weather, listener, {
-      kindOf: (cargo) => this.#kindOf(cargo),
-      sizeOf: (cargo) => {
+    this.#carrier = new DeliveryModel<Sockets.Payload, Way>(timeline, topology, weather, listener, {
+      kindOf: (payload) => this.#kindOf(payload),
+      sizeOf: (payload) => {
         let size = overhead
-        if (Sockets.isFrames(cargo)) { for (const frame of cargo) size += frame.length }
+        if (Sockets.isFrames(payload)) { for (const frame of payload) size += frame.length }
         return size
       },
-      isCertain: (cargo) => !Sockets.isFrames(cargo) || isHandshake(cargo[0]),
-      copy: (cargo) => Sockets.isFrames(cargo) ? cargo.map(Envelope.copy) : cargo,
-      arrived: (way, cargo) => this.#arrived(way, cargo),
+      isCertain: (payload) => !Sockets.isFrames(payload) || isHandshake(payload[0]),
+      copy: (payload) => Sockets.isFrames(payload) ? payload.map(Envelope.copy) : payload,
+      arrived: (way, payload) => this.#arrived(way, payload),
       broken: (way) => this.#sockets.breakOff(way.end!.pair)
     })
     const makeWay = (from: string, to: string): Way => ({
@@ -90,7 +90,7 @@ export class Network {
           acceptor.way.end = acceptor
           dialler.way.end = dialler
         }),
-      carry: (from, cargo) => this.#carry(Sockets.peerOf(from).way, cargo),
+      carry: (from, payload) => this.#carry(Sockets.peerOf(from).way, payload),
       // Nothing is sent again for a connection that is over at both ends.
       finished: ({ pair: { acceptor, dialler } }) => {
         const isOver = acceptor.error !== undefined && dialler.error !== undefined
@@ -114,9 +114,9 @@ export class Network {
     this.#sockets.kill(address)
   }
 
-  #kindOf(cargo: Sockets.Cargo): string {
-    if (!Sockets.isFrames(cargo)) return "Close"
-    const [frame] = cargo
+  #kindOf(payload: Sockets.Payload): string {
+    if (!Sockets.isFrames(payload)) return "Close"
+    const [frame] = payload
     if (frame === undefined || isHandshake(frame)) return "Handshake"
     if (kindOf(frame) !== "Control" || !this.#options.weather.isByKind) return kindOf(frame)
     const decoded = Frame.decode(frame)
@@ -141,32 +141,32 @@ export class Network {
     })
   }
 
-  #carry(way: Way, cargo: Sockets.Cargo): void {
+  #carry(way: Way, payload: Sockets.Payload): void {
     const { from, to } = way
     const { listener, timeline, weather } = this.#options
     timeline.refresh()
-    if (!Sockets.isFrames(cargo)) {
+    if (!Sockets.isFrames(payload)) {
       // A host that is unplugged tells nobody that it ends something.
-      if (weather.isOpen(from, to)) this.#carrier.send(way, cargo)
+      if (weather.isOpen(from, to)) this.#carrier.send(way, payload)
       return
     }
     const isApart = !this.#carrier.isReliable || weather.isByKind
-    for (const frame of cargo) {
+    for (const frame of payload) {
       const single = [frame]
       listener.sent(from, to, this.#kindOf(single))
       if (isApart) this.#carrier.send(way, single)
     }
     // What is written together goes in one packet, or in few.
-    if (!isApart) this.#carrier.send(way, cargo)
+    if (!isApart) this.#carrier.send(way, payload)
   }
 
-  #arrived(way: Way, cargo: Sockets.Cargo): void {
+  #arrived(way: Way, payload: Sockets.Payload): void {
     const { from, to } = way
     const { listener, topology, timeline, weather } = this.#options
     const end = way.end!
     // What was under way when the host was unplugged is lost too.
     if (to.isSilent) {
-      listener.lost(from, to, this.#kindOf(cargo))
+      listener.lost(from, to, this.#kindOf(payload))
       if (this.#carrier.isReliable) this.#sockets.breakOff(end.pair)
       return
     }
@@ -175,7 +175,7 @@ export class Network {
       timeline.after(topology.distance(from.place, to.place), () => this.#sockets.breakOff(end.pair))
       return
     }
-    listener.received(from, to, this.#kindOf(cargo))
-    this.#sockets.arrive(end, cargo)
+    listener.received(from, to, this.#kindOf(payload))
+    this.#sockets.arrive(end, payload)
   }
 }

@@ -10,7 +10,7 @@
  * @since 0.1.0
  */
 import * as Result from "effect/Result"
-import * as Chance from "./Chance.ts"
+import * as Rng from "./Rng.ts"
 import * as Scenario from "./Scenario.ts"
 import type { MakeEngine } from "./SimulatedNode.ts"
 import type { Violation } from "./World.ts"
@@ -39,9 +39,9 @@ export interface Progress {
   readonly phase: "drawing" | "shrinking"
 }
 
-const settingsOf = (chance: Chance.Chance, seed: string): string => {
-  const latency = chance.pick(["constant:10", "uniform:1-40", "uniform:20-200", "plane:150"])
-  const network = chance.pick([
+const settingsOf = (rng: Rng.Rng, seed: string): string => {
+  const latency = rng.pick(["constant:10", "uniform:1-40", "uniform:20-200", "plane:150"])
+  const network = rng.pick([
     "",
     "",
     " jitter=1",
@@ -49,13 +49,13 @@ const settingsOf = (chance: Chance.Chance, seed: string): string => {
     " loss=0.05 loss-model=frames",
     " loss=0.15 loss-model=frames repeat=0.1 reorder=0.2"
   ])
-  const clocks = chance.happens(0.3) ? " drift=0.02" : ""
-  const leaves = chance.happens(0.3) ? " set=leafSetSide:2" : ""
+  const clocks = rng.happens(0.3) ? " drift=0.02" : ""
+  const leaves = rng.happens(0.3) ? " set=leafSetSide:2" : ""
   return `world seed=${seed} preset=lan latency=${latency}${network}${clocks}${leaves}`
 }
 
-const timeOf = (chance: Chance.Chance): string =>
-  chance.pick(["50ms", "200ms", "500ms", "1s", "2s", "4s", "7s", "9s", "12s", "25s"])
+const timeOf = (rng: Rng.Rng): string =>
+  rng.pick(["50ms", "200ms", "500ms", "1s", "2s", "4s", "7s", "9s", "12s", "25s"])
 
 /** What is known of a Node while a scenario is drawn. */
 interface Drawn {
@@ -73,12 +73,12 @@ const patience = "5m"
  * @since 0.1.0
  */
 export const draw = (seed: string): ReadonlyArray<string> => {
-  const chance = Chance.make(`scenario ${seed}`)
-  const lines = [settingsOf(chance, seed)]
+  const rng = Rng.make(`scenario ${seed}`)
+  const lines = [settingsOf(rng, seed)]
   const nodes: Array<Drawn> = []
   const newName = (): string => {
     for (;;) {
-      const name = (1 + chance.below(255)).toString(16).padStart(2, "0").replace(/0$/, "")
+      const name = (1 + rng.below(255)).toString(16).padStart(2, "0").replace(/0$/, "")
       if (!nodes.some((node) => node.name === name)) return name
     }
   }
@@ -87,17 +87,17 @@ export const draw = (seed: string): ReadonlyArray<string> => {
     nodes.push({ name, isRunning: true })
     return name
   }
-  lines.push(`start ${Array.from({ length: 2 + chance.below(6) }, add).join(" ")}`)
-  if (chance.happens(0.7)) lines.push(`await ring within=${patience}`)
+  lines.push(`start ${Array.from({ length: 2 + rng.below(6) }, add).join(" ")}`)
+  if (rng.happens(0.7)) lines.push(`await ring within=${patience}`)
   // The first is the seed of all others and stays, so that whoever comes back finds somebody.
   const mortal = () => nodes.filter(({ isRunning }, index) => isRunning && index > 0)
   const running = () => nodes.filter(({ isRunning }) => isRunning)
 
   const step = (): void => {
-    const victim = mortal().length === 0 ? undefined : chance.pick(mortal())
-    const one = chance.pick(running())
+    const victim = mortal().length === 0 ? undefined : rng.pick(mortal())
+    const one = rng.pick(running())
     const others = running().filter((node) => node !== one)
-    switch (chance.below(15)) {
+    switch (rng.below(15)) {
       case 0:
         return void lines.push(`start ${add()} via=${nodes[0]!.name}`)
       case 1:
@@ -107,61 +107,61 @@ export const draw = (seed: string): ReadonlyArray<string> => {
       case 4: {
         if (victim === undefined) return
         victim.isRunning = false
-        lines.push(`${chance.pick(["crash", "crash", "vanish", "leave"])} ${victim.name}`)
+        lines.push(`${rng.pick(["crash", "crash", "vanish", "leave"])} ${victim.name}`)
         return
       }
       case 5:
       case 6: {
         const ended = nodes.filter(({ isRunning }) => !isRunning)
         if (ended.length === 0) return
-        const back = chance.pick(ended)
+        const back = rng.pick(ended)
         back.isRunning = true
         // One that leaves is still there for a moment.
         lines.push("run 1s")
-        const behind = chance.happens(0.2) ? " behind=1h" : ""
+        const behind = rng.happens(0.2) ? " behind=1h" : ""
         lines.push(`restart ${back.name} via=${nodes[0]!.name}${behind}`)
         return
       }
       case 7:
-        return void lines.push(`${chance.pick(["pause", "pause", "sleep"])} ${one.name} for=${timeOf(chance)}`)
+        return void lines.push(`${rng.pick(["pause", "pause", "sleep"])} ${one.name} for=${timeOf(rng)}`)
       case 8:
         return void lines.push(`reset ${one.name}`)
       case 9: {
-        if (chance.happens(0.3)) lines.push(`jump ${one.name} by=${chance.pick(["5s", "1m", "1h"])}`)
+        if (rng.happens(0.3)) lines.push(`jump ${one.name} by=${rng.pick(["5s", "1m", "1h"])}`)
         return
       }
       case 10: {
         if (others.length === 0) return
-        const far = others.filter(() => chance.happens(0.5))
+        const far = others.filter(() => rng.happens(0.5))
         if (far.length === 0) return
         const near = running().filter((node) => !far.includes(node))
         const names = (list: ReadonlyArray<Drawn>) => list.map(({ name }) => name).join(",")
-        lines.push(`cut ${names(near)} from=${names(far)} for=${timeOf(chance)}`)
+        lines.push(`cut ${names(near)} from=${names(far)} for=${timeOf(rng)}`)
         return
       }
       case 11:
-        return void lines.push(`slow ${one.name} by=${chance.pick(["50ms", "300ms", "900ms"])} for=${timeOf(chance)}`)
+        return void lines.push(`slow ${one.name} by=${rng.pick(["50ms", "300ms", "900ms"])} for=${timeOf(rng)}`)
       case 12: {
-        const kind = chance.pick([
+        const kind = rng.pick([
           "Renew,Renewed",
           "Probe,ProbeAck",
           "Commit,CommitAck,Insert,InsertAck",
           "Receipt",
           "Routed"
         ])
-        lines.push(`lose from=${one.name} kind=${kind} part=${chance.pick(["0.5", "1"])} for=${timeOf(chance)}`)
+        lines.push(`lose from=${one.name} kind=${kind} part=${rng.pick(["0.5", "1"])} for=${timeOf(rng)}`)
         return
       }
       default: {
-        const kind = chance.pick(["confirmed", "confirmed", "acknowledged"])
-        lines.push(`send from=${one.name} count=${1 + chance.below(10)} every=100ms class=${kind}`)
+        const kind = rng.pick(["confirmed", "confirmed", "acknowledged"])
+        lines.push(`send from=${one.name} count=${1 + rng.below(10)} every=100ms class=${kind}`)
         return
       }
     }
   }
-  for (let count = 2 + chance.below(14); count > 0; count--) {
+  for (let count = 2 + rng.below(14); count > 0; count--) {
     step()
-    if (chance.happens(0.6)) lines.push(`run ${timeOf(chance)}`)
+    if (rng.happens(0.6)) lines.push(`run ${timeOf(rng)}`)
   }
   return [...lines, ...ending]
 }

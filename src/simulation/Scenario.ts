@@ -30,10 +30,10 @@ import type { DeliveryClass } from "../protocol/Message.ts"
 import * as LeafSet from "../ring/LeafSet.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import * as Checkers from "./Checkers.ts"
+import { calm, type Hosts, type LinkConditions, type Rule } from "./FaultModel.ts"
 import type { Host } from "./Host.ts"
 import * as Latency from "./Latency.ts"
 import type { MakeEngine, SimulatedNode } from "./SimulatedNode.ts"
-import { calm, type Climate, type Hosts, type Rule } from "./Weather.ts"
 import { type Violation, type Watcher, World } from "./World.ts"
 
 /**
@@ -417,7 +417,7 @@ class Runner {
     if (typeof latency === "string") this.#fail(command, latency)
     const lossModel = options.get("loss-model") ?? "reliable"
     if (lossModel !== "reliable" && lossModel !== "frames") this.#fail(command, `"${lossModel}" is no loss model`)
-    const climate: Climate = {
+    const climate: LinkConditions = {
       ...calm,
       lossModel,
       loss: this.#number(command, "loss", 0, 0, 0.99),
@@ -554,11 +554,11 @@ class Runner {
       this.#fail(command, `"${deliveryClass}" is no class: confirmed, acknowledged or atMostOnce`)
     }
     const key = command.options.get("key") ?? "random"
-    const chance = world.chance.fork(`send ${world.lookups.length}`)
+    const rng = world.rng.fork(`send ${world.lookups.length}`)
     const count = this.#number(command, "count", 1, 1, 1_000_000)
     const every = command.options.has("every") ? this.#duration(command, "every") : 0
     for (let index = 0; index < count; index++) {
-      const target = key === "random" ? NodeId.random(() => chance.word()) : this.#id(command, key)
+      const target = key === "random" ? NodeId.random(() => rng.word()) : this.#id(command, key)
       const send = () => {
         if (!source.isEnded) world.send(source, target, deliveryClass as DeliveryClass)
       }

@@ -15,15 +15,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { Transport } from "../transport/Transport.ts"
-import * as Chance from "./Chance.ts"
+import { calm, FaultModel, type Hosts, type LinkConditions, type Rule as WeatherRule } from "./FaultModel.ts"
 import { FollowedTimeline } from "./FollowedTimeline.ts"
 import * as Host from "./Host.ts"
 import * as Latency from "./Latency.ts"
 import { Network } from "./Network.ts"
+import * as Rng from "./Rng.ts"
 import type { Timeline } from "./Timeline.ts"
 import * as Topology from "./Topology.ts"
 import { Trace } from "./Trace.ts"
-import { calm, type Climate, type Hosts, type Rule as WeatherRule, Weather } from "./Weather.ts"
 
 /**
  * What happens to the messages from some hosts to others, as long as the rule is in force.
@@ -188,9 +188,9 @@ export const drive = (
   wake: (host: string, resume: () => void) => void
 ): Effect.Effect<Driven, WendyNetworkError> =>
   Effect.map(check(options), ({ climate, latency }) => {
-    const chance = Chance.make(options.seed ?? "0").fork("network")
-    const topology = Topology.make(latency, chance.fork("topology"))
-    const weather = new Weather(climate, chance.fork("weather"))
+    const rng = Rng.make(options.seed ?? "0").fork("network")
+    const topology = Topology.make(latency, rng.fork("topology"))
+    const weather = new FaultModel(climate, rng.fork("weather"))
     const hosts = new Map<string, Host.Host>()
     const sent = new Map<string, number>()
     const hostOf = (name: string, region?: string): Host.Host => {
@@ -360,7 +360,7 @@ export const layerHost = (
 // -----------------------------------------------------------------------------
 
 const check = (options: Options): Effect.Effect<
-  { readonly climate: Climate; readonly latency: Topology.Latency },
+  { readonly climate: LinkConditions; readonly latency: Topology.Latency },
   WendyNetworkError
 > => {
   const bad = (option: string, message: string) => Effect.fail(new WendyNetworkError({ option, message }))

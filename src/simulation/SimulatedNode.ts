@@ -12,12 +12,12 @@ import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
 import type { DeliveryClass } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
 import type * as NodeId from "../ring/NodeId.ts"
-import type { Listener } from "./Carrier.ts"
-import type { Chance } from "./Chance.ts"
+import type { Listener } from "./DeliveryModel.ts"
+import type { FaultModel } from "./FaultModel.ts"
 import type { Host } from "./Host.ts"
+import type { Rng } from "./Rng.ts"
 import type { Timeline } from "./Timeline.ts"
 import type { Topology } from "./Topology.ts"
-import type { Weather } from "./Weather.ts"
 
 /**
  * One Node of a simulation.
@@ -90,7 +90,7 @@ export interface Observer {
 export interface Surroundings {
   readonly timeline: Timeline
   readonly topology: Topology
-  readonly weather: Weather
+  readonly weather: FaultModel
   readonly config: ClusterConfig
   readonly observer: Observer
   /** Whom the network tells what it carries. */
@@ -104,12 +104,12 @@ export interface Surroundings {
  * @category models
  * @since 0.1.0
  */
-export interface Birth {
+export interface NodeOptions {
   readonly host: Host
   readonly self: Node.Node
   /** Hosts to ask; without any the Node starts a ring. */
   readonly seeds: ReadonlyArray<Host>
-  readonly chance: Chance
+  readonly rng: Rng
   /** How fast its clock runs: 1 is right. */
   readonly rate: number
 }
@@ -120,7 +120,7 @@ export interface Birth {
  * @category models
  * @since 0.1.0
  */
-export type Engine = (birth: Birth) => SimulatedNode
+export type Engine = (birth: NodeOptions) => SimulatedNode
 
 /**
  * Makes what starts the Nodes of a world.

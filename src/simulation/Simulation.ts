@@ -11,20 +11,20 @@
 import type { ClusterConfig } from "../protocol/ClusterConfig.ts"
 import type { DeliveryClass } from "../protocol/Message.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import type { Chance } from "./Chance.ts"
 import * as Checkers from "./Checkers.ts"
 import * as Custody from "./checkers/Custody.ts"
 import * as LeafSets from "./checkers/LeafSets.ts"
 import type { Sessions } from "./Churn.ts"
 import { type EngineName, engines } from "./engines.ts"
+import type { LinkConditions, Rule } from "./FaultModel.ts"
 import type { Host } from "./Host.ts"
 import * as Latency from "./Latency.ts"
 import type { Point, Report } from "./Report.ts"
+import type { Rng } from "./Rng.ts"
 import type { SimulatedNode } from "./SimulatedNode.ts"
 import * as Statistics from "./Statistics.ts"
 import type * as Topology from "./Topology.ts"
-import type { Happening } from "./Trace.ts"
-import type { Climate, Rule } from "./Weather.ts"
+import type { TraceEvent } from "./Trace.ts"
 import { type Ending, type Lookup, type Watcher, World } from "./World.ts"
 
 /**
@@ -45,7 +45,7 @@ export interface Options {
   readonly ending: Ending
   readonly config: ClusterConfig
   readonly latency: Topology.Latency
-  readonly climate: Climate
+  readonly climate: LinkConditions
   readonly keys: "random" | "nodes"
   readonly delivery: DeliveryClass
   /** Joiners know a Node near to them, as the papers assume, or any one. */
@@ -64,7 +64,7 @@ export interface Options {
   readonly command: string
   readonly checks: boolean
   readonly engine: EngineName
-  readonly write?: ((happening: Happening) => void) | undefined
+  readonly write?: ((happening: TraceEvent) => void) | undefined
   /** Real milliseconds since anything, for the figures about speed. */
   readonly realNow: () => number
 }
@@ -136,7 +136,7 @@ export function* run(options: Options): Generator<Progress, Report> {
     write: options.write,
     watchers: [counting, ...checkers?.watchers ?? []]
   })
-  const chance = world.chance.fork("simulation")
+  const rng = world.rng.fork("simulation")
   const progress = (phase: Progress["phase"], part: number): Progress => ({
     phase,
     part,
@@ -150,16 +150,16 @@ export function* run(options: Options): Generator<Progress, Report> {
   // building
   // ---------------------------------------------------------------------------
 
-  const addNode = (chance: Chance): SimulatedNode => {
+  const addNode = (rng: Rng): SimulatedNode => {
     const host = world.addHost()
-    const seeds = seedsFor(world, host, chance, options.seeds)
+    const seeds = seedsFor(world, host, rng, options.seeds)
     if (isMeasuring && seeds.length === 0) newRings++
     const node = world.start({ host, seeds })
     if (!node.isReady) starting.set(node, { at: world.now, seeds })
     return node
   }
   for (let count = 0; count < options.nodes; count++) {
-    addNode(chance)
+    addNode(rng)
     world.run(options.interval)
     if (count % 10 === 9) yield progress("building", count / options.nodes)
   }
@@ -184,7 +184,7 @@ export function* run(options: Options): Generator<Progress, Report> {
   let nodeSeconds = 0
 
   const { sessions } = options
-  const churn = chance.fork("churn")
+  const churn = rng.fork("churn")
   let isChurning = sessions !== undefined
   const endLater = (node: SimulatedNode, session: number): void => {
     world.timeline.after(session, () => {
@@ -226,7 +226,7 @@ export function* run(options: Options): Generator<Progress, Report> {
     arrive()
   }
 
-  const traffic = chance.fork("traffic")
+  const traffic = rng.fork("traffic")
   const sendOne = (): void => {
     const source = world.pickReady(traffic)
     if (source !== undefined) {
@@ -275,7 +275,7 @@ export function* run(options: Options): Generator<Progress, Report> {
 
   const points: Array<Point> = []
   let recoveredAt: number | undefined
-  const probe = chance.fork("points")
+  const probe = rng.fork("points")
   const period = Math.max(1000, Math.ceil(options.duration / maxPoints / 1000) * 1000)
   let sentAtPoint = 0
   let controlAtPoint = controlBefore
@@ -447,13 +447,13 @@ const nearCandidates = 32
  * @category getters
  * @since 0.1.0
  */
-export const seedsFor = (world: World, host: Host, chance: Chance, which: "near" | "random"): ReadonlyArray<Host> => {
+export const seedsFor = (world: World, host: Host, rng: Rng, which: "near" | "random"): ReadonlyArray<Host> => {
   if (world.nodes.size === 0) return []
   const { members } = world.ring
-  if (members.length === 0) return [chance.pick(Array.from(world.nodes.values())).host]
+  if (members.length === 0) return [rng.pick(Array.from(world.nodes.values())).host]
   const candidates = new Set<Host>()
   const count = which === "near" ? nearCandidates : 2
-  for (let tries = 0; tries < count; tries++) candidates.add(chance.pick(members).host)
+  for (let tries = 0; tries < count; tries++) candidates.add(rng.pick(members).host)
   return Array.from(candidates)
     .sort((x, y) =>
       which === "near"
@@ -464,12 +464,12 @@ export const seedsFor = (world: World, host: Host, chance: Chance, which: "near"
 }
 
 /** The rules that cut the hosts of living Nodes into parts, dealt out by chance. */
-const cutInto = (world: World, parts: ReadonlyArray<number>, chance: Chance): ReadonlyArray<Rule> => {
+const cutInto = (world: World, parts: ReadonlyArray<number>, rng: Rng): ReadonlyArray<Rule> => {
   const total = parts.reduce((sum, part) => sum + part, 0)
   const sides = parts.map(() => new Set<number>())
   for (const host of world.hosts) {
     if (!world.nodes.has(host.number)) continue
-    let at = chance.fraction() * total
+    let at = rng.fraction() * total
     const side = parts.findIndex((part) => (at -= part) < 0)
     sides[side < 0 ? 0 : side]!.add(host.number)
   }

@@ -19,11 +19,11 @@ import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { Transport } from "../transport/Transport.ts"
-import * as Chance from "./Chance.ts"
 import { Machine } from "./Machine.ts"
+import * as Rng from "./Rng.ts"
 import { drive, type Options as NetworkOptions, SimulatedNetwork, type WendyNetworkError } from "./SimulatedNetwork.ts"
 import { Timeline } from "./Timeline.ts"
-import { type Happening, Trace } from "./Trace.ts"
+import { Trace, type TraceEvent } from "./Trace.ts"
 
 /**
  * A program that runs on a machine of its own.
@@ -112,7 +112,7 @@ export interface Options extends NetworkOptions {
   /** What wall clocks say at the start. Default: 2023-11-14. */
   readonly startOfTime?: Date | undefined
   /** Gets everything that happens on the network, for a log of the run. */
-  readonly write?: ((happening: Happening) => void) | undefined
+  readonly write?: ((happening: TraceEvent) => void) | undefined
 }
 
 /**
@@ -212,7 +212,7 @@ export const observe = Effect.fnUntraced(function*<A, E>(
   const seed = options.seed ?? "0"
   const timeline = new Timeline()
   const trace = new Trace(options.write)
-  const chance = Chance.make(seed)
+  const rng = Rng.make(seed)
   const startOfTime = options.startOfTime?.getTime() ?? defaultStart
   const machines = new Map<string, Machine>()
   const network = yield* drive(
@@ -232,7 +232,7 @@ export const observe = Effect.fnUntraced(function*<A, E>(
         trace.note(timeline.now, "start", number)
         const machine = new Machine(
           timeline,
-          chance.fork(`${host} ${starts++}`),
+          rng.fork(`${host} ${starts++}`),
           startOfTime,
           processOptions?.rate ?? 1
         )
@@ -248,7 +248,7 @@ export const observe = Effect.fnUntraced(function*<A, E>(
   })
   let starts = 0
 
-  const control = new Machine(timeline, chance.fork("program"), startOfTime, 1)
+  const control = new Machine(timeline, rng.fork("program"), startOfTime, 1)
   const running = control.fork(
     program.pipe(
       Effect.provideService(Simulator, simulator),

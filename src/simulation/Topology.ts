@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import type { Chance } from "./Chance.ts"
+import type { Rng } from "./Rng.ts"
 
 /**
  * A latency model.
@@ -66,9 +66,9 @@ export interface Topology {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (latency: Latency, chance: Chance): Topology => {
+export const make = (latency: Latency, rng: Rng): Topology => {
   const regions = latency._tag === "regions" ? latency.names : [""]
-  const salt = chance.word()
+  const salt = rng.word()
   return {
     latency,
     place: (number, region) => {
@@ -77,8 +77,8 @@ export const make = (latency: Latency, chance: Chance): Topology => {
       return {
         region: region ?? regions[regionIndex]!,
         regionIndex,
-        x: chance.fraction(),
-        y: chance.fraction(),
+        x: rng.fraction(),
+        y: rng.fraction(),
         number
       }
     },

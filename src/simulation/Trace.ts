@@ -14,7 +14,7 @@
  * @category models
  * @since 0.1.0
  */
-export interface Happening {
+export interface TraceEvent {
   /** Milliseconds from the start. */
   readonly at: number
   readonly what: string
@@ -38,10 +38,10 @@ export class Trace {
   #count = 0
   readonly #codes = new Map<string, number>()
   readonly #bits = new DataView(new ArrayBuffer(8))
-  readonly #write: ((happening: Happening) => void) | undefined
+  readonly #write: ((happening: TraceEvent) => void) | undefined
 
   /** `write` gets every happening; without it only the hash is kept. */
-  constructor(write?: (happening: Happening) => void) {
+  constructor(write?: (happening: TraceEvent) => void) {
     this.#write = write
   }
 

@@ -12,16 +12,16 @@ import * as Envelope from "../protocol/Envelope.ts"
 import type { DeliveryClass } from "../protocol/Message.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import type { Listener } from "./Carrier.ts"
-import * as Chance from "./Chance.ts"
 import * as CoreNode from "./CoreNode.ts"
+import type { Listener } from "./DeliveryModel.ts"
+import { FaultModel, type LinkConditions, type Rule } from "./FaultModel.ts"
 import * as Host from "./Host.ts"
 import { ReadyRing } from "./ReadyRing.ts"
+import * as Rng from "./Rng.ts"
 import type { Engine, MakeEngine, Observer, SimulatedNode } from "./SimulatedNode.ts"
 import { Timeline } from "./Timeline.ts"
 import * as Topology from "./Topology.ts"
-import { type Happening, Trace } from "./Trace.ts"
-import { type Climate, type Rule, Weather } from "./Weather.ts"
+import { Trace, type TraceEvent } from "./Trace.ts"
 
 /**
  * How a Node ends.
@@ -107,13 +107,13 @@ export interface Options {
   readonly seed: string
   readonly config: ClusterConfig
   readonly latency: Topology.Latency
-  readonly climate: Climate
+  readonly climate: LinkConditions
   /** What runs Nodes: the bare core when left out. */
   readonly engine?: MakeEngine | undefined
   /** Up to which part clocks run fast or slow: at most half of `margin / lease`, or no lease is safe. */
   readonly drift?: number | undefined
   readonly watchers?: ReadonlyArray<Watcher> | undefined
-  readonly write?: ((happening: Happening) => void) | undefined
+  readonly write?: ((happening: TraceEvent) => void) | undefined
 }
 
 /** Violations that are kept; further ones are only counted. */
@@ -128,10 +128,10 @@ const maxViolations = 100
 export class World {
   readonly seed: string
   readonly config: ClusterConfig
-  readonly chance: Chance.Chance
+  readonly rng: Rng.Rng
   readonly timeline = new Timeline()
   readonly topology: Topology.Topology
-  readonly weather: Weather
+  readonly weather: FaultModel
   readonly trace: Trace
   readonly hosts: Array<Host.Host> = []
   /** All Nodes that have not ended, by their hosts' numbers. */
@@ -165,9 +165,9 @@ export class World {
   constructor(options: Options) {
     this.seed = options.seed
     this.config = options.config
-    this.chance = Chance.make(options.seed)
-    this.topology = Topology.make(options.latency, this.chance.fork("topology"))
-    this.weather = new Weather(options.climate, this.chance.fork("weather"))
+    this.rng = Rng.make(options.seed)
+    this.topology = Topology.make(options.latency, this.rng.fork("topology"))
+    this.weather = new FaultModel(options.climate, this.rng.fork("weather"))
     this.trace = new Trace(options.write)
     this.#drift = options.drift ?? 0
     this.#watchers = options.watchers ?? []
@@ -254,9 +254,9 @@ export class World {
     const host = options.host ?? this.addHost()
     const starts = this.#starts.get(String(host.number)) ?? 0
     this.#starts.set(String(host.number), starts + 1)
-    const chance = this.chance.fork(`node ${host.number} ${starts}`)
+    const rng = this.rng.fork(`node ${host.number} ${starts}`)
     const self = new Node.Node({
-      id: options.id ?? NodeId.random(() => chance.word()),
+      id: options.id ?? NodeId.random(() => rng.word()),
       localHost: Host.addressOf(host.number),
       globalHost: Host.addressOf(host.number),
       port: 7000,
@@ -268,8 +268,8 @@ export class World {
       host,
       self,
       seeds: options.seeds,
-      chance,
-      rate: 1 + (this.#drift === 0 ? 0 : chance.between(-this.#drift, this.#drift))
+      rng,
+      rate: 1 + (this.#drift === 0 ? 0 : rng.between(-this.#drift, this.#drift))
     })
     this.nodes.set(host.number, node)
     this.#stepped(node)
@@ -408,10 +408,10 @@ export class World {
   }
 
   /** A Node that is ready, by chance. */
-  pickReady(chance: Chance.Chance): SimulatedNode | undefined {
+  pickReady(rng: Rng.Rng): SimulatedNode | undefined {
     const { members } = this.ring
     for (let tries = 0; tries < 20 && members.length > 0; tries++) {
-      const node = chance.pick(members)
+      const node = rng.pick(members)
       if (node.isReady && !node.isPaused && !node.host.isSilent) return node
     }
     return undefined

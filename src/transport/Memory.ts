@@ -356,7 +356,7 @@ export const layer: Layer.Layer<Transport | Network> = Layer.provideMerge(layerO
 
 interface Flight {
   readonly due: number
-  readonly cargo: Sockets.Cargo
+  readonly payload: Sockets.Payload
 }
 
 /** What is under way to one end, and who brings it. */
@@ -391,13 +391,13 @@ const makeNetworkUnsafe = (
     dispatcher.scheduleTask(resume, 0)
   }
 
-  const arrive = (end: End, cargo: Sockets.Cargo): void => {
+  const arrive = (end: End, payload: Sockets.Payload): void => {
     if (end.error !== undefined) return
     if (isParted(end.host, Sockets.peerOf(end).host)) {
       lossy.add(end.pair)
-      return sockets.drop(end, cargo)
+      return sockets.drop(end, payload)
     }
-    sockets.arrive(end, cargo)
+    sockets.arrive(end, payload)
   }
 
   const courier = Effect.fnUntraced(function*(end: End) {
@@ -411,7 +411,7 @@ const makeNetworkUnsafe = (
         yield* Effect.sleep(next.due - now)
       } else {
         end.way.flights.shift()
-        arrive(end, next.cargo)
+        arrive(end, next.payload)
       }
     }
   })
@@ -432,14 +432,14 @@ const makeNetworkUnsafe = (
         (end) => Effect.forkIn(courier(end), scope, { startImmediately: true }),
         { discard: true }
       ),
-    carry: (from, cargo) => {
+    carry: (from, payload) => {
       const to = Sockets.peerOf(from)
       if (isParted(from.host, to.host)) {
         if (to.error === undefined) lossy.add(from.pair)
-        return sockets.drop(to, cargo)
+        return sockets.drop(to, payload)
       }
-      if (latency === 0) return arrive(to, cargo)
-      to.way.flights.push({ due: from.way.clock.currentTimeMillisUnsafe() + latency, cargo })
+      if (latency === 0) return arrive(to, payload)
+      to.way.flights.push({ due: from.way.clock.currentTimeMillisUnsafe() + latency, payload })
       wake(to.way.courier)
     },
     finished: (end) => {

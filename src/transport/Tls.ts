@@ -22,13 +22,13 @@ import * as TlsSocket from "node:tls"
 import type { Address } from "../protocol/Address.ts"
 import * as Certificates from "../protocol/Certificates.ts"
 import type { Certificate } from "../protocol/Credentials.ts"
-import { Doorstep } from "./Doorstep.ts"
 import { asError, guard } from "./internal/guard.ts"
 import { hosts, resolve } from "./internal/machine.ts"
 import type { Ready } from "./internal/netConnection.ts"
 import { dial, listen, makeDialError } from "./internal/netSockets.ts"
 import * as Runtime from "./internal/runtime.ts"
 import { selfSigned } from "./internal/selfSigned.ts"
+import { PendingHandshakes } from "./PendingHandshakes.ts"
 import { type Channel, Transport, WendyDialError } from "./Transport.ts"
 
 /**
@@ -185,7 +185,7 @@ const handshakeRecord = 0x16
 const makeServer = (certificateOf: (() => Certificate | undefined) | undefined) => {
   /** Handshakes under way, by where they come from. */
   const pending = new Map<string, (ready: Ready) => void>()
-  const doorstep = new Doorstep(maxHandshakes)
+  const doorstep = new PendingHandshakes(maxHandshakes)
   let current: { readonly certificate: Certificate | undefined; readonly server: TlsSocket.Server } | undefined
 
   const serverOf = (certificate: Certificate | undefined): TlsSocket.Server => {

@@ -3,13 +3,13 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { Crew } from "../../src/actors/Mailbox.ts"
+import { ActorGroup } from "../../src/actors/Mailbox.ts"
 
 type Work = (items: ReadonlyArray<string>) => void
 
 /** A mailbox whose owner notes what it gets at a time. */
 const make = Effect.fnUntraced(function*(
-  { crew = new Crew(), work = () => {} }: { readonly crew?: Crew; readonly work?: Work }
+  { crew = new ActorGroup(), work = () => {} }: { readonly crew?: ActorGroup; readonly work?: Work }
 ) {
   const turns: Array<ReadonlyArray<string>> = []
   const mailbox = yield* crew.makeMailbox<string>()
@@ -55,7 +55,7 @@ describe("Mailbox", () => {
 
   it.effect("nor what waits for another of the crew", () =>
     Effect.gen(function*() {
-      const crew = new Crew()
+      const crew = new ActorGroup()
       const first = yield* make({ crew })
       const second = yield* make({ crew })
       first.mailbox.offer("a")
@@ -82,7 +82,7 @@ describe("Mailbox", () => {
 
   it.effect("while another of the crew is at work nothing is handed over", () =>
     Effect.gen(function*() {
-      const crew = new Crew()
+      const crew = new ActorGroup()
       const first = yield* make({ crew })
       const second = yield* make({
         crew,
@@ -127,7 +127,7 @@ describe("Mailbox", () => {
 
   it.effect("who reads from a connection waits while it is full", () =>
     Effect.gen(function*() {
-      const mailbox = yield* new Crew().makeMailbox<number>()
+      const mailbox = yield* new ActorGroup().makeMailbox<number>()
       for (let index = 0; index < 4096; index++) mailbox.offer(index)
       const reader = yield* Effect.forkChild(mailbox.submitFromPeer(4096), { startImmediately: true })
       yield* nextTurn

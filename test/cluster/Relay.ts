@@ -7,7 +7,7 @@ import { createHash } from "node:crypto"
 import * as Net from "node:net"
 import * as TlsSocket from "node:tls"
 import type * as Authority from "../../src/cli/keys/Authority.ts"
-import type { Chance } from "../../src/simulation/Chance.ts"
+import type { Rng } from "../../src/simulation/Rng.ts"
 import { Transport } from "../../src/transport/Transport.ts"
 
 export type Side = "dialler" | "acceptor"
@@ -166,15 +166,15 @@ const once = (act: (flow: Flow, chunk: Buffer) => Meddle | void) => (): Meddle =
 const silent: Meddle = () => {}
 
 /** Changes some bits of one byte. */
-export const alter = (bytes: Uint8Array, position: number, chance: Chance): Buffer => {
+export const alter = (bytes: Uint8Array, position: number, rng: Rng): Buffer => {
   const altered = Buffer.from(bytes)
-  altered[position] = altered[position]! ^ (1 + chance.below(255))
+  altered[position] = altered[position]! ^ (1 + rng.below(255))
   return altered
 }
 
 /** What breaks a stream of bytes, once for each call. */
-export const meddlers = (chance: Chance): { readonly [What in string]: () => Meddle } => ({
-  altered: once((flow, chunk) => flow.pass(alter(chunk, chance.below(chunk.length), chance))),
+export const meddlers = (rng: Rng): { readonly [What in string]: () => Meddle } => ({
+  altered: once((flow, chunk) => flow.pass(alter(chunk, rng.below(chunk.length), rng))),
   "left out": once(() => {}),
   repeated: once((flow, chunk) => {
     flow.pass(chunk)
@@ -182,7 +182,7 @@ export const meddlers = (chance: Chance): { readonly [What in string]: () => Med
   }),
   "said again later": once((flow, chunk) => {
     flow.pass(chunk)
-    flow.pass(flow.heard[chance.below(flow.heard.length)]!)
+    flow.pass(flow.heard[rng.below(flow.heard.length)]!)
   }),
   "put in another order": once((_, held) => {
     let isHeld = true
@@ -193,7 +193,7 @@ export const meddlers = (chance: Chance): { readonly [What in string]: () => Med
     }
   }),
   "cut off within": once((flow, chunk) => {
-    flow.pass(chunk.subarray(0, 1 + chance.below(chunk.length - 1)))
+    flow.pass(chunk.subarray(0, 1 + rng.below(chunk.length - 1)))
     flow.finish()
     return silent
   }),
@@ -205,12 +205,12 @@ export const meddlers = (chance: Chance): { readonly [What in string]: () => Med
 })
 
 /** Passes everything on in pieces, each a while after the one before. */
-export const makeSlow = (chance: Chance): Meddle => {
+export const makeSlow = (rng: Rng): Meddle => {
   const lines = new Map<Flow, Promise<void>>()
   return (flow, chunk) => {
-    const at = chance.below(chunk.length)
+    const at = rng.below(chunk.length)
     for (const piece of [chunk.subarray(0, at), chunk.subarray(at)]) {
-      const pause = chance.below(8)
+      const pause = rng.below(8)
       const before = lines.get(flow) ?? Promise.resolve()
       const after = before.then(() => new Promise<void>((resolve) => setTimeout(resolve, pause)))
       lines.set(flow, after.then(() => flow.pass(piece)))

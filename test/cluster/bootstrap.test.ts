@@ -22,7 +22,7 @@ interface Started {
   readonly waits: Array<string>
 }
 
-type Wire = Transport["Service"]
+type CoreNetwork = Transport["Service"]
 
 const host = (number: number): string => `10.0.0.${number}`
 const address = (number: number): string => `${host(number)}:7001`
@@ -36,7 +36,7 @@ const makeMachines = Effect.gen(function*() {
       number: number,
       join: ReadonlyArray<string>,
       options: Cluster.Options = {},
-      change = (wire: Wire) => wire
+      change = (wire: CoreNetwork) => wire
     ) {
       const cluster = yield* Cluster.make({
         localHost: host(number),
@@ -76,7 +76,7 @@ const test = <A>(
 ) => it.effect(name, () => Effect.provide(Effect.flatMap(makeMachines, body), Memory.layerNetwork))
 
 /** A transport that knows names; their addresses come in another order at each machine. */
-const naming = (names: Record<string, ReadonlyArray<string>>, turn = 0) => (wire: Wire): Wire => ({
+const naming = (names: Record<string, ReadonlyArray<string>>, turn = 0) => (wire: CoreNetwork): CoreNetwork => ({
   ...wire,
   resolve: (name) => {
     const found = names[name]
@@ -142,7 +142,7 @@ describe("seeds (B1, B2)", () => {
   test("a load balancer that may lead back to oneself: that answer proves nothing", ({ network, oneRing, start }) =>
     Effect.gen(function*() {
       let turn = 0
-      const balanced = (number: number) => (wire: Wire): Wire => ({
+      const balanced = (number: number) => (wire: CoreNetwork): CoreNetwork => ({
         ...wire,
         dial: (to, options) => {
           if (to.host !== host(100)) return wire.dial(to, options)
@@ -227,7 +227,7 @@ describe("reachable (B5)", () => {
   test("behind a firewall that lets nobody in a Node does not become ready; when it is opened it does", ({ oneRing, rings, start }) =>
     Effect.gen(function*() {
       let isClosed = true
-      const outside = (wire: Wire): Wire => ({
+      const outside = (wire: CoreNetwork): CoreNetwork => ({
         ...wire,
         dial: (to, options) =>
           to.host === host(2) && isClosed
@@ -258,7 +258,7 @@ describe("reachable (B5)", () => {
 
   test("who listens on all addresses is told one of the machine", ({ network }) =>
     Effect.gen(function*() {
-      const wire: Wire = { ...network.transport(host(1)), hosts: Effect.succeed(["192.0.2.7", "2001:db8::7"]) }
+      const wire: CoreNetwork = { ...network.transport(host(1)), hosts: Effect.succeed(["192.0.2.7", "2001:db8::7"]) }
       const make = (options: Cluster.Options) =>
         Effect.map(Effect.provideService(Cluster.make(options), Transport, wire), ({ address }) => address.host)
       assert.strictEqual(yield* make({ bind: "0.0.0.0" }), "192.0.2.7")

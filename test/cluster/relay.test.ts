@@ -16,7 +16,7 @@ import * as Credentials from "../../src/protocol/Credentials.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
-import * as Chance from "../../src/simulation/Chance.ts"
+import * as Rng from "../../src/simulation/Rng.ts"
 import { encodeFrames } from "../../src/transport/Framing.ts"
 import * as Link from "../../src/transport/Link.ts"
 import * as Security from "../../src/transport/Security.ts"
@@ -322,7 +322,7 @@ const meddleWhereMuchIsSaid = (from: Side, make: () => Meddle) => {
 
 // Much of it is to wait until what was lost is sent again.
 describe.concurrent("a meddler that changes what goes through a connection", () => {
-  for (const [what, make] of Object.entries(meddlers(Chance.make(seed)))) {
+  for (const [what, make] of Object.entries(meddlers(Rng.make(seed)))) {
     overTls(`${what}: the connection ends, and every message comes once`, (scene) =>
       Effect.gen(function*() {
         const { harness, relays } = scene
@@ -405,17 +405,17 @@ describe("a meddler that changes one byte of a handshake", () => {
       const own = credentials()
       assert.isTrue(yield* knock(scene, own, 5_000), "it gets an answer where nobody meddles")
       const { flows } = relays.passages[0]!
-      const chance = Chance.make(seed)
+      const rng = Rng.make(seed)
       for (let round = 0; round < 100; round++) {
-        const from = chance.pick(["dialler", "acceptor"] as const)
+        const from = rng.pick(["dialler", "acceptor"] as const)
         const faithfully = Buffer.concat(flows[from].heard)
-        const position = chance.below(faithfully.length - farewell)
+        const position = rng.below(faithfully.length - farewell)
         let passed = 0
         relays.meddle = (flow, chunk) => {
           if (flow.from !== from) return flow.pass(chunk)
           const at = position - passed
           passed += chunk.length
-          flow.pass(at >= 0 && at < chunk.length ? alter(chunk, at, chance) : chunk)
+          flow.pass(at >= 0 && at < chunk.length ? alter(chunk, at, rng) : chunk)
         }
         const isIn = yield* knock(scene, own, 500)
         if (isIn) assert.include([...findIgnored(faithfully)], position, `byte ${position} of the ${from}`)
@@ -440,7 +440,7 @@ describe("a relay that is slow, and cuts all into pieces", () => {
   overTls("all works, and no message comes twice", (scene) =>
     Effect.gen(function*() {
       const { credentials, harness, relays } = scene
-      relays.meddle = makeSlow(Chance.make(seed))
+      relays.meddle = makeSlow(Rng.make(seed))
       yield* startRing(scene, 3)
       yield* checkWorks(harness, "slowly")
       const client = yield* Client.make({ to: [harness.addressOf(harness.members[0]!)], credentials: credentials() })

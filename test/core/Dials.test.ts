@@ -39,7 +39,7 @@ describe("Dials (H7)", () => {
     const state = Dials.make<number>()
     const begun = Dials.begin(state, makeNode("1"), at, may)
     if (begun.when === "never") return assert.fail("never")
-    for (let cargo = 0; cargo < 300; cargo++) Dials.enqueue(begun.dial, cargo)
+    for (let payload = 0; payload < 300; payload++) Dials.enqueue(begun.dial, payload)
     assert.deepStrictEqual([begun.dial.queue.length, begun.dial.queue[255]], [256, 255])
     assert.isUndefined(Dials.end(state, begun.dial))
     assert.deepStrictEqual([state.byGoal.size, state.lines.size], [0, 0])

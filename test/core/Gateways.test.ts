@@ -4,7 +4,7 @@ import * as Gateways from "../../src/core/Gateways.ts"
 const longest = 8_000
 
 /** A client's attempts at some addresses, with what each gives. */
-const makeWorld = (addresses: ReadonlyArray<string>, chance = () => 0) => {
+const makeWorld = (addresses: ReadonlyArray<string>, rng = () => 0) => {
   const state = Gateways.make(addresses)
   let now = 0
   const tries: Array<readonly [at: number, address: string]> = []
@@ -33,7 +33,7 @@ const makeWorld = (addresses: ReadonlyArray<string>, chance = () => 0) => {
         const { end, lasted = 0, took = 0 } = attempt(step.gateway.address, step.within)
         if (lasted > 0) Gateways.connected(state, step.gateway)
         now += took + lasted
-        Gateways.ended(state, step.gateway, now, chance(), lasted, end)
+        Gateways.ended(state, step.gateway, now, rng(), lasted, end)
       }
     }
   }

@@ -10,8 +10,8 @@ import * as MembershipState from "../../src/core/MembershipState.ts"
 import type { ControlMessage } from "../../src/protocol/ControlMessage.ts"
 import * as LeafSet from "../../src/ring/LeafSet.ts"
 import * as Node from "../../src/ring/Node.ts"
-import * as Chance from "../../src/simulation/Chance.ts"
 import { settings } from "../../src/simulation/Explorer.ts"
+import * as Rng from "../../src/simulation/Rng.ts"
 import { id, makeNode, makeRing, makeRingOf, type Sent } from "./Ring.ts"
 
 const honest = ["10", "28", "40", "70", "a0", "b8", "d0", "e8"]
@@ -341,49 +341,49 @@ describe("C5: what was delivered elsewhere", () => {
 // -----------------------------------------------------------------------------
 
 /** Any message of a liar that has seen everything. */
-const lie = (chance: Chance.Chance, ring: Ring, victim: string): ControlMessage => {
+const lie = (rng: Rng.Rng, ring: Ring, victim: string): ControlMessage => {
   const state = ring.state(victim)
   const node = (): Node.Node => {
-    if (chance.happens(0.3)) return elsewhere(makeNode(chance.below(2 ** 16).toString(16).padStart(4, "0")))
-    const real = ring.node(chance.pick([...honest, liar]))
-    return chance.happens(0.3) ? real : elsewhere(
+    if (rng.happens(0.3)) return elsewhere(makeNode(rng.below(2 ** 16).toString(16).padStart(4, "0")))
+    const real = ring.node(rng.pick([...honest, liar]))
+    return rng.happens(0.3) ? real : elsewhere(
       real,
-      chance.pick([{ port: 666 }, { incarnation: 99 }, { incarnation: 99, port: 666 }, { region: "elsewhere" }])
+      rng.pick([{ port: 666 }, { incarnation: 99 }, { incarnation: 99, port: 666 }, { region: "elsewhere" }])
     )
   }
-  const nodes = () => Array.from({ length: chance.below(6) }, node)
-  const attempt = chance.pick([
+  const nodes = () => Array.from({ length: rng.below(6) }, node)
+  const attempt = rng.pick([
     state.attempt,
     ring.state(liar).attempt,
     state.busy?.attempt ?? 0,
-    chance.below(9),
+    rng.below(9),
     99_999
   ])
-  const sequence = chance.pick([
+  const sequence = rng.pick([
     state.predecessor.sequence,
     state.successor.sequence,
     state.pairings.predecessor?.sequence ?? 0,
     state.inquiries.get(id(liar).hex)?.sequence ?? 0,
     state.sequence + 1
   ])
-  const as = chance.pick(["predecessor", "successor"] as const)
-  const some = chance.pick([...honest, liar])
-  const someId = chance.happens(0.7) ? ring.node(some).id : node().id
+  const as = rng.pick(["predecessor", "successor"] as const)
+  const some = rng.pick([...honest, liar])
+  const someId = rng.happens(0.7) ? ring.node(some).id : node().id
   const handover = { delivered: [], floors: [] }
-  if (chance.happens(0.3)) return { _tag: chance.pick(["RowReply", "NeighborhoodReply"]), nodes: nodes() }
-  if (chance.happens(0.3)) {
+  if (rng.happens(0.3)) return { _tag: rng.pick(["RowReply", "NeighborhoodReply"]), nodes: nodes() }
+  if (rng.happens(0.3)) {
     // What it is really asked.
     const asked = state.predecessor.node.hex === id(liar).hex ? "predecessor" : "successor"
     const { sequence } = state[asked]
     return { _tag: "Denied", sequence, as: asked, reason: "taken", neighbour: node() }
   }
-  return chance.pick<() => ControlMessage>([
-    () => ({ _tag: "JoinRequest", joiner: node(), attempt, hops: chance.below(32), rows: nodes() }),
+  return rng.pick<() => ControlMessage>([
+    () => ({ _tag: "JoinRequest", joiner: node(), attempt, hops: rng.below(32), rows: nodes() }),
     () => ({
       _tag: "JoinRetry",
       attempt,
-      reason: chance.pick(["busy", "notReady", "newcomer", "idInUse", "stale"] as const),
-      incarnation: chance.happens(0.5) ? chance.below(1_000) : undefined
+      reason: rng.pick(["busy", "notReady", "newcomer", "idInUse", "stale"] as const),
+      incarnation: rng.happens(0.5) ? rng.below(1_000) : undefined
     }),
     () => ({ _tag: "JoinGrant", attempt, successor: node(), leaves: nodes(), rows: nodes() }),
     () => ({ _tag: "Insert", attempt, predecessor: someId }),
@@ -398,24 +398,24 @@ const lie = (chance: Chance.Chance, ring: Ring, victim: string): ControlMessage 
       _tag: "Renew",
       sequence,
       as,
-      replaces: chance.happens(0.5) ? someId : undefined,
+      replaces: rng.happens(0.5) ? someId : undefined,
       attempt,
-      waited: chance.happens(0.5)
+      waited: rng.happens(0.5)
     }),
     () => ({ _tag: "Renewed", sequence, as, attempt }),
     () => ({
       _tag: "Denied",
       sequence,
       as,
-      reason: chance.pick(["joining", "notReady", "wait", "taken"] as const),
-      neighbour: chance.happens(0.7) ? node() : undefined
+      reason: rng.pick(["joining", "notReady", "wait", "taken"] as const),
+      neighbour: rng.happens(0.7) ? node() : undefined
     }),
-    () => ({ _tag: "Leaving", reason: chance.pick(["left", "detached"] as const), attempt, ...handover }),
+    () => ({ _tag: "Leaving", reason: rng.pick(["left", "detached"] as const), attempt, ...handover }),
     () => ({ _tag: "LeaveAck" }),
-    () => ({ _tag: "Probe", sequence, ready: chance.happens(0.5), wantsLeaves: chance.happens(0.5) }),
-    () => ({ _tag: "ProbeAck", sequence, ready: chance.happens(0.5), leaves: nodes() }),
+    () => ({ _tag: "Probe", sequence, ready: rng.happens(0.5), wantsLeaves: rng.happens(0.5) }),
+    () => ({ _tag: "ProbeAck", sequence, ready: rng.happens(0.5), leaves: nodes() }),
     () => ({ _tag: "Failed", node: node() }),
-    () => ({ _tag: "RowRequest", row: chance.below(4) }),
+    () => ({ _tag: "RowRequest", row: rng.below(4) }),
     () => ({ _tag: "RowReply", nodes: nodes() }),
     () => ({ _tag: "NeighborhoodReply", nodes: nodes() }),
     () => ({ _tag: "Meet", as }),
@@ -428,11 +428,11 @@ const keys = Array.from({ length: 64 }, (_, index) => (index * 4).toString(16).p
 describe("a member that says anything to anybody", () => {
   for (let seed = 1; seed <= 40; seed++) {
     it(`evicts nobody, moves nobody, and makes no two Nodes answer for one key: seed ${seed}`, () => {
-      const chance = Chance.make(`lies ${seed}`)
+      const rng = Rng.make(`lies ${seed}`)
       // Small leaf sets, so that some Nodes stand in the other tables only.
       const ring = makeRingOf({ ...settings, leafSetSide: 2 }, ...honest, liar)
       ring.pass(2_000)
-      ring.knock = (_: Sent) => chance.pick(["refused", "silent", "arrives"] as const)
+      ring.knock = (_: Sent) => rng.pick(["refused", "silent", "arrives"] as const)
       const from = ring.now
       /** When each last gave its place up. */
       const gaveUp = new Map<string, number>()
@@ -466,17 +466,17 @@ describe("a member that says anything to anybody", () => {
       }
       for (let count = 0; count < 80; count++) {
         // Mostly one of its neighbours: these ask it most.
-        const victim = chance.happens(0.7) ? chance.pick(["40", "70"]) : chance.pick(honest)
+        const victim = rng.happens(0.7) ? rng.pick(["40", "70"]) : rng.pick(honest)
         // A hole in a leaf set makes its Node curious.
-        if (chance.happens(0.2)) LeafSet.remove(ring.state(victim).leafSet, id(chance.pick(honest)))
+        if (rng.happens(0.2)) LeafSet.remove(ring.state(victim).leafSet, id(rng.pick(honest)))
         // Often in the middle of something: a lie may look like the answer.
-        if (chance.happens(0.6)) ring.rouse(victim)
-        const message = lie(chance, ring, victim)
+        if (rng.happens(0.6)) ring.rouse(victim)
+        const message = lie(rng, ring, victim)
         const what = `${count}. to ${victim}: ${JSON.stringify(message)}`
         ring.step(victim, { _tag: "Received", from: ring.node(liar), message })
         ring.settle()
         check(what)
-        ring.pass(chance.below(60))
+        ring.pass(rng.below(60))
         check(`after ${what}`)
       }
       ring.knock = () => "refused"

@@ -12,9 +12,10 @@ describe("checkFloors", () => {
     const files = {
       "src/ring/NodeId.ts": `import * as Schema from "effect/Schema"\nimport { createHash } from "node:crypto"\n`,
       "src/ring/Node.ts": `import type { NodeId } from "./NodeId.ts"\n`,
-      "src/protocol/Wire.ts": `import * as Node from "../ring/Node.ts"\n`,
-      "src/core/Membership.ts": `import * as Wire from "../protocol/Wire.ts"\n`,
-      "src/transport/Tcp.ts": `import * as Effect from "effect/Effect"\nimport * as Wire from "../protocol/Wire.ts"\n`,
+      "src/protocol/CoreNetwork.ts": `import * as Node from "../ring/Node.ts"\n`,
+      "src/core/Membership.ts": `import * as Wire from "../protocol/CoreNetwork.ts"\n`,
+      "src/transport/Tcp.ts":
+        `import * as Effect from "effect/Effect"\nimport * as Wire from "../protocol/CoreNetwork.ts"\n`,
       "src/actors/Router.ts": `import "../core/Membership.ts"\nimport "../transport/Tcp.ts"\n`,
       "src/Application.ts": `import "./actors/Router.ts"\n`,
       "src/Cluster.ts": `import "./Application.ts"\n`,

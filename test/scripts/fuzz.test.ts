@@ -1,18 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
+import * as AdversarialCluster from "../../scripts/fuzz/AdversarialCluster.ts"
 import * as Decoders from "../../scripts/fuzz/Decoders.ts"
-import * as Ground from "../../scripts/fuzz/Ground.ts"
+import * as Fixture from "../../scripts/fuzz/Fixture.ts"
 import * as Mutation from "../../scripts/fuzz/Mutation.ts"
 import * as Samples from "../../scripts/fuzz/Samples.ts"
-import * as Siege from "../../scripts/fuzz/Siege.ts"
 import * as Streams from "../../scripts/fuzz/Streams.ts"
 import * as Tally from "../../scripts/fuzz/Tally.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
-import * as Chance from "../../src/simulation/Chance.ts"
+import * as Rng from "../../src/simulation/Rng.ts"
 import { encodeFrames, FrameDecoder } from "../../src/transport/Framing.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 
@@ -35,8 +35,8 @@ describe("mutations", () => {
   it("without a change, what is encoded without bounds is what is encoded with them", () => {
     const seen = new Set<string>()
     for (const number of range(1, 1_200)) {
-      const chance = Chance.make(`unbounded ${number}`)
-      const { frame, kind, message } = number % 4 === 0 ? Samples.handshake(chance, cast) : Samples.frame(chance, cast)
+      const rng = Rng.make(`unbounded ${number}`)
+      const { frame, kind, message } = number % 4 === 0 ? Samples.handshake(rng, cast) : Samples.frame(rng, cast)
       if (message === undefined) continue
       const unbounded = Mutation.encodeUnbounded(frame[0]!, message)
       const decode = (bytes: Uint8Array) =>
@@ -59,9 +59,9 @@ describe("mutations", () => {
 
   it("the same seed gives the same bytes", () => {
     const draw = () => {
-      const chance = Chance.make("again")
+      const rng = Rng.make("again")
       return Buffer.from(
-        Mutation.mutate(chance, cast, Samples.frame(chance, cast), Samples.frame(chance, cast)).frame
+        Mutation.mutate(rng, cast, Samples.frame(rng, cast), Samples.frame(rng, cast)).frame
       ).toString("hex")
     }
     assert.strictEqual(draw(), draw())
@@ -73,7 +73,7 @@ describe("streams", () => {
 
   it.effect("a ClientHello is cut into records, and its lengths are where TLS has them", () =>
     Effect.gen(function*() {
-      const hello = yield* Ground.recordHello
+      const hello = yield* Fixture.recordHello
       const units = Streams.unitsOf(Mutation.joined(hello, hello))
       assert.deepStrictEqual(units.map(({ length }) => length), [hello.length, hello.length])
       const fields = Streams.lengthsOf(hello)
@@ -88,9 +88,9 @@ describe("streams", () => {
   it("the same seed gives the same bytes, in pieces that make up the whole; not all are changed", () => {
     const recorded = { own: encodeFrames(frames), other: Uint8Array.of(0x16, 3, 1, 0, 2, 1, 2) }
     const draw = (number: number) => {
-      const chance = Chance.make(`stream ${number}`)
-      const { bytes, how } = Streams.mutate(chance, cast, recorded)
-      const pieces = Streams.cut(chance, bytes)
+      const rng = Rng.make(`stream ${number}`)
+      const { bytes, how } = Streams.mutate(rng, cast, recorded)
+      const pieces = Streams.cut(rng, bytes)
       assert.deepStrictEqual(Buffer.from(Mutation.joined(...pieces)), Buffer.from(bytes))
       return { how, hex: Buffer.from(bytes).toString("hex"), pieces: pieces.length }
     }
@@ -155,18 +155,18 @@ describe("decoders", () => {
 })
 
 describe("a cluster under siege", () => {
-  const pass: Siege.Pass = (step) => TestClock.adjust(step)
+  const pass: AdversarialCluster.Pass = (step) => TestClock.adjust(step)
 
-  const besiege = (attacker: Siege.Attacker, sessions: number) =>
+  const besiege = (attacker: AdversarialCluster.Attacker, sessions: number) =>
     Effect.gen(function*() {
-      const siege = yield* Siege.make(pass)
+      const siege = yield* AdversarialCluster.make(pass)
       const tally = Tally.make()
-      yield* Siege.round(siege, attacker, "test", range(1, sessions), tally)
+      yield* AdversarialCluster.round(siege, attacker, "test", range(1, sessions), tally)
       assert.deepStrictEqual(tally.findings, [])
       assert.isNotEmpty(Array.from(tally.rows.keys()).filter((kind) => kind.startsWith(attacker)))
     }).pipe(Effect.provide(Memory.layerNetwork))
 
-  const sieges: ReadonlyArray<readonly [Siege.Attacker, number]> = [
+  const sieges: ReadonlyArray<readonly [AdversarialCluster.Attacker, number]> = [
     ["stranger", 120],
     ["client", 150],
     // The lives that a client names would displace what a root remembers of others (maxOrigins).
@@ -180,7 +180,7 @@ describe("a cluster under siege", () => {
 })
 
 describe("a cluster under siege on real sockets", () => {
-  const sieges: ReadonlyArray<readonly [(typeof Siege.onSockets)[number], number]> = [
+  const sieges: ReadonlyArray<readonly [(typeof AdversarialCluster.onSockets)[number], number]> = [
     ["babbler", 60],
     ["meddler", 30],
     ["stranger", 20],
@@ -191,19 +191,19 @@ describe("a cluster under siege on real sockets", () => {
       `${sieges.map(([attacker, sessions]) => `${sessions} ${attacker}s`).join(", ")}: ${over}`,
       () =>
         Effect.gen(function*() {
-          const before = Ground.countSockets()
+          const before = Fixture.countSockets()
           const tally = Tally.make()
           yield* Effect.scoped(Effect.gen(function*() {
-            const siege = yield* Siege.make((step) => Effect.sleep(step), over)
+            const siege = yield* AdversarialCluster.make((step) => Effect.sleep(step), over)
             for (const [attacker, sessions] of sieges) {
-              yield* Siege.round(siege, attacker, "test", range(1, sessions), tally)
+              yield* AdversarialCluster.round(siege, attacker, "test", range(1, sessions), tally)
               assert.deepStrictEqual(tally.findings.map(({ what }) => what), [])
               assert.isNotEmpty(
                 Array.from(tally.rows.keys()).filter((kind) => kind.startsWith(`${attacker} (${over})`))
               )
             }
           }))
-          assert.strictEqual(yield* Ground.countLeft(before), 0, "sockets are left")
+          assert.strictEqual(yield* Fixture.countLeft(before), 0, "sockets are left")
         }).pipe(Effect.provide(Memory.layerNetwork)),
       120_000
     )

@@ -9,10 +9,10 @@ import { defaults } from "../../src/protocol/ClusterConfig.ts"
 import * as ActorNode from "../../src/simulation/ActorNode.ts"
 import * as Churn from "../../src/simulation/Churn.ts"
 import type { EngineName } from "../../src/simulation/engines.ts"
+import { calm } from "../../src/simulation/FaultModel.ts"
 import type { Report } from "../../src/simulation/Report.ts"
 import * as Scenario from "../../src/simulation/Scenario.ts"
 import * as Simulation from "../../src/simulation/Simulation.ts"
-import { calm } from "../../src/simulation/Weather.ts"
 
 const folder = Path.join(import.meta.dirname, "scenarios")
 

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Chance from "../../src/simulation/Chance.ts"
 import * as Churn from "../../src/simulation/Churn.ts"
+import * as Rng from "../../src/simulation/Rng.ts"
 
 const hour = 3_600_000
 
 const sample = (sessions: Churn.Sessions, which: "draw" | "rest") => {
-  const chance = Chance.make(`${sessions.name} ${which}`)
-  return Array.from({ length: 100_000 }, () => sessions[which](chance)).sort((x, y) => x - y)
+  const rng = Rng.make(`${sessions.name} ${which}`)
+  return Array.from({ length: 100_000 }, () => sessions[which](rng)).sort((x, y) => x - y)
 }
 
 const mean = (numbers: ReadonlyArray<number>) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Chance from "../../src/simulation/Chance.ts"
 import * as Latency from "../../src/simulation/Latency.ts"
+import * as Rng from "../../src/simulation/Rng.ts"
 import * as Topology from "../../src/simulation/Topology.ts"
 
 const good = [
@@ -59,7 +59,7 @@ describe("Latency", () => {
   it("ways are as long there as back, within their bounds, and none to oneself", () => {
     for (const text of good) {
       const latency = Latency.parse(text) as Topology.Latency
-      const topology = Topology.make(latency, Chance.make("1"))
+      const topology = Topology.make(latency, Rng.make("1"))
       const places = Array.from({ length: 30 }, (_, number) => topology.place(number))
       for (const from of places) {
         for (const to of places) {

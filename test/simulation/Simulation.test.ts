@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { presets } from "../../src/protocol/ClusterConfig.ts"
 import * as Churn from "../../src/simulation/Churn.ts"
+import { calm } from "../../src/simulation/FaultModel.ts"
 import type { Report } from "../../src/simulation/Report.ts"
 import * as Simulation from "../../src/simulation/Simulation.ts"
-import type { Happening } from "../../src/simulation/Trace.ts"
-import { calm } from "../../src/simulation/Weather.ts"
+import type { TraceEvent } from "../../src/simulation/Trace.ts"
 
 const options: Simulation.Options = {
   seed: "1",
@@ -139,7 +139,7 @@ describe("Simulation", () => {
   })
 
   it("writes down what happens, in order of time", () => {
-    const happenings: Array<Happening> = []
+    const happenings: Array<TraceEvent> = []
     const report = run({ lookups: 10, duration: 2000, write: (happening) => happenings.push(happening) })
     assert.strictEqual(happenings.filter(({ what }) => what === "delivered").length, 10)
     assert.strictEqual(happenings.filter(({ what }) => what === "start").length, options.nodes)

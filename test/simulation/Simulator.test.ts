@@ -9,7 +9,7 @@ import * as Cluster from "../../src/Cluster.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as SimulatedNetwork from "../../src/simulation/SimulatedNetwork.ts"
 import * as Simulator from "../../src/simulation/Simulator.ts"
-import type { Happening } from "../../src/simulation/Trace.ts"
+import type { TraceEvent } from "../../src/simulation/Trace.ts"
 
 const hosts = ["a", "b", "c", "d", "e", "f"]
 
@@ -65,7 +65,7 @@ describe("Simulator", () => {
     () =>
       Effect.gen(function*() {
         const options = { latency: "plane:80", jitter: 0.1, loss: 0.01 }
-        const lines: Array<Happening> = []
+        const lines: Array<TraceEvent> = []
         const first = yield* Simulator.observe(story, { ...options, seed: "1", write: (line) => lines.push(line) })
         assert.deepStrictEqual(first.value, { counts: [1, 2, 1], last: 1 })
         assert.isAbove(lines.length, 1_000)

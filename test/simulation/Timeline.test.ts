@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Chance from "../../src/simulation/Chance.ts"
+import * as Rng from "../../src/simulation/Rng.ts"
 import { callOff, type Plan, Timeline } from "../../src/simulation/Timeline.ts"
 
 describe("Timeline", () => {
   it("lets things happen in order of time, and of planning at one instant; never what was called off", () => {
     for (let seed = 0; seed < 20; seed++) {
-      const chance = Chance.make(`${seed}`)
+      const rng = Rng.make(`${seed}`)
       const timeline = new Timeline()
       const due: Array<{ readonly at: number; readonly order: number }> = []
       const happened: Array<{ readonly at: number; readonly order: number }> = []
@@ -16,16 +16,16 @@ describe("Timeline", () => {
         const made = timeline.after(delay, () => {
           assert.strictEqual(timeline.now, entry.at)
           happened.push(entry)
-          if (order < 300 && chance.happens(0.7)) plan(chance.below(20))
-          if (chance.happens(0.2)) {
-            const other = plan(5 + chance.below(5))
+          if (order < 300 && rng.happens(0.7)) plan(rng.below(20))
+          if (rng.happens(0.2)) {
+            const other = plan(5 + rng.below(5))
             callOff(other)
             due.pop()
           }
         })
         return made
       }
-      for (let count = 0; count < 100; count++) plan(chance.below(50))
+      for (let count = 0; count < 100; count++) plan(rng.below(50))
       while (timeline.step(Number.POSITIVE_INFINITY));
       assert.deepStrictEqual(happened, due.toSorted((x, y) => x.at - y.at || x.order - y.order))
       assert.strictEqual(timeline.happened, happened.length)

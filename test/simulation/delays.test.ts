@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { presets } from "../../src/protocol/ClusterConfig.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import { type EngineName, engines } from "../../src/simulation/engines.ts"
-import { calm, type Rule } from "../../src/simulation/Weather.ts"
+import { calm, type Rule } from "../../src/simulation/FaultModel.ts"
 import { World } from "../../src/simulation/World.ts"
 
 const messages = 40
@@ -40,9 +40,9 @@ const build = (engine: EngineName, seed: string): World => {
 /** Sends messages one after another, waits until none is under way, and returns the frames that it took. */
 const frames = (world: World, within: number): number => {
   const before = world.sent.get("Routed") ?? 0
-  const chance = world.chance.fork("messages")
+  const rng = world.rng.fork("messages")
   for (let count = 0; count < messages; count++) {
-    world.send(world.pickReady(chance)!, NodeId.random(() => chance.word()), "confirmed")
+    world.send(world.pickReady(rng)!, NodeId.random(() => rng.word()), "confirmed")
     world.run(50)
   }
   assert.isTrue(world.runUntil(() => world.isQuiet, within), "messages are under way for too long")
@@ -78,8 +78,8 @@ describe("few frames a message, whatever the delay (M11)", () => {
 
     it(`${engine}: a Node whose event loop stalls for ten seconds`, () => {
       const world = build(engine, "stall")
-      const chance = world.chance.fork("stall")
-      world.pause(world.pickReady(chance)!, 10_000)
+      const rng = world.rng.fork("stall")
+      world.pause(world.pickReady(rng)!, 10_000)
       assert.isAtMost(frames(world, 200_000), mostFrames)
     })
   }

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { presets } from "../../src/protocol/ClusterConfig.ts"
+import * as FaultModel from "../../src/simulation/FaultModel.ts"
 import { type Meta, render } from "../../src/simulation/htmlReport.ts"
 import * as Plots from "../../src/simulation/plots.ts"
 import type { Report } from "../../src/simulation/Report.ts"
 import * as Simulation from "../../src/simulation/Simulation.ts"
-import * as Weather from "../../src/simulation/Weather.ts"
 
 /** A real report, small, to be changed. */
 const real: Report = (() => {
@@ -18,7 +18,7 @@ const real: Report = (() => {
     ending: "crash",
     config: presets.mspastry,
     latency: { _tag: "plane", across: 100 },
-    climate: Weather.calm,
+    climate: FaultModel.calm,
     keys: "random",
     delivery: "acknowledged",
     seeds: "near",

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { defaults } from "../../src/protocol/ClusterConfig.ts"
 import * as LeafSets from "../../src/simulation/checkers/LeafSets.ts"
 import { engines } from "../../src/simulation/engines.ts"
-import { calm } from "../../src/simulation/Weather.ts"
+import { calm } from "../../src/simulation/FaultModel.ts"
 import { World } from "../../src/simulation/World.ts"
 
 /** One Node, and so many that join through it at the same moment: whether every leaf set is exact in time. */

@@ -2,8 +2,8 @@
 import * as LeafSet from "../../../src/ring/LeafSet.ts"
 import { nextHop } from "../../../src/ring/NextHop.ts"
 import * as NodeId from "../../../src/ring/NodeId.ts"
-import * as Chance from "../../../src/simulation/Chance.ts"
-import * as Ideal from "../../../src/simulation/Ideal.ts"
+import * as OracleRing from "../../../src/simulation/OracleRing.ts"
+import * as Rng from "../../../src/simulation/Rng.ts"
 import * as Topology from "../../../src/simulation/Topology.ts"
 import type { Subject } from "./Subject.ts"
 
@@ -12,16 +12,16 @@ const leafSetSide = 16
 
 const keyCount = 4096
 
-const makeRing = (nodes: number): Ideal.Ring => {
-  const chance = Chance.make(`bench ${nodes}`)
-  const topology = Topology.make({ _tag: "plane", across: 100 }, chance.fork("topology"))
-  return Ideal.make({ nodes, leafSetSide, candidates: 1, topology, chance: chance.fork("ring") })
+const makeRing = (nodes: number): OracleRing.Ring => {
+  const rng = Rng.make(`bench ${nodes}`)
+  const topology = Topology.make({ _tag: "plane", across: 100 }, rng.fork("topology"))
+  return OracleRing.make({ nodes, leafSetSide, candidates: 1, topology, rng: rng.fork("ring") })
 }
 
 const hop = (nodes: number): Subject => {
   const { members } = makeRing(nodes)
-  const chance = Chance.make("keys")
-  const keys = Array.from({ length: keyCount }, () => NodeId.random(() => chance.word()))
+  const rng = Rng.make("keys")
+  const keys = Array.from({ length: keyCount }, () => NodeId.random(() => rng.word()))
   const tables = members[members.length >>> 1]!
   return {
     name: `next hop, ${nodes.toLocaleString("en")} Nodes`,

@@ -6,10 +6,10 @@
 import * as Config from "../../protocol/ClusterConfig.ts"
 import type { DeliveryClass } from "../../protocol/Message.ts"
 import type { EngineName } from "../../simulation/engines.ts"
+import type { LossModel } from "../../simulation/FaultModel.ts"
 import * as Latency from "../../simulation/Latency.ts"
 import type * as Simulation from "../../simulation/Simulation.ts"
 import type * as Topology from "../../simulation/Topology.ts"
-import type { LossModel } from "../../simulation/Weather.ts"
 import type { Ending } from "../../simulation/World.ts"
 import { type Failure, type Partition, quote, writeFailure, writePartition, writeTime } from "./notation.ts"
 

@@ -13,7 +13,7 @@ import { parentPort, workerData } from "node:worker_threads"
 import * as Churn from "../../simulation/Churn.ts"
 import type { Report } from "../../simulation/Report.ts"
 import * as Simulation from "../../simulation/Simulation.ts"
-import type { Happening } from "../../simulation/Trace.ts"
+import type { TraceEvent } from "../../simulation/Trace.ts"
 import type { Job } from "./Plan.ts"
 
 /**
@@ -68,7 +68,7 @@ const run = ({ job, stop, trace }: Input, tell: (output: Output) => void): void 
     }
     text = ""
   }
-  const write = (happening: Happening): void => {
+  const write = (happening: TraceEvent): void => {
     text += `${JSON.stringify(happening)}\n`
     if (text.length < chunk) return
     flush()

@@ -19,7 +19,7 @@ import { makeAcceptor } from "./acceptor.ts"
 import { describeBadAddress } from "./badAddress.ts"
 
 /** Frames that were written together, or the end of the connection. */
-export type Cargo = ReadonlyArray<Uint8Array> | WendyConnectionError
+export type Payload = ReadonlyArray<Uint8Array> | WendyConnectionError
 
 /** A fiber that waits. */
 export interface Waiter {
@@ -63,7 +63,7 @@ export interface Medium<Way> {
   /** There is a new connection. */
   readonly opened: (pair: Pair<Way>) => Effect.Effect<void>
   /** Takes what an end has sent: it arrives at its peer (`arrive`), or never does (`drop`). */
-  readonly carry: (from: End<Way>, cargo: Cargo) => void
+  readonly carry: (from: End<Way>, payload: Payload) => void
   /** Nothing more arrives at this end. */
   readonly finished: (end: End<Way>) => void
 }
@@ -71,8 +71,8 @@ export interface Medium<Way> {
 /** All sockets on one medium. */
 export interface Sockets<Way> {
   readonly transport: (host?: string) => Transport["Service"]
-  readonly arrive: (end: End<Way>, cargo: Cargo) => void
-  readonly drop: (end: End<Way>, cargo: Cargo) => void
+  readonly arrive: (end: End<Way>, payload: Payload) => void
+  readonly drop: (end: End<Way>, payload: Payload) => void
   readonly breakOff: (pair: Pair<Way>) => void
   /** Breaks every connection of a host. */
   readonly reset: (host: string) => void
@@ -102,7 +102,7 @@ export const peerOf = <Way>(end: End<Way>): End<Way> => end.pair.dialler === end
 
 const isFull = (end: End<unknown>): boolean => end.frames >= maxFrames || end.bytes >= maxBytes
 
-export const isFrames = (cargo: Cargo): cargo is ReadonlyArray<Uint8Array> => Array.isArray(cargo)
+export const isFrames = (payload: Payload): payload is ReadonlyArray<Uint8Array> => Array.isArray(payload)
 
 const sizeOf = (frames: ReadonlyArray<Uint8Array>): number => {
   let size = 0
@@ -168,23 +168,23 @@ export const make = <Way>(medium: Medium<Way>): Sockets<Way> => {
     medium.finished(end)
   }
 
-  const transmit = (from: End<Way>, cargo: Cargo): void => {
+  const transmit = (from: End<Way>, payload: Payload): void => {
     const to = peerOf(from)
-    if (isFrames(cargo)) {
-      to.frames += cargo.length
-      to.bytes += sizeOf(cargo)
+    if (isFrames(payload)) {
+      to.frames += payload.length
+      to.bytes += sizeOf(payload)
     }
-    medium.carry(from, cargo)
+    medium.carry(from, payload)
   }
 
-  const drop = (end: End<Way>, cargo: Cargo): void => {
-    if (isFrames(cargo)) release(end, cargo)
+  const drop = (end: End<Way>, payload: Payload): void => {
+    if (isFrames(payload)) release(end, payload)
   }
 
-  const arrive = (end: End<Way>, cargo: Cargo): void => {
+  const arrive = (end: End<Way>, payload: Payload): void => {
     if (end.error !== undefined) return
-    if (!isFrames(cargo)) return finish(end, cargo)
-    for (const frame of cargo) {
+    if (!isFrames(payload)) return finish(end, payload)
+    for (const frame of payload) {
       if (frame.byteLength > end.frameSize) {
         finish(
           end,

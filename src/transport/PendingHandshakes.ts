@@ -1,5 +1,5 @@
 /**
- * Doorstep: those who have connected and have not proved yet that they belong here.
+ * PendingHandshakes: those who have connected and have not proved yet that they belong here.
  *
  * They take up room and owe nothing, so there is little room for them; but who comes and says nothing must not keep
  * out who comes and proves himself at once. When the doorstep is full, the one goes that has waited longest of those
@@ -18,7 +18,7 @@ interface Waiting {
  * @category models
  * @since 0.1.0
  */
-export class Doorstep {
+export class PendingHandshakes {
   readonly #max: number
   /** By where they come from, in the order in which they came. */
   readonly #waiting = new Map<string, Set<Waiting>>()

@@ -1,5 +1,5 @@
 /**
- * Ground: where a siege takes place: inside the process, or on real sockets of this machine, in clear, or over TLS with
+ * Fixture: where a siege takes place: inside the process, or on real sockets of this machine, in clear, or over TLS with
  * a passphrase or with certificates. What Nodes are given there, and what those who mean ill can get hold of.
  */
 import * as Effect from "effect/Effect"
@@ -13,7 +13,7 @@ import * as Address from "../../src/protocol/Address.ts"
 import * as Credentials from "../../src/protocol/Credentials.ts"
 import type * as Handshake from "../../src/protocol/Handshake.ts"
 import type * as NodeId from "../../src/ring/NodeId.ts"
-import type { Chance } from "../../src/simulation/Chance.ts"
+import type { Rng } from "../../src/simulation/Rng.ts"
 import * as Memory from "../../src/transport/Memory.ts"
 import * as Tcp from "../../src/transport/Tcp.ts"
 import * as Tls from "../../src/transport/Tls.ts"
@@ -23,7 +23,7 @@ export const names = ["memory", "clear", "passphrase", "certificates"] as const
 
 export type Name = (typeof names)[number]
 
-export interface Ground {
+export interface Fixture {
   readonly name: Name
   /** As Hellos name it. */
   readonly kind: Handshake.CredentialsKind
@@ -36,7 +36,7 @@ export interface Ground {
   readonly credentials: Credentials.Credentials
   readonly certificate: Credentials.Certificate | undefined
   /** What somebody shows that is not to be believed: nothing, or a certificate that is not good. */
-  readonly drawBad: (chance: Chance) => Credentials.Certificate | undefined
+  readonly drawBad: (rng: Rng) => Credentials.Certificate | undefined
   /** Ports that Nodes listen on: nobody can make them dial others. Only those of real sockets are looked at. */
   readonly ports: Set<number>
   /** Where Nodes wanted to go else. */
@@ -58,7 +58,7 @@ export const countLeft = Effect.fnUntraced(function*(before: number) {
 /** Nodes on real sockets dial each other, and nobody else: whatever they are told, nothing leaves this machine. */
 const keepIn = (
   inner: Transport["Service"],
-  { ports, strayed }: Pick<Ground, "ports" | "strayed">
+  { ports, strayed }: Pick<Fixture, "ports" | "strayed">
 ): Transport["Service"] => ({
   ...inner,
   dial: (address, options) => {
@@ -75,7 +75,7 @@ const keepIn = (
 
 const day = 24 * 3_600_000
 
-const inMemory = Effect.map(Memory.Network, (network): Ground => ({
+const inMemory = Effect.map(Memory.Network, (network): Fixture => ({
   name: "memory",
   kind: "passphrase",
   credentialsOf: () => Effect.succeed(Credentials.passphrase(secret)),
@@ -88,7 +88,7 @@ const inMemory = Effect.map(Memory.Network, (network): Ground => ({
   strayed: new Set()
 }))
 
-const withPassphrase = (name: Name, outside: Transport["Service"]): Ground => {
+const withPassphrase = (name: Name, outside: Transport["Service"]): Fixture => {
   const watch = { ports: new Set<number>(), strayed: new Set<string>() }
   const credentials = Credentials.passphrase(secret, { allowClear: name === "clear" })
   return {
@@ -133,9 +133,9 @@ const withCertificates = Effect.fnUntraced(function*(outside: Transport["Service
     outside,
     credentials,
     certificate: credentials.certificate,
-    drawBad: (chance) => chance.pick(bad),
+    drawBad: (rng) => rng.pick(bad),
     ...watch
-  } satisfies Ground
+  } satisfies Fixture
 })
 
 /** What `Tls` prints in its source, for ends without certificates: strangers know it, too. */
@@ -175,7 +175,7 @@ export const recordHello: Effect.Effect<Uint8Array> = Effect.callback((resume) =
 })
 
 /** A ground of this name. */
-export const make = (name: Name): Effect.Effect<Ground, never, Memory.Network> => {
+export const make = (name: Name): Effect.Effect<Fixture, never, Memory.Network> => {
   switch (name) {
     case "memory":
       return inMemory

@@ -1,5 +1,5 @@
 /**
- * Weather: what the network does to what is sent over it.
+ * FaultModel: what the network does to what is sent over it.
  *
  * Rules say which frames are lost, slowed down or cut off: by host, by Region,
  * by pair, by kind of message, in one direction or both. They come and go while
@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import type { Chance } from "./Chance.ts"
+import type { Rng } from "./Rng.ts"
 
 /**
  * What a lost frame means.
@@ -57,7 +57,7 @@ export interface Rule {
  * @category models
  * @since 0.1.0
  */
-export interface Climate {
+export interface LinkConditions {
   readonly lossModel: LossModel
   /** Probability that a frame is lost. */
   readonly loss: number
@@ -78,7 +78,7 @@ export interface Climate {
  * @category constants
  * @since 0.1.0
  */
-export const calm: Climate = {
+export const calm: LinkConditions = {
   lossModel: "reliable",
   loss: 0,
   repeated: 0,
@@ -112,17 +112,17 @@ const means = (hosts: Hosts, { number, region }: Site): boolean => {
  * @category models
  * @since 0.1.0
  */
-export class Weather {
-  readonly climate: Climate
+export class FaultModel {
+  readonly climate: LinkConditions
   /** Replaced by whoever changes the weather. */
   loss: number
   readonly #rules = new Set<Rule>()
-  readonly #chance: Chance
+  readonly #rng: Rng
 
-  constructor(climate: Climate, chance: Chance) {
+  constructor(climate: LinkConditions, rng: Rng) {
     this.climate = climate
     this.loss = climate.loss
-    this.#chance = chance
+    this.#rng = rng
   }
 
   /** Puts a rule into force; `end` it with the same. */
@@ -162,11 +162,11 @@ export class Weather {
 
   /** Whether a frame of some kind is lost on its way. */
   isLost(from: Site, to: Site, kind: string): boolean {
-    if (this.#chance.happens(this.loss)) return true
+    if (this.#rng.happens(this.loss)) return true
     for (const rule of this.#rules) {
       if (rule.kinds !== undefined && !rule.kinds.has(kind)) continue
       if (!means(rule.from, from) || !means(rule.to, to)) continue
-      if (rule.isCut === true || this.#chance.happens(rule.loss ?? 0)) return true
+      if (rule.isCut === true || this.#rng.happens(rule.loss ?? 0)) return true
     }
     return false
   }
@@ -175,8 +175,8 @@ export class Weather {
   delay(from: Site, to: Site, kind: string, distance: number): number {
     const { jitter, reordered } = this.climate
     let delay = distance
-    if (jitter > 0) delay += distance * jitter * this.#chance.fraction()
-    if (reordered > 0 && this.#chance.happens(reordered)) delay += distance * 1.5 * this.#chance.fraction()
+    if (jitter > 0) delay += distance * jitter * this.#rng.fraction()
+    if (reordered > 0 && this.#rng.happens(reordered)) delay += distance * 1.5 * this.#rng.fraction()
     for (const rule of this.#rules) {
       if (rule.delay === undefined || (rule.kinds !== undefined && !rule.kinds.has(kind))) continue
       if (means(rule.from, from) && means(rule.to, to)) delay += rule.delay
@@ -186,6 +186,6 @@ export class Weather {
 
   /** Whether a frame arrives twice. */
   isRepeated(): boolean {
-    return this.#chance.happens(this.climate.repeated)
+    return this.#rng.happens(this.climate.repeated)
   }
 }

@@ -1,20 +1,20 @@
 /**
- * Carrier: what becomes of what is sent over a connection, in one direction.
+ * DeliveryModel: what becomes of what is sent over a connection, in one direction.
  *
  * With the loss model `reliable` a direction is a pipe: what is sent arrives whole,
  * in order, at most once, as the Transport's contract says; what is lost is sent
  * again while that behind it waits, and a pipe that gets nothing through for
  * long breaks the connection. With `frames` everything has a fate of its own.
  *
- * Both networks stand on it: `Wire`, which hands over messages as objects, and
+ * Both networks stand on it: `CoreNetwork`, which hands over messages as objects, and
  * `Network`, which carries the bytes of a Transport.
  *
  * @since 0.1.0
  */
+import type { FaultModel } from "./FaultModel.ts"
 import type { Host } from "./Host.ts"
 import type { Timeline } from "./Timeline.ts"
 import type { Topology } from "./Topology.ts"
-import type { Weather } from "./Weather.ts"
 
 /**
  * One direction of a connection.
@@ -22,14 +22,14 @@ import type { Weather } from "./Weather.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Pipe<Cargo> {
+export interface Pipe<Payload> {
   readonly from: Host
   readonly to: Host
   isClosed: boolean
   /** When the newest in the pipe arrives: what comes later must not overtake it. */
   lastDue: number
   /** What waits because something before it was lost, that first. */
-  stuck: Array<Cargo> | undefined
+  stuck: Array<Payload> | undefined
   tries: number
   stuckSince: number
 }
@@ -40,17 +40,17 @@ export interface Pipe<Cargo> {
  * @category models
  * @since 0.1.0
  */
-export interface Trade<Cargo, A extends Pipe<Cargo>> {
+export interface Trade<Payload, A extends Pipe<Payload>> {
   /** The kind of message, as rules of the weather name it. */
-  readonly kindOf: (cargo: Cargo) => string
+  readonly kindOf: (payload: Payload) => string
   /** Bytes on the wire. */
-  readonly sizeOf: (cargo: Cargo) => number
+  readonly sizeOf: (payload: Payload) => number
   /** Whether it must arrive even where frames are lost for good: what opens and ends a connection. */
-  readonly isCertain: (cargo: Cargo) => boolean
+  readonly isCertain: (payload: Payload) => boolean
   /** Another one, for what arrives twice. */
-  readonly copy: (cargo: Cargo) => Cargo
+  readonly copy: (payload: Payload) => Payload
   /** It has come to the other end. */
-  readonly arrived: (pipe: A, cargo: Cargo) => void
+  readonly arrived: (pipe: A, payload: Payload) => void
   /** The connection gets nothing through any more, and breaks. */
   readonly broken: (pipe: A) => void
 }
@@ -89,20 +89,20 @@ const connectAgain = 1_000
  * @category models
  * @since 0.1.0
  */
-export class Carrier<Cargo, A extends Pipe<Cargo>> {
+export class DeliveryModel<Payload, A extends Pipe<Payload>> {
   readonly isReliable: boolean
   readonly #timeline: Timeline
   readonly #topology: Topology
-  readonly #weather: Weather
+  readonly #weather: FaultModel
   readonly #listener: Listener
-  readonly #trade: Trade<Cargo, A>
+  readonly #trade: Trade<Payload, A>
 
   constructor(
     timeline: Timeline,
     topology: Topology,
-    weather: Weather,
+    weather: FaultModel,
     listener: Listener,
-    trade: Trade<Cargo, A>
+    trade: Trade<Payload, A>
   ) {
     this.#timeline = timeline
     this.#topology = topology
@@ -132,23 +132,23 @@ export class Carrier<Cargo, A extends Pipe<Cargo>> {
   }
 
   /** Sends something. */
-  send(pipe: A, cargo: Cargo): void {
-    if (pipe.stuck !== undefined) pipe.stuck.push(cargo)
-    else this.#emit(pipe, cargo)
+  send(pipe: A, payload: Payload): void {
+    if (pipe.stuck !== undefined) pipe.stuck.push(payload)
+    else this.#emit(pipe, payload)
   }
 
-  #emit(pipe: A, cargo: Cargo): void {
+  #emit(pipe: A, payload: Payload): void {
     const { from, to } = pipe
     const weather = this.#weather
     const trade = this.#trade
-    const kind = trade.kindOf(cargo)
-    const isCertain = this.isReliable || trade.isCertain(cargo)
-    const waited = this.#queue(from, cargo)
+    const kind = trade.kindOf(payload)
+    const isCertain = this.isReliable || trade.isCertain(payload)
+    const waited = this.#queue(from, payload)
     const isLost = waited === undefined || from.isSilent || to.isSilent || weather.isLost(from, to, kind)
     if (isLost) {
       this.#listener.lost(from, to, kind)
       if (!isCertain) return
-      pipe.stuck = [cargo]
+      pipe.stuck = [payload]
       pipe.tries = 0
       pipe.stuckSince = this.#timeline.now
       return this.#resendLater(pipe)
@@ -156,30 +156,30 @@ export class Carrier<Cargo, A extends Pipe<Cargo>> {
     const due = this.#timeline.now + waited + this.delay(from, to, kind)
     if (isCertain) {
       pipe.lastDue = Math.max(pipe.lastDue, due)
-      return this.#arrive(pipe, pipe.lastDue, cargo)
+      return this.#arrive(pipe, pipe.lastDue, payload)
     }
     // Nothing overtakes what opened the connection.
-    this.#arrive(pipe, Math.max(pipe.lastDue, due), cargo)
+    this.#arrive(pipe, Math.max(pipe.lastDue, due), payload)
     if (weather.isRepeated()) {
-      this.#arrive(pipe, Math.max(pipe.lastDue, due + this.delay(from, to, kind)), trade.copy(cargo))
+      this.#arrive(pipe, Math.max(pipe.lastDue, due + this.delay(from, to, kind)), trade.copy(payload))
     }
   }
 
   /** The milliseconds until something is on the wire; `undefined` when there is no room for it. */
-  #queue(from: Host, cargo: Cargo): number | undefined {
+  #queue(from: Host, payload: Payload): number | undefined {
     const { bandwidth, queue } = this.#weather.climate
     if (bandwidth === Number.POSITIVE_INFINITY) return 0
     const now = this.#timeline.now
     const waiting = Math.max(0, from.busyUntil - now)
-    const size = this.#trade.sizeOf(cargo)
+    const size = this.#trade.sizeOf(payload)
     if (waiting / 1_000 * bandwidth + size > queue) return undefined
     from.busyUntil = Math.max(now, from.busyUntil) + size / bandwidth * 1_000
     this.#listener.queued(from.busyUntil - now)
     return from.busyUntil - now
   }
 
-  #arrive(pipe: A, due: number, cargo: Cargo): void {
-    this.#timeline.at(due, () => this.#trade.arrived(pipe, cargo))
+  #arrive(pipe: A, due: number, payload: Payload): void {
+    this.#timeline.at(due, () => this.#trade.arrived(pipe, payload))
   }
 
   #resendLater(pipe: A): void {
@@ -187,7 +187,7 @@ export class Carrier<Cargo, A extends Pipe<Cargo>> {
     this.#timeline.after(wait, () => {
       const { from, stuck, to } = pipe
       if (pipe.isClosed || stuck === undefined) return
-      const [first, ...rest] = stuck as [Cargo, ...Array<Cargo>]
+      const [first, ...rest] = stuck as [Payload, ...Array<Payload>]
       const kind = this.#trade.kindOf(first)
       if (from.isSilent || to.isSilent || this.#weather.isLost(from, to, kind)) {
         if (this.#timeline.now - pipe.stuckSince >= breakAfter) return this.#trade.broken(pipe)
@@ -197,9 +197,9 @@ export class Carrier<Cargo, A extends Pipe<Cargo>> {
       pipe.stuck = undefined
       pipe.lastDue = Math.max(pipe.lastDue, this.#timeline.now + this.delay(from, to, kind))
       this.#arrive(pipe, pipe.lastDue, first)
-      for (const cargo of rest) {
-        if (pipe.stuck === undefined) this.#emit(pipe, cargo)
-        else (pipe.stuck as Array<Cargo>).push(cargo)
+      for (const payload of rest) {
+        if (pipe.stuck === undefined) this.#emit(pipe, payload)
+        else (pipe.stuck as Array<Payload>).push(payload)
       }
     })
   }

@@ -1,5 +1,5 @@
 /**
- * Babbler: who says any bytes on a bare socket, or inside of TLS, in pieces, and ends in one way or another.
+ * MalformedPeer: who says any bytes on a bare socket, or inside of TLS, in pieces, and ends in one way or another.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

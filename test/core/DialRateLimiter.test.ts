@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Knocks } from "../../src/core/Knocks.ts"
+import { DialRateLimiter } from "../../src/core/DialRateLimiter.ts"
 
-const passes = (knocks: Knocks, now: number, count: number, address = (index: number) => `${now} ${index}`) =>
+const passes = (knocks: DialRateLimiter, now: number, count: number, address = (index: number) => `${now} ${index}`) =>
   Array.from({ length: count }, (_, index) => knocks.pass(address(index), now)).filter(Boolean).length
 
 describe("Knocks", () => {
   it("lets so many through at once, and so many a second after that", () => {
-    const knocks = new Knocks(5, 2)
+    const knocks = new DialRateLimiter(5, 2)
     assert.strictEqual(passes(knocks, 0, 10), 5)
     assert.strictEqual(passes(knocks, 400, 10), 0)
     assert.strictEqual(passes(knocks, 1_000, 10), 2)
@@ -14,7 +14,7 @@ describe("Knocks", () => {
   })
 
   it("lets through what has been proved, and no other", () => {
-    const knocks = new Knocks(1, 1)
+    const knocks = new DialRateLimiter(1, 1)
     assert.isTrue(knocks.pass("a", 0))
     assert.isFalse(knocks.pass("a", 0))
     knocks.prove("a")
@@ -23,7 +23,7 @@ describe("Knocks", () => {
   })
 
   it("forgets the one that was proved longest ago, of more than a thousand", () => {
-    const knocks = new Knocks(0, 0)
+    const knocks = new DialRateLimiter(0, 0)
     for (let index = 0; index < 1_024; index++) knocks.prove(String(index))
     knocks.prove("0")
     knocks.prove("1024")

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Doorstep } from "../../src/transport/Doorstep.ts"
+import { PendingHandshakes } from "../../src/transport/PendingHandshakes.ts"
 import * as Oracle from "../ring/Oracle.ts"
 
 describe("Doorstep", () => {
   it("when it is full, the oldest goes of those that come from the same place as most", () => {
-    const doorstep = new Doorstep(3)
+    const doorstep = new PendingHandshakes(3)
     const gone: Array<string> = []
     const enter = (host: string, name: string) => doorstep.enter(host, () => gone.push(name))
     enter("x", "x1")
@@ -28,7 +28,7 @@ describe("Doorstep", () => {
     Oracle.word
   ], ([seed]) => {
     const next = Oracle.words(seed)
-    const doorstep = new Doorstep(5)
+    const doorstep = new PendingHandshakes(5)
     interface One {
       readonly host: number
       readonly leave: () => void

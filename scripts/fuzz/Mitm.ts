@@ -1,12 +1,12 @@
 /**
- * Meddler: who stands between one client and a Node on real sockets, hears every byte, and changes some.
+ * Mitm: who stands between one client and a Node on real sockets, hears every byte, and changes some.
  *
  * Where it does so is counted in bytes from the beginning, for in which chunks they come is nobody's choice.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
-import type { Chance } from "../../src/simulation/Chance.ts"
+import type { Rng } from "../../src/simulation/Rng.ts"
 import * as Mutation from "./Mutation.ts"
 
 type Side = "dialler" | "acceptor"
@@ -36,25 +36,25 @@ export interface Passage {
   readonly hasMeddled: () => boolean
 }
 
-const hows: { readonly [how: string]: (chance: Chance) => Change } = {
-  altered: (chance) => {
-    const bits = Array.from({ length: 1 + chance.below(4) }, () => 1 + chance.below(255))
+const hows: { readonly [how: string]: (rng: Rng) => Change } = {
+  altered: (rng) => {
+    const bits = Array.from({ length: 1 + rng.below(4) }, () => 1 + rng.below(255))
     return { bytes: (heard) => heard.map((byte, index) => byte ^ (bits[index] ?? 0)), after: "passed on" }
   },
-  "left out": (chance) => {
-    const count = 1 + chance.below(chance.happens(0.5) ? 4 : 600)
+  "left out": (rng) => {
+    const count = 1 + rng.below(rng.happens(0.5) ? 4 : 600)
     return { bytes: (heard) => heard.subarray(count), after: "passed on" }
   },
-  "put in": (chance) => {
-    const more = Mutation.randomBytes(chance, 1 + chance.below(chance.happens(0.5) ? 8 : 40_000))
+  "put in": (rng) => {
+    const more = Mutation.randomBytes(rng, 1 + rng.below(rng.happens(0.5) ? 8 : 40_000))
     return { bytes: (heard) => Mutation.joined(more, heard), after: "passed on" }
   },
-  repeated: (chance) => {
-    const count = 1 + chance.below(2_000)
+  repeated: (rng) => {
+    const count = 1 + rng.below(2_000)
     return { bytes: (heard) => Mutation.joined(heard.subarray(0, count), heard), after: "passed on" }
   },
-  "another order": (chance) => {
-    const count = 1 + chance.below(600)
+  "another order": (rng) => {
+    const count = 1 + rng.below(600)
     return { bytes: (heard) => Mutation.joined(heard.subarray(count), heard.subarray(0, count)), after: "passed on" }
   },
   noise: () => ({ bytes: (heard) => heard.map((byte, index) => byte ^ (0xA5 + index * 7)), after: "noise" }),
@@ -64,15 +64,15 @@ const hows: { readonly [how: string]: (chance: Chance) => Change } = {
 }
 
 /** Where in a stream: at its beginning, in what TLS says first (with ML-KEM-768 nearly two kilobytes), or behind it. */
-const drawPlace = (chance: Chance): number => chance.below(chance.pick([12, 200, 2_000, 4_000]))
+const drawPlace = (rng: Rng): number => rng.below(rng.pick([12, 200, 2_000, 4_000]))
 
-export const draw = (chance: Chance): Plan => {
-  const how = chance.pick(Object.keys(hows))
+export const draw = (rng: Rng): Plan => {
+  const how = rng.pick(Object.keys(hows))
   return {
-    from: chance.happens(0.6) ? "dialler" : "acceptor",
-    at: drawPlace(chance),
+    from: rng.happens(0.6) ? "dialler" : "acceptor",
+    at: drawPlace(rng),
     how,
-    change: hows[how]!(chance)
+    change: hows[how]!(rng)
   }
 }
 

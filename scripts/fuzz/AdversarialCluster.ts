@@ -1,5 +1,5 @@
 /**
- * Siege: a running cluster of four Nodes, and those who mean ill at its doors.
+ * AdversarialCluster: a running cluster of four Nodes, and those who mean ill at its doors.
  *
  * - a **stranger** connects and sends what it likes before and in the handshake, with and without the right passphrase;
  * - a **client** has shaken hands under an id of its own;
@@ -37,16 +37,16 @@ import * as Handshake from "../../src/protocol/Handshake.ts"
 import type { Message } from "../../src/protocol/Message.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
-import * as Chance from "../../src/simulation/Chance.ts"
+import * as Rng from "../../src/simulation/Rng.ts"
 import { kill } from "../../src/testing.ts"
 import { encodeFrames } from "../../src/transport/Framing.ts"
 import * as Link from "../../src/transport/Link.ts"
 import * as Security from "../../src/transport/Security.ts"
 import { type Connection, Transport, type WendyConnectionError } from "../../src/transport/Transport.ts"
 import { nodeOf } from "../../test/ClusterHarness.ts"
-import * as Babbler from "./Babbler.ts"
-import * as Ground from "./Ground.ts"
-import * as Meddler from "./Meddler.ts"
+import * as Fixture from "./Fixture.ts"
+import * as MalformedPeer from "./MalformedPeer.ts"
+import * as Mitm from "./Mitm.ts"
 import * as Mutation from "./Mutation.ts"
 import * as Samples from "./Samples.ts"
 import * as Streams from "./Streams.ts"
@@ -101,7 +101,7 @@ const configOnSockets = {
   confirmDeadline: 30_000
 }
 
-const configOf = (where: Ground.Name): typeof config => where === "memory" ? config : configOnSockets
+const configOf = (where: Fixture.Name): typeof config => where === "memory" ? config : configOnSockets
 
 /** How long the delivery of a slow message takes: its sender sends it again meanwhile (rule C2). */
 const slowness = 2_500
@@ -120,8 +120,8 @@ interface Member {
 }
 
 /** A cluster, and what was delivered in it. */
-export interface Siege {
-  readonly ground: Ground.Ground
+export interface AdversarialCluster {
+  readonly ground: Fixture.Fixture
   readonly members: ReadonlyArray<Member>
   readonly nodes: ReadonlyArray<Node.Node>
   readonly pass: Pass
@@ -139,7 +139,7 @@ export interface Siege {
   rounds: number
 }
 
-const isOnSockets = ({ ground }: Pick<Siege, "ground">): boolean => ground.name !== "memory"
+const isOnSockets = ({ ground }: Pick<AdversarialCluster, "ground">): boolean => ground.name !== "memory"
 
 /** What a message is told by: whoever sends it draws its value. */
 const nameOf = (key: NodeId.NodeId, purpose: number, value: Uint8Array): string =>
@@ -150,8 +150,8 @@ const raise = (counts: Map<string, number>, name: string): void => void counts.s
 const places = ["1", "5", "9", "d"]
 
 /** Starts a cluster. It ends with the scope. */
-export const make = Effect.fnUntraced(function*(pass: Pass, where: Ground.Name = "memory") {
-  const ground = yield* Ground.make(where)
+export const make = Effect.fnUntraced(function*(pass: Pass, where: Fixture.Name = "memory") {
+  const ground = yield* Fixture.make(where)
   const delivered = new Map<string, number>()
   const admitted = new Set<string>()
   const logged: Array<string> = []
@@ -198,9 +198,9 @@ export const make = Effect.fnUntraced(function*(pass: Pass, where: Ground.Name =
     yield* during(pass, cluster.ready)
   }
   const nodes = members.map(({ cluster }) => nodeOf(cluster))
-  const key = Handshake.makeProofKey(Ground.secret, Samples.cluster)
+  const key = Handshake.makeProofKey(Fixture.secret, Samples.cluster)
   yield* until(pass, isRing({ members, nodes }))
-  const siege: Siege = {
+  const siege: AdversarialCluster = {
     ground,
     members,
     nodes,
@@ -237,7 +237,7 @@ const during = Effect.fnUntraced(function*<A, E, R>(pass: Pass, effect: Effect.E
 })
 
 /** Whether each Node has the three others on both sides, in the order of the ring, and is ready. */
-const isRing = ({ members, nodes }: Pick<Siege, "members" | "nodes">) =>
+const isRing = ({ members, nodes }: Pick<AdversarialCluster, "members" | "nodes">) =>
   Effect.gen(function*() {
     for (const [index, { cluster }] of members.entries()) {
       const { left, right } = yield* cluster.leafSet
@@ -257,8 +257,8 @@ const isRing = ({ members, nodes }: Pick<Siege, "members" | "nodes">) =>
 /** Who attacks, and what it knows. */
 interface Start {
   readonly number: number
-  readonly chance: Chance.Chance
-  readonly siege: Siege
+  readonly rng: Rng.Rng
+  readonly siege: AdversarialCluster
   readonly tally: Tally.Tally
   readonly cast: Samples.Cast
   /** What the id of a client follows from. */
@@ -279,7 +279,7 @@ interface Session extends Start, Line {}
 const found = ({ number, tally }: Start, what: string): void => Tally.find(tally, [number], what)
 
 /** As it stands in the tally. */
-const rowOf = (siege: Pick<Siege, "ground">, attacker: Attacker): string =>
+const rowOf = (siege: Pick<AdversarialCluster, "ground">, attacker: Attacker): string =>
   isOnSockets(siege) ? `${attacker} (${siege.ground.name})` : attacker
 
 const makeNext = (connection: Connection): Line["next"] => {
@@ -318,7 +318,7 @@ const awaitVerdict = Effect.fnUntraced(function*(session: Session, within = pati
 
 /** What shows that one belongs here, where what TLS was shown does not show it already. */
 const prove = (
-  { ground, key }: Pick<Siege, "ground" | "key">,
+  { ground, key }: Pick<AdversarialCluster, "ground" | "key">,
   { connection }: Pick<Line, "connection">,
   role: "dialler" | "acceptor",
   hello: Uint8Array,
@@ -330,7 +330,7 @@ const prove = (
 
 /** Shakes hands properly. Whether the Node let it in. */
 const enter = Effect.fnUntraced(function*(
-  siege: Pick<Siege, "ground" | "key">,
+  siege: Pick<AdversarialCluster, "ground" | "key">,
   line: Line,
   hello: Uint8Array
 ) {
@@ -346,11 +346,11 @@ const enter = Effect.fnUntraced(function*(
   return isIn
 })
 
-const helloOf = ({ cast, chance, seed, siege }: Start, role: "member" | "client") =>
-  Samples.hello(chance, cast.speaker, role, siege.ground.kind, seed)
+const helloOf = ({ cast, rng, seed, siege }: Start, role: "member" | "client") =>
+  Samples.hello(rng, cast.speaker, role, siege.ground.kind, seed)
 
 /** Dials, with what proves that it belongs here or with something that does not. */
-const dial = (ground: Ground.Ground, port: number, certificate: Credentials.Certificate | undefined) =>
+const dial = (ground: Fixture.Fixture, port: number, certificate: Credentials.Certificate | undefined) =>
   ground.outside.dial({ host: "127.0.0.1", port }, {
     maxFrameSize: 64 * 1024 * 1024,
     timeout: ground.name === "memory" ? "1 second" : "10 seconds",
@@ -365,25 +365,25 @@ const lineTo = Effect.fnUntraced(function*(start: Start, certificate: Credential
   found(start, `${receiver.hex} does not listen any more: ${Cause.pretty(dialled.cause)}`)
 })
 
-const anyFrame = (chance: Chance.Chance, cast: Samples.Cast): Samples.Sample =>
-  chance.happens(0.6) ? Samples.handshake(chance, cast) : Samples.frame(chance, cast)
+const anyFrame = (rng: Rng.Rng, cast: Samples.Cast): Samples.Sample =>
+  rng.happens(0.6) ? Samples.handshake(rng, cast) : Samples.frame(rng, cast)
 
 /** What a stranger says after its Hello, to one that it does not know the secret of. */
 const forgedProof = (session: Session, hello: Uint8Array, theirs: Uint8Array): Uint8Array => {
-  const { chance, connection, siege } = session
+  const { rng, connection, siege } = session
   const channel = connection.channel?.binding ?? nothing
   const proveAs = (role: "dialler" | "acceptor", first: Uint8Array, second: Uint8Array, binding = channel) =>
     Handshake.prove(siege.key, role, first, second, binding)
   const right = proveAs("dialler", hello, theirs)
   // With certificates no proof is looked at: there what TLS was shown is bad.
-  switch (chance.below(channel.length === 0 ? 5 : 6)) {
+  switch (rng.below(channel.length === 0 ? 5 : 6)) {
     case 5:
       // A proof of another channel.
-      return proveAs("dialler", hello, theirs, chance.happens(0.5) ? nothing : channel.map((byte) => byte ^ 1))
+      return proveAs("dialler", hello, theirs, rng.happens(0.5) ? nothing : channel.map((byte) => byte ^ 1))
     case 0:
       return nothing
     case 1:
-      return right.slice(0, chance.below(32))
+      return right.slice(0, rng.below(32))
     case 2:
       // What the other end would show.
       return proveAs("acceptor", hello, theirs)
@@ -391,7 +391,7 @@ const forgedProof = (session: Session, hello: Uint8Array, theirs: Uint8Array): U
       // A proof of another meeting.
       return proveAs("dialler", theirs, hello)
     default: {
-      right[chance.below(32)]! ^= 1 << chance.below(8)
+      right[rng.below(32)]! ^= 1 << rng.below(8)
       return right
     }
   }
@@ -399,12 +399,12 @@ const forgedProof = (session: Session, hello: Uint8Array, theirs: Uint8Array): U
 
 /** Says nonsense instead of a handshake, or in the middle of it; or shakes hands under a hostile name, properly. */
 const stranger = Effect.fnUntraced(function*(start: Start) {
-  const { cast, chance, siege, tally } = start
-  const plan = chance.pick(["nonsense", "out of order", "forged proof", "hostile hello", "too large"] as const)
+  const { cast, rng, siege, tally } = start
+  const plan = rng.pick(["nonsense", "out of order", "forged proof", "hostile hello", "too large"] as const)
   // Where TLS proves all there is to prove: half of those that have more to say have a client's good certificate.
   const isKnown = (plan === "hostile hello" || plan === "forged proof") && siege.ground.certificate !== undefined &&
-    chance.happens(0.5)
-  const line = yield* lineTo(start, isKnown ? siege.ground.certificate : siege.ground.drawBad(chance))
+    rng.happens(0.5)
+  const line = yield* lineTo(start, isKnown ? siege.ground.certificate : siege.ground.drawBad(rng))
   if (line === undefined) return
   const session = { ...start, ...line }
   const { connection, next } = line
@@ -415,19 +415,19 @@ const stranger = Effect.fnUntraced(function*(start: Start) {
     switch (plan) {
       case "nonsense": {
         const frames = Array.from(
-          { length: 1 + chance.below(4) },
-          () => Mutation.mutate(chance, cast, anyFrame(chance, cast), anyFrame(chance, cast)).frame
+          { length: 1 + rng.below(4) },
+          () => Mutation.mutate(rng, cast, anyFrame(rng, cast), anyFrame(rng, cast)).frame
         )
         return yield* connection.write(frames)
       }
       case "out of order": {
         const hello = Handshake.encode(helloOf(session, "client"))
-        const others = Array.from({ length: 1 + chance.below(4) }, () => anyFrame(chance, cast).frame)
-        return yield* connection.write(chance.happens(0.7) ? [hello, ...others] : [...others, hello])
+        const others = Array.from({ length: 1 + rng.below(4) }, () => anyFrame(rng, cast).frame)
+        return yield* connection.write(rng.happens(0.7) ? [hello, ...others] : [...others, hello])
       }
       case "forged proof": {
         // That certificate is none of a member.
-        const hello = Handshake.encode(helloOf(session, isKnown ? "member" : chance.pick(["member", "client"])))
+        const hello = Handshake.encode(helloOf(session, isKnown ? "member" : rng.pick(["member", "client"])))
         yield* connection.write([hello])
         const theirs = yield* next
         const bytes = forgedProof(session, hello, theirs)
@@ -436,7 +436,7 @@ const stranger = Effect.fnUntraced(function*(start: Start) {
       case "hostile hello": {
         const message = helloOf(session, "client")
         const sample = { kind: "Hello", frame: Handshake.encode(message), message }
-        const hello = Mutation.mutate(chance, cast, sample, sample).frame
+        const hello = Mutation.mutate(rng, cast, sample, sample).frame
         yield* connection.write([hello])
         const theirs = yield* next
         const decoded = Handshake.decode(hello)
@@ -447,13 +447,13 @@ const stranger = Effect.fnUntraced(function*(start: Start) {
         return yield* connection.write([Handshake.encode({ _tag: "Proof", bytes }), ...accepted])
       }
       case "too large":
-        return yield* connection.write([new Uint8Array(largestFrame + 1 + chance.below(64))])
+        return yield* connection.write([new Uint8Array(largestFrame + 1 + rng.below(64))])
     }
   })
   yield* Effect.ignore(Effect.timeoutOption(run, patience))
   yield* Effect.ignore(connection.write([question]))
   // Most go away; some stay, and are sent away.
-  const isStaying = chance.happens(0.1)
+  const isStaying = rng.happens(0.1)
   const verdict = yield* awaitVerdict(session, isStaying ? patience : 100)
   if (verdict === "went on" && !isDeserved) found(session, `a stranger was let in: ${plan}`)
   if (verdict === "waits" && isStaying) found(session, `a stranger that says no more is not sent away: ${plan}`)
@@ -461,9 +461,9 @@ const stranger = Effect.fnUntraced(function*(start: Start) {
 })
 
 /** One origin's message in as many lives of it. */
-const lives = ({ cast: { speaker }, chance }: Session): ReadonlyArray<Uint8Array> => {
-  const key = Samples.randomId(chance)
-  const value = Uint8Array.from({ length: 16 }, () => chance.below(256))
+const lives = ({ cast: { speaker }, rng }: Session): ReadonlyArray<Uint8Array> => {
+  const key = Samples.randomId(rng)
+  const value = Uint8Array.from({ length: 16 }, () => rng.below(256))
   return Array.from({ length: 1_100 }, (_, index) => {
     const frame = Envelope.make({
       deliveryClass: "confirmed",
@@ -491,22 +491,22 @@ const isOwnMessage = ({ cast: { speaker } }: Session, frame: Uint8Array): boolea
   !Envelope.isDirect(frame)
 
 const framesOf = (session: Session, attacker: Attacker): ReadonlyArray<Mutation.Mutant> => {
-  const { cast, chance } = session
+  const { cast, rng } = session
   if (attacker === "reborn") return lives(session).map((frame) => ({ kind: "message", how: "as it is", frame }))
-  if (chance.happens(0.01)) {
+  if (rng.happens(0.01)) {
     return Array.from({ length: 300 }, () => ({ kind: "question of many", how: "as it is", frame: question }))
   }
   const mutants = Array.from(
-    { length: 1 + chance.below(16) },
-    () => Mutation.mutate(chance, cast, Samples.frame(chance, cast), Samples.frame(chance, cast))
+    { length: 1 + rng.below(16) },
+    () => Mutation.mutate(rng, cast, Samples.frame(rng, cast), Samples.frame(rng, cast))
   )
   // Of half of them nothing malformed, which would end the connection before the rest has had its turn.
-  return chance.happens(0.5) ? mutants : mutants.filter(({ frame }) => decode(frame)._tag !== "Malformed")
+  return rng.happens(0.5) ? mutants : mutants.filter(({ frame }) => decode(frame)._tag !== "Malformed")
 }
 
 /** Shakes hands, and sends hostile frames. What is malformed has to end the connection, and nothing else may. */
 const client = Effect.fnUntraced(function*(start: Start, attacker: Attacker) {
-  const { chance, siege, tally } = start
+  const { rng, siege, tally } = start
   const line = yield* lineTo(start, siege.ground.certificate)
   if (line === undefined) return
   const session = { ...start, ...line }
@@ -532,7 +532,7 @@ const client = Effect.fnUntraced(function*(start: Start, attacker: Attacker) {
     if (!(yield* Effect.isSuccess(connection.write([frame])))) break
     if (isMalformed) break
     // Else all arrive together.
-    if (chance.happens(0.3)) yield* Effect.yieldNow
+    if (rng.happens(0.3)) yield* Effect.yieldNow
   }
   if (isMalformed) session.malformed.count++
   yield* Effect.ignore(connection.write([question]))
@@ -549,7 +549,7 @@ const client = Effect.fnUntraced(function*(start: Start, attacker: Attacker) {
 
 /** Shakes hands as a Node, says that it is ready, and lies; it answers questions so that it stays in the tables. */
 const member = Effect.fnUntraced(function*(start: Start) {
-  const { cast, chance, siege, tally } = start
+  const { cast, rng, siege, tally } = start
   const line = yield* lineTo(start, siege.ground.certificate)
   if (line === undefined) return
   const session = { ...start, ...line }
@@ -559,9 +559,9 @@ const member = Effect.fnUntraced(function*(start: Start) {
     () => false
   )
   if (!isIn) return Tally.count(tally, "member", "not let in")
-  const answers = chance.happens(0.7)
-  const takes = chance.happens(0.5)
-  const isTame = chance.happens(0.7)
+  const answers = rng.happens(0.7)
+  const takes = rng.happens(0.5)
+  const isTame = rng.happens(0.7)
   let isAnswered = false
   // A connection has one writer at a time.
   const gate = yield* Semaphore.make(1)
@@ -592,14 +592,14 @@ const member = Effect.fnUntraced(function*(start: Start) {
     return "went on"
   })
   const talk = Effect.gen(function*() {
-    if (chance.happens(0.6)) yield* write(Frame.control({ _tag: "Joined", attempt: 1 }))
-    for (let frames = 1 + chance.below(24); frames > 0; frames--) {
-      const mutant = Mutation.mutate(chance, cast, Samples.frame(chance, cast), Samples.frame(chance, cast))
+    if (rng.happens(0.6)) yield* write(Frame.control({ _tag: "Joined", attempt: 1 }))
+    for (let frames = 1 + rng.below(24); frames > 0; frames--) {
+      const mutant = Mutation.mutate(rng, cast, Samples.frame(rng, cast), Samples.frame(rng, cast))
       const { _tag } = decode(mutant.frame)
       Tally.count(tally, `member: ${mutant.kind}`, _tag)
       if (isTame && _tag === "Malformed") continue
       yield* write(mutant.frame)
-      if (chance.happens(0.2)) yield* Effect.sleep(chance.below(40))
+      if (rng.happens(0.2)) yield* Effect.sleep(rng.below(40))
     }
     yield* write(question)
     return yield* Effect.never
@@ -625,16 +625,16 @@ const makeClient = (name: string) => {
 
 /** Records a client that belongs here, and one that takes the Nodes for others: in clear, or over TLS. */
 const record = Effect.fnUntraced(function*(
-  ground: Ground.Ground,
+  ground: Fixture.Fixture,
   nodes: ReadonlyArray<Node.Node>,
   key: Handshake.ProofKey
 ) {
-  const chance = Chance.make("a recorded client")
+  const rng = Rng.make("a recorded client")
   const { node, seed } = makeClient("a recorded client")
-  const hello = Handshake.encode(Samples.hello(chance, node, "client", ground.kind, seed))
+  const hello = Handshake.encode(Samples.hello(rng, node, "client", ground.kind, seed))
   const hear = (talk: (port: number) => Effect.Effect<unknown, unknown, Scope.Scope>) =>
     Effect.scoped(Effect.gen(function*() {
-      const passage = yield* Meddler.open(nodes[0]!.port)
+      const passage = yield* Mitm.open(nodes[0]!.port)
       yield* Effect.orDie(Effect.timeout(Effect.scoped(talk(passage.port)), patience))
       return passage.heard()
     }))
@@ -648,31 +648,31 @@ const record = Effect.fnUntraced(function*(
     })
   )
   const inClear = encodeFrames([hello, Handshake.encode({ _tag: "Proof", bytes: new Uint8Array(32) }), question])
-  return { own, other: ground.nodes.protection === "tls" ? inClear : yield* Ground.recordHello }
+  return { own, other: ground.nodes.protection === "tls" ? inClear : yield* Fixture.recordHello }
 })
 
 /** Says on a bare socket, or inside of a channel that proves nothing, what a client has said, with its bytes changed. */
 const babbler = Effect.fnUntraced(function*(start: Start) {
-  const { cast, chance, siege, tally } = start
+  const { cast, rng, siege, tally } = start
   // Few: a handshake of TLS may take ten seconds.
-  const ending = chance.happens(0.02) ? "stays" : chance.pick(["ends", "ends", "goes", "resets"] as const)
+  const ending = rng.happens(0.02) ? "stays" : rng.pick(["ends", "ends", "goes", "resets"] as const)
   // What a reset overtakes nobody reads.
-  const pause = chance.happens(0.3) ? 0 : chance.below(120)
+  const pause = rng.happens(0.3) ? 0 : rng.below(120)
   const { ground } = siege
-  const isInside = ground.nodes.protection === "tls" && chance.happens(0.4)
+  const isInside = ground.nodes.protection === "tls" && rng.happens(0.4)
   const recorded = isInside ? Streams.swap(siege.recorded!) : siege.recorded!
-  const certificate = isInside ? ground.drawBad(chance) : undefined
-  const { bytes, how } = ending === "stays" && chance.happens(0.5)
+  const certificate = isInside ? ground.drawBad(rng) : undefined
+  const { bytes, how } = ending === "stays" && rng.happens(0.5)
     ? { how: "not a word", bytes: nothing }
-    : Streams.mutate(chance, cast, recorded)
-  const pieces = Streams.cut(chance, bytes)
-  const heard = yield* Babbler.babble({
+    : Streams.mutate(rng, cast, recorded)
+  const pieces = Streams.cut(rng, bytes)
+  const heard = yield* MalformedPeer.babble({
     port: cast.receiver.port,
     pieces,
     ending,
     pause,
     patience: ending === "ends" ? endPatience : patience,
-    secure: isInside ? (socket) => Ground.speakTls(socket, certificate) : undefined
+    secure: isInside ? (socket) => Fixture.speakTls(socket, certificate) : undefined
   })
   const row = `${rowOf(siege, "babbler")}${isInside ? ", inside" : ""}: ${how}`
   if (Option.isNone(heard)) found(start, `the Node does not end the connection of a babbler that ${ending}: ${how}`)
@@ -682,13 +682,13 @@ const babbler = Effect.fnUntraced(function*(start: Start) {
 
 /** A client that belongs here says something to a Node, and somebody in between changes bytes of either. */
 const meddler = Effect.fnUntraced(function*(start: Start) {
-  const { cast: { receiver, speaker }, chance, siege, tally } = start
+  const { cast: { receiver, speaker }, rng, siege, tally } = start
   const isProtected = siege.ground.nodes.protection === "tls"
-  const plan = Meddler.draw(chance)
-  const passage = yield* Meddler.open(receiver.port, plan)
+  const plan = Mitm.draw(rng)
+  const passage = yield* Mitm.open(receiver.port, plan)
   siege.welcome.add(speaker.hex)
-  const value = Uint8Array.from({ length: 16 }, () => chance.below(256))
-  const id = { key: Samples.randomId(chance), origin: speaker.id, via: speaker.id, incarnation: speaker.incarnation }
+  const value = Uint8Array.from({ length: 16 }, () => rng.below(256))
+  const id = { key: Samples.randomId(rng), origin: speaker.id, via: speaker.id, incarnation: speaker.incarnation }
   const message = Envelope.make(
     { ...id, deliveryClass: "confirmed", purpose: Samples.purpose, counter: 0, floor: 0 },
     value
@@ -699,7 +699,7 @@ const meddler = Effect.fnUntraced(function*(start: Start) {
     node: speaker,
     seed: start.seed,
     lease: Samples.lease,
-    nonce: Effect.sync(() => Samples.randomId(chance)),
+    nonce: Effect.sync(() => Samples.randomId(rng)),
     security: Security.make(siege.ground.credentials, {
       cluster: Samples.cluster,
       needsChannel: isProtected,
@@ -732,7 +732,7 @@ const meddler = Effect.fnUntraced(function*(start: Start) {
   // Where bytes are missing both ends wait for more of them: it goes, and leaves it to the Node to notice.
   const verdict = yield* Effect.timeoutOption(
     Effect.catch(Effect.scoped(talk), (error) => Effect.succeed(ended(error))),
-    chance.happens(0.02) ? 2_500 : 400
+    rng.happens(0.02) ? 2_500 : 400
   )
   const outcome = Option.getOrElse(verdict, () => "waits")
   if (!passage.hasMeddled() && outcome !== "went on before it" && outcome !== "waits") {
@@ -747,7 +747,7 @@ const meddler = Effect.fnUntraced(function*(start: Start) {
 
 /** Who speaks. A client's address is one that nobody dials. */
 const speakerOf = (
-  chance: Chance.Chance,
+  rng: Rng.Rng,
   attacker: Attacker,
   seed: NodeId.NodeId,
   nodes: ReadonlyArray<Node.Node>
@@ -755,20 +755,20 @@ const speakerOf = (
   const host = attacker === "member" ? "10.0.0.66" : "client"
   return new Node.Node({
     id: attacker === "impostor"
-      ? chance.pick(nodes).id
+      ? rng.pick(nodes).id
       : attacker === "member"
-      ? Samples.randomId(chance)
+      ? Samples.randomId(rng)
       : Handshake.clientId(seed),
     localHost: host,
     globalHost: host,
-    port: 1 + chance.below(65_535),
+    port: 1 + rng.below(65_535),
     region: "",
-    incarnation: attacker === "impostor" && chance.happens(0.7) ? nodes[0]!.incarnation : Samples.count(chance)
+    incarnation: attacker === "impostor" && rng.happens(0.7) ? nodes[0]!.incarnation : Samples.count(rng)
   })
 }
 
 const attack = (
-  siege: Siege,
+  siege: AdversarialCluster,
   attacker: Attacker,
   text: string,
   number: number,
@@ -776,17 +776,17 @@ const attack = (
   malformed: { count: number }
 ) =>
   Effect.scoped(Effect.gen(function*() {
-    const chance = Chance.make(`${text}/${number}`)
-    const receiver = chance.pick(siege.nodes)
-    const seed = Samples.randomId(chance)
-    const stranded = speakerOf(chance, attacker, seed, siege.nodes)
+    const rng = Rng.make(`${text}/${number}`)
+    const receiver = rng.pick(siege.nodes)
+    const seed = Samples.randomId(rng)
+    const stranded = speakerOf(rng, attacker, seed, siege.nodes)
     const life = siege.nodes.find(({ id }) => NodeId.equals(id, stranded.id))
     // Each Node of a cluster started at a time of its own.
     const speaker = life !== undefined && stranded.incarnation === siege.nodes[0]!.incarnation
       ? new Node.Node({ ...stranded, incarnation: life.incarnation })
       : stranded
     const cast = { nodes: siege.nodes, receiver, speaker }
-    const start: Start = { number, chance, siege, tally, cast, seed, malformed }
+    const start: Start = { number, rng, siege, tally, cast, seed, malformed }
     switch (attacker) {
       case "stranger":
         return yield* stranger(start)
@@ -808,7 +808,7 @@ const attack = (
 // -----------------------------------------------------------------------------
 
 /** A message of the cluster itself, sent by a Node while it is under siege. */
-const send = Effect.fnUntraced(function*(siege: Siege, sender: Member, word: string) {
+const send = Effect.fnUntraced(function*(siege: AdversarialCluster, sender: Member, word: string) {
   const value = new TextEncoder().encode(word)
   const key = NodeId.fromString(word)
   const name = nameOf(key, Samples.purpose, value)
@@ -819,7 +819,7 @@ const send = Effect.fnUntraced(function*(siege: Siege, sender: Member, word: str
 })
 
 /** What must not have happened at a Node, by its events. */
-const wrongEvents = (siege: Siege, { cluster, events }: Member): ReadonlyArray<string> => {
+const wrongEvents = (siege: AdversarialCluster, { cluster, events }: Member): ReadonlyArray<string> => {
   const isReal = (node: Node.Node) => siege.nodes.some((real) => Node.isSameLife(real, node))
   return events.flatMap((event) => {
     const at = `at ${cluster.id.hex.slice(0, 4)}`
@@ -855,7 +855,7 @@ const connectionsAtRest = 6
 
 /** Carries out some sessions while the cluster works, and looks at what has become of it. */
 export const round = (
-  siege: Siege,
+  siege: AdversarialCluster,
   attacker: Attacker,
   seed: string,
   numbers: ReadonlyArray<number>,
@@ -870,7 +870,7 @@ export const round = (
     const malformedBefore = yield* sumOfMalformed
     /** Both ends of each connection are in this process. */
     const openSockets = (all: ReadonlyArray<{ readonly connections: number }>) =>
-      Ground.countSockets() - all.reduce((sum, { connections }) => sum + connections, 0)
+      Fixture.countSockets() - all.reduce((sum, { connections }) => sum + connections, 0)
     const isQuiet = Effect.map(statistics, (all) =>
       all.every(({ connections, custody, delivering, unresolved }) =>
         custody === 0 && delivering === 0 && unresolved === 0 && connections <= connectionsAtRest

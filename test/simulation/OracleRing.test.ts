@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as RoutingTable from "../../src/ring/RoutingTable.ts"
-import * as Chance from "../../src/simulation/Chance.ts"
-import * as Ideal from "../../src/simulation/Ideal.ts"
+import * as OracleRing from "../../src/simulation/OracleRing.ts"
+import * as Rng from "../../src/simulation/Rng.ts"
 import * as Topology from "../../src/simulation/Topology.ts"
 
 const make = (nodes: number, leafSetSide: number, candidates: number) => {
-  const chance = Chance.make("ideal")
-  const topology = Topology.make({ _tag: "plane", across: 100 }, chance.fork("topology"))
-  return Ideal.make({ nodes, leafSetSide, candidates, topology, chance: chance.fork("ring") })
+  const rng = Rng.make("ideal")
+  const topology = Topology.make({ _tag: "plane", across: 100 }, rng.fork("topology"))
+  return OracleRing.make({ nodes, leafSetSide, candidates, topology, rng: rng.fork("ring") })
 }
 
 describe("Ideal", () => {
@@ -29,30 +29,30 @@ describe("Ideal", () => {
 
   it("every message arrives at the closest Node, and each hop is nearer", () => {
     const ring = make(300, 4, 1)
-    const chance = Chance.make("lookups")
+    const rng = Rng.make("lookups")
     for (let count = 0; count < 2000; count++) {
-      const key = NodeId.random(() => chance.word())
-      const { root } = Ideal.route(ring, chance.pick(ring.members), key)
+      const key = NodeId.random(() => rng.word())
+      const { root } = OracleRing.route(ring, rng.pick(ring.members), key)
       assert.isFalse(ring.members.some(({ node }) => NodeId.isCloser(key, node.id, root.node.id)))
     }
   })
 
   it("hops are those of the paper on Pastry (Fig. 4: 2.479 in ideal tables of 1,000 Nodes), within 2 %", () => {
     const ring = make(1000, 8, 1)
-    const chance = Chance.make("lookups")
+    const rng = Rng.make("lookups")
     let hops = 0
     for (let count = 0; count < 20_000; count++) {
-      hops += Ideal.route(ring, chance.pick(ring.members), chance.pick(ring.members).node.id).hops
+      hops += OracleRing.route(ring, rng.pick(ring.members), rng.pick(ring.members).node.id).hops
     }
     assert.closeTo(hops / 20_000, 2.479, 0.02 * 2.479)
   })
 
   it("near entries make ways short: at most 1.4 times the direct way", () => {
     const ring = make(1000, 8, 1000)
-    const chance = Chance.make("lookups")
+    const rng = Rng.make("lookups")
     let [travelled, direct] = [0, 0]
     for (let count = 0; count < 20_000; count++) {
-      const way = Ideal.route(ring, chance.pick(ring.members), chance.pick(ring.members).node.id)
+      const way = OracleRing.route(ring, rng.pick(ring.members), rng.pick(ring.members).node.id)
       travelled += way.travelled
       direct += way.direct
     }

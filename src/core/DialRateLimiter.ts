@@ -1,5 +1,5 @@
 /**
- * Knocks: how often a Node dials addresses that only others have named.
+ * DialRateLimiter: how often a Node dials addresses that only others have named.
  *
  * A member that lies may name any address, and make every Node connect there: each gets a connection, and a first frame.
  * Where a Node has met the one that it meant it dials as often as it likes.
@@ -16,7 +16,7 @@ const maxProved = 1_024
  * @category models
  * @since 0.1.0
  */
-export class Knocks {
+export class DialRateLimiter {
   readonly #burst: number
   readonly #perSecond: number
   readonly #proved = new Set<string>()

@@ -1,5 +1,5 @@
 /**
- * Wire: connections between simulated hosts, and what becomes of the frames on them.
+ * CoreNetwork: connections between simulated hosts, and what becomes of the frames on them.
  *
  * The network of the bare core. Frames are handed over as objects: nothing is
  * encoded but what has to be weighed, for a network of limited bandwidth.
@@ -10,11 +10,11 @@ import * as LinkTable from "../core/LinkTable.ts"
 import type { ControlMessage } from "../protocol/ControlMessage.ts"
 import * as Frame from "../protocol/Frame.ts"
 import type * as Node from "../ring/Node.ts"
-import { Carrier, type Listener, type Pipe } from "./Carrier.ts"
+import { DeliveryModel, type Listener, type Pipe } from "./DeliveryModel.ts"
+import type { FaultModel } from "./FaultModel.ts"
 import type { Host } from "./Host.ts"
 import type { Timeline } from "./Timeline.ts"
 import type { Topology } from "./Topology.ts"
-import type { Weather } from "./Weather.ts"
 
 /**
  * What goes over a connection: a control message as it is, everything else encoded.
@@ -22,7 +22,7 @@ import type { Weather } from "./Weather.ts"
  * @category models
  * @since 0.1.0
  */
-export type Cargo = ControlMessage | Uint8Array
+export type Payload = ControlMessage | Uint8Array
 
 /** Names of the kinds of frame that are encoded, by their first byte. */
 const kinds = [
@@ -46,18 +46,19 @@ const kinds = [
 ]
 
 /**
- * The kind of message that a frame is, as rules of the `Weather` and statistics name it.
+ * The kind of message that a frame is, as rules of the `FaultModel` and statistics name it.
  *
  * @category getters
  * @since 0.1.0
  */
-export const kindOf = (cargo: Cargo): string => cargo instanceof Uint8Array ? kinds[cargo[0]!] ?? "Other" : cargo._tag
+export const kindOf = (payload: Payload): string =>
+  payload instanceof Uint8Array ? kinds[payload[0]!] ?? "Other" : payload._tag
 
 /** Bytes that every frame costs on the wire besides its own: headers of TCP and IP, and the length in front. */
 export const overhead = 44
 
-const sizeOf = (cargo: Cargo): number =>
-  (cargo instanceof Uint8Array ? cargo.length : Frame.control(cargo).length) + overhead
+const sizeOf = (payload: Payload): number =>
+  (payload instanceof Uint8Array ? payload.length : Frame.control(payload).length) + overhead
 
 /**
  * What runs on a host and has connections.
@@ -73,7 +74,7 @@ export interface Process {
   readonly isPaused: boolean
   readonly isEnded: boolean
   readonly opened: (end: End) => void
-  readonly arrived: (end: End, cargo: Cargo) => void
+  readonly arrived: (end: End, payload: Payload) => void
   /** The connection is no more; not told to the end that closed it. */
   readonly broken: (end: End) => void
 }
@@ -84,7 +85,7 @@ export interface Process {
  * @category models
  * @since 0.1.0
  */
-export class End implements Pipe<Cargo>, LinkTable.Entry {
+export class End implements Pipe<Payload>, LinkTable.Entry {
   readonly id: number
   readonly owner: Process
   /** The other end's Node, as its handshake named it; and this end's, as it named itself. */
@@ -105,7 +106,7 @@ export class End implements Pipe<Cargo>, LinkTable.Entry {
   isDisplaced = false
   usedAt = 0
   lastDue = 0
-  stuck: Array<Cargo> | undefined
+  stuck: Array<Payload> | undefined
   tries = 0
   stuckSince = 0
 
@@ -131,27 +132,27 @@ export type DialFailure = "Refused" | "Other" | "Timeout" | "Handshake"
  * @category models
  * @since 0.1.0
  */
-export class Wire {
+export class CoreNetwork {
   readonly #timeline: Timeline
   readonly #topology: Topology
-  readonly #weather: Weather
+  readonly #weather: FaultModel
   readonly #listener: Listener
-  readonly #carrier: Carrier<Cargo, End>
+  readonly #carrier: DeliveryModel<Payload, End>
   /** What runs, by the number of its host: a connect to any other is refused. */
   readonly #processes = new Map<number, Process>()
   #lastId = 0
 
-  constructor(timeline: Timeline, topology: Topology, weather: Weather, listener: Listener) {
+  constructor(timeline: Timeline, topology: Topology, weather: FaultModel, listener: Listener) {
     this.#timeline = timeline
     this.#topology = topology
     this.#weather = weather
     this.#listener = listener
-    this.#carrier = new Carrier(timeline, topology, weather, listener, {
+    this.#carrier = new DeliveryModel(timeline, topology, weather, listener, {
       kindOf,
       sizeOf,
       isCertain: () => false,
-      copy: (cargo) => cargo instanceof Uint8Array ? cargo.slice() : cargo,
-      arrived: (end, cargo) => this.#arrived(end, cargo),
+      copy: (payload) => payload instanceof Uint8Array ? payload.slice() : payload,
+      arrived: (end, payload) => this.#arrived(end, payload),
       broken: (end) => this.breakOff(end)
     })
   }
@@ -223,24 +224,24 @@ export class Wire {
   }
 
   /** Sends a frame. */
-  send(end: End, cargo: Cargo): void {
+  send(end: End, payload: Payload): void {
     if (end.isClosed) return
-    this.#listener.sent(end.from, end.to, kindOf(cargo))
-    this.#carrier.send(end, cargo)
+    this.#listener.sent(end.from, end.to, kindOf(payload))
+    this.#carrier.send(end, payload)
   }
 
-  #arrived(end: End, cargo: Cargo): void {
+  #arrived(end: End, payload: Payload): void {
     const { from, other, to } = end
     // Nobody is there any more for this connection, and the machine says so.
     if (other.isClosed || other.owner.isEnded) return this.#reset(end)
     // What was under way when the host was unplugged is lost too.
     if (to.isSilent) {
-      this.#listener.lost(from, to, kindOf(cargo))
+      this.#listener.lost(from, to, kindOf(payload))
       if (this.#carrier.isReliable) this.breakOff(end)
       return
     }
-    this.#listener.received(from, to, kindOf(cargo))
-    other.owner.arrived(other, cargo)
+    this.#listener.received(from, to, kindOf(payload))
+    other.owner.arrived(other, payload)
   }
 
   #reset(end: End): void {

@@ -1,5 +1,5 @@
 /**
- * Ideal: rings whose tables are filled by somebody who sees everything.
+ * OracleRing: rings whose tables are filled by somebody who sees everything.
  *
  * For figures about routing alone, in rings too large to be joined Node by Node: the
  * tables are those of real Nodes (`ring/`), and so is every decision (`NextHop`);
@@ -13,7 +13,7 @@ import { nextHop, type Tables } from "../ring/NextHop.ts"
 import * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import * as RoutingTable from "../ring/RoutingTable.ts"
-import type { Chance } from "./Chance.ts"
+import type { Rng } from "./Rng.ts"
 import type { Place, Topology } from "./Topology.ts"
 
 /**
@@ -51,7 +51,7 @@ export interface Options {
   /** How many of the Nodes that fit are looked at for an entry of the routing table, of which the nearest is taken; 1 for any one, `Infinity` for all. */
   readonly candidates: number
   readonly topology: Topology
-  readonly chance: Chance
+  readonly rng: Rng
 }
 
 /** How many members have a smaller id, from a rank on. */
@@ -76,9 +76,9 @@ const startOf = (id: NodeId.NodeId, row: number, column: number): NodeId.NodeId 
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ candidates, chance, leafSetSide, nodes, topology }: Options): Ring => {
+export const make = ({ candidates, rng, leafSetSide, nodes, topology }: Options): Ring => {
   const members = Array.from({ length: nodes }, (_, number): Member => {
-    const id = NodeId.random(() => chance.word())
+    const id = NodeId.random(() => rng.word())
     const place = topology.place(number)
     const host = `10.${number >> 16}.${(number >> 8) & 255}.${number & 255}`
     return {
@@ -89,7 +89,7 @@ export const make = ({ candidates, chance, leafSetSide, nodes, topology }: Optio
       neighborhoodSet: NeighborhoodSet.make(id, 1)
     }
   }).sort((x, y) => NodeId.compare(x.node.id, y.node.id))
-  members.forEach((_, rank) => fill(members, rank, leafSetSide, candidates, topology, chance))
+  members.forEach((_, rank) => fill(members, rank, leafSetSide, candidates, topology, rng))
   return { members, byHex: new Map(members.map((member) => [member.node.hex, member])), topology }
 }
 
@@ -99,7 +99,7 @@ const fill = (
   leafSetSide: number,
   candidates: number,
   topology: Topology,
-  chance: Chance
+  rng: Rng
 ): void => {
   const size = members.length
   const { leafSet, node, place, routingTable } = members[rank]!
@@ -118,7 +118,7 @@ const fill = (
       const end = column === NodeId.radix - 1 ? to : rankOf(members, startOf(node.id, row, column + 1), start, to)
       if (column === own) next = { from: start, to: end }
       else if (end > start) {
-        const entry = nearestOf(members, start, end, candidates, place, topology, chance)
+        const entry = nearestOf(members, start, end, candidates, place, topology, rng)
         RoutingTable.insert(routingTable, entry.node, topology.distance(place, entry.place))
       }
       start = end
@@ -135,13 +135,13 @@ const nearestOf = (
   candidates: number,
   place: Place,
   topology: Topology,
-  chance: Chance
+  rng: Rng
 ): Member => {
   const areAll = candidates >= to - from
   const count = areAll ? to - from : candidates
-  let nearest = members[areAll ? from : from + chance.below(to - from)]!
+  let nearest = members[areAll ? from : from + rng.below(to - from)]!
   for (let tries = 1; tries < count; tries++) {
-    const other = members[from + (areAll ? tries : chance.below(to - from))]!
+    const other = members[from + (areAll ? tries : rng.below(to - from))]!
     if (topology.distance(place, other.place) < topology.distance(place, nearest.place)) nearest = other
   }
   return nearest

@@ -1,5 +1,5 @@
 /**
- * Chance: the one source of randomness in a simulation.
+ * Rng: the one source of randomness in a simulation.
  *
  * Everything that is drawn comes from one seed, through streams that are named:
  * a further draw in one part of a simulation does not change what another part
@@ -16,7 +16,7 @@
  * @category models
  * @since 0.1.0
  */
-export class Chance {
+export class Rng {
   readonly #seed: string
   #a: number
   #b: number
@@ -33,8 +33,8 @@ export class Chance {
   }
 
   /** Another stream of the same seed, the same for the same name whatever was drawn here. */
-  fork(name: string): Chance {
-    return new Chance(`${this.#seed}/${name}`)
+  fork(name: string): Rng {
+    return new Rng(`${this.#seed}/${name}`)
   }
 
   /** A whole number of 32 bits, 0 to 2^32 - 1. */
@@ -104,4 +104,4 @@ const makeWords = (text: string): () => number => {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (seed: string): Chance => new Chance(seed)
+export const make = (seed: string): Rng => new Rng(seed)

@@ -1,5 +1,5 @@
 /**
- * Throttle: lets a few things through at a time, and counts the others.
+ * LogRateLimiter: lets a few things through at a time, and counts the others.
  *
  * For what strangers can cause as often as they like, and people read: logs and events.
  *
@@ -12,7 +12,7 @@
  * @category models
  * @since 0.1.0
  */
-export class Throttle {
+export class LogRateLimiter {
   readonly #most: number
   readonly #period: number
   #since = Number.NEGATIVE_INFINITY
