@@ -326,8 +326,8 @@ export const make = Effect.fnUntraced(function*(options: {
     original: Message.Message,
     current: Message.Message,
     next: Node.Node,
-    done: (forward: Message.Raw | "forward" | "drop") => void
-  ): Message.Raw | "forward" | "drop" | undefined => {
+    done: (forward: Message.RawMessage | "forward" | "drop") => void
+  ): Message.RawMessage | "forward" | "drop" | undefined => {
     let message = current
     for (let index = from; index < entries.length; index++) {
       const entry = entries[index]!
@@ -592,7 +592,7 @@ const changedMessage = (
   maxValueSize: number
 ): Result.Result<Message.Message, string> => {
   const key = changes.key ?? message.key
-  const outgoing: Message.Outgoing = changes.value === undefined || kind === undefined
+  const outgoing: Message.OutgoingMessage = changes.value === undefined || kind === undefined
     ? {
       key,
       purpose: changes.purpose ?? message.purpose,

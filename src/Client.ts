@@ -45,7 +45,7 @@ import { WendyJoinError } from "./protocol/JoinError.ts"
 import {
   type ClientAddress,
   encode,
-  type Outgoing,
+  type OutgoingMessage,
   type Receipt,
   type ReplyOf,
   type WendyDeliveryError,
@@ -116,7 +116,7 @@ export class Client extends Context.Service<Client, {
    * Who is interrupted here takes nothing back: the message goes on being sent until its deadline, while the client
    * lives.
    */
-  readonly sendConfirmed: <M extends Outgoing>(
+  readonly sendConfirmed: <M extends OutgoingMessage>(
     message: M,
     options?: { readonly deadline?: Duration.Input | undefined }
   ) => Effect.Effect<Receipt<ReplyOf<M>>, WendyMessageError | WendyDeliveryError>
@@ -572,7 +572,7 @@ export const make: (
           Effect.andThen(Effect.mapError(checkName(name), ({ message }) => sessionFailure("Refused", message))),
           Effect.andThen(openSession(name, sessionOptions?.window))
         ),
-      sendConfirmed: Effect.fnUntraced(function*<M extends Outgoing>(
+      sendConfirmed: Effect.fnUntraced(function*<M extends OutgoingMessage>(
         message: M,
         sendOptions?: { readonly deadline?: Duration.Input | undefined }
       ) {

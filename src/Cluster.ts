@@ -62,8 +62,8 @@ import {
   type DeliveryClass,
   encode,
   type Message,
-  type Outgoing,
-  type Raw,
+  type OutgoingMessage,
+  type RawMessage,
   type Receipt,
   type ReplyOf,
   type WendyDeliveryError,
@@ -262,7 +262,7 @@ export class Cluster extends Context.Service<Cluster, {
    * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => "Success"
    * ```
    */
-  readonly send: (message: Outgoing, options?: SendOptions) => Effect.Effect<void, WendyMessageError>
+  readonly send: (message: OutgoingMessage, options?: SendOptions) => Effect.Effect<void, WendyMessageError>
   /**
    * Sends many messages; completes when all are taken, 256 at once, waiting as `send` does. A message that cannot be
    * sent as it is stops all before any is taken.
@@ -294,7 +294,7 @@ export class Cluster extends Context.Service<Cluster, {
    * ```
    */
   readonly sendAll: (
-    messages: ReadonlyArray<Outgoing>,
+    messages: ReadonlyArray<OutgoingMessage>,
     options?: SendOptions
   ) => Effect.Effect<void, WendyMessageError>
   /**
@@ -334,7 +334,7 @@ export class Cluster extends Context.Service<Cluster, {
    * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => [1, true]
    * ```
    */
-  readonly sendConfirmed: <M extends Outgoing>(
+  readonly sendConfirmed: <M extends OutgoingMessage>(
     message: M,
     options?: { readonly deadline?: Duration.Input | undefined }
   ) => Effect.Effect<Receipt<ReplyOf<M>>, WendyMessageError | WendyDeliveryError>
@@ -362,7 +362,7 @@ export class Cluster extends Context.Service<Cluster, {
    * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => true
    * ```
    */
-  readonly sendDirect: <M extends Outgoing>(
+  readonly sendDirect: <M extends OutgoingMessage>(
     node: Node.Node,
     message: M,
     options?: { readonly deadline?: Duration.Input | undefined }
@@ -405,7 +405,7 @@ export class Cluster extends Context.Service<Cluster, {
    */
   readonly sendDirectAll: (
     nodes: ReadonlyArray<Node.Node>,
-    message: Outgoing,
+    message: OutgoingMessage,
     options?: SendOptions
   ) => Effect.Effect<void, WendyMessageError>
   /**
@@ -444,7 +444,7 @@ export class Cluster extends Context.Service<Cluster, {
    * await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(MemoryTransport.layer))) // => "tea is ready"
    * ```
    */
-  readonly sendToClient: <M extends Outgoing>(
+  readonly sendToClient: <M extends OutgoingMessage>(
     client: ClientAddress,
     message: M,
     options?: { readonly deadline?: Duration.Input | undefined }
@@ -1152,10 +1152,10 @@ export const make: (
 
       /** The bytes of messages that may all be sent; else none is. */
       const encodeAll = (
-        messages: ReadonlyArray<Outgoing>,
+        messages: ReadonlyArray<OutgoingMessage>,
         maxSize = config.maxValueSize
-      ): Effect.Effect<ReadonlyArray<Raw>, WendyMessageError> => {
-        const encoded: Array<Raw> = []
+      ): Effect.Effect<ReadonlyArray<RawMessage>, WendyMessageError> => {
+        const encoded: Array<RawMessage> = []
         for (const message of messages) {
           if ("definition" in message) {
             const bound = applications.bind(message.definition)
@@ -1172,7 +1172,7 @@ export const make: (
         return Effect.succeed(encoded)
       }
 
-      const sendConfirmed = <M extends Outgoing>(
+      const sendConfirmed = <M extends OutgoingMessage>(
         message: M,
         deadline: Duration.Input | undefined,
         target?: Node.Node
@@ -1187,7 +1187,7 @@ export const make: (
             (receipt) => Effect.fromResult(withReply(message, receipt))
           ))
 
-      const sendToClient = Effect.fnUntraced(function*<M extends Outgoing>(
+      const sendToClient = Effect.fnUntraced(function*<M extends OutgoingMessage>(
         { gateway, id }: ClientAddress,
         message: M,
         deadline: Duration.Input | undefined

@@ -152,8 +152,8 @@ export const mutations: ReadonlyArray<Mutation> = [
   {
     name: "unbounded-queue",
     file: core("Dials"),
-    find: "if (queue.length < maxQueued) queue.push(cargo)",
-    replace: "queue.push(cargo)",
+    find: "if (queue.length < maxQueued) queue.push(payload)",
+    replace: "queue.push(payload)",
     breaks: "what waits for a link is unbounded",
     tests: ["test/core/Dials.test.ts"]
   },

@@ -17,7 +17,7 @@ import * as Queue from "effect/Queue"
 import type { Input } from "../core/MembershipState.ts"
 import type { Token } from "../core/Routing.ts"
 import type { Answer, Frame } from "../protocol/Frame.ts"
-import type { Raw } from "../protocol/Message.ts"
+import type { RawMessage } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Peer } from "../transport/Link.ts"
 import { ActorGroup, type Mailbox } from "./Mailbox.ts"
@@ -55,11 +55,11 @@ export type RouterInput =
     readonly _tag: "Forwarded"
     readonly token: Token
     readonly frame: Uint8Array
-    readonly forward: Raw | "forward" | "drop"
+    readonly forward: RawMessage | "forward" | "drop"
   }
   | {
     readonly _tag: "SendConfirmed"
-    readonly message: Raw
+    readonly message: RawMessage
     readonly deadline: number
     readonly waiting: Waiting
   }

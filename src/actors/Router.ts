@@ -16,7 +16,7 @@ import * as Envelope from "../protocol/Envelope.ts"
 import type { Answer } from "../protocol/Frame.ts"
 import {
   type DeliveryClass,
-  type Raw,
+  type RawMessage,
   type Receipt,
   type WendyDeliveryError,
   WendyMessageError
@@ -40,18 +40,18 @@ import * as Waiting from "./Waiting.ts"
 export class Router extends Context.Service<Router, {
   /** Takes messages, waiting while the Node is full. Purposes and sizes have been checked. */
   readonly send: (
-    messages: ReadonlyArray<Raw>,
+    messages: ReadonlyArray<RawMessage>,
     deliveryClass: Exclude<DeliveryClass, "confirmed">
   ) => Effect.Effect<void, WendyMessageError>
   /** Sends one message to each of these Nodes, as `send` does; it is encoded once. */
   readonly sendDirect: (
-    message: Raw,
+    message: RawMessage,
     targets: ReadonlyArray<Node.Node>,
     deliveryClass: Exclude<DeliveryClass, "confirmed">
   ) => Effect.Effect<void, WendyMessageError>
   /** Sends one message, to its root or to `target`, and waits for the receipt; the deadline is in milliseconds. */
   readonly sendConfirmed: (
-    message: Raw,
+    message: RawMessage,
     deadline: number,
     target?: Node.Node
   ) => Effect.Effect<Receipt<Uint8Array | undefined>, WendyDeliveryError>
@@ -68,7 +68,7 @@ export class Router extends Context.Service<Router, {
 const chunk = 256
 const partOfRoom = 8
 
-const endOfPart = (messages: ReadonlyArray<Raw>, from: number, chunk: number): number => {
+const endOfPart = (messages: ReadonlyArray<RawMessage>, from: number, chunk: number): number => {
   const { purpose } = messages[from]!
   let end = from + 1
   while (end < messages.length && end < from + chunk && messages[end]!.purpose === purpose) end++
@@ -215,7 +215,7 @@ const make = Effect.gen(function*() {
   }).pipe(supervise("Router", upcalls), Effect.forkScoped)
 
   /** Takes own messages of one purpose as soon as they have room. */
-  const enter = (messages: ReadonlyArray<Raw>, then: () => unknown) => {
+  const enter = (messages: ReadonlyArray<RawMessage>, then: () => unknown) => {
     let bytes = 0
     for (const message of messages) bytes += Envelope.sizeOf(message)
     return own.enter(messages[0]!.purpose, { messages: messages.length, bytes }, then)

@@ -10,7 +10,7 @@ import type * as OwnedKeys from "../core/OwnedKeys.ts"
 import type { ClusterEvent } from "../protocol/ClusterEvent.ts"
 import type { WendyEndedError } from "../protocol/EndedError.ts"
 import type { Answer } from "../protocol/Frame.ts"
-import type { Message, Raw } from "../protocol/Message.ts"
+import type { Message, RawMessage } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Accepting } from "./LinkSessions.ts"
 
@@ -43,8 +43,8 @@ export class Upcalls extends Context.Service<Upcalls, {
   readonly forward: (
     message: () => Message,
     next: Node.Node,
-    done: (forward: Raw | "forward" | "drop") => void
-  ) => Raw | "forward" | "drop" | undefined
+    done: (forward: RawMessage | "forward" | "drop") => void
+  ) => RawMessage | "forward" | "drop" | undefined
   /** Who accepts sessions of a name that such an end begins, if anybody does. */
   readonly accepting: (name: string, role: "member" | "client") => Accepting | undefined
   /** The keys that this Node answers for have changed. Must return at once. */

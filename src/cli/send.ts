@@ -18,7 +18,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as Client from "../Client.ts"
 import type { Preset } from "../protocol/ClusterConfig.ts"
-import { lowestPurpose, type Raw } from "../protocol/Message.ts"
+import { lowestPurpose, type RawMessage } from "../protocol/Message.ts"
 import * as NodeId from "../ring/NodeId.ts"
 import { addresses, duration, int, json, settingFlags, settings, toggle } from "./flags.ts"
 import * as Membership from "./membership.ts"
@@ -124,7 +124,7 @@ const describeMisuse = (flags: Flags): string | undefined => {
 /** A line of the input: a message, or what is wrong with the line. */
 interface Input {
   readonly line: number
-  readonly message: Result.Result<Raw, string>
+  readonly message: Result.Result<RawMessage, string>
 }
 
 const run = Effect.fnUntraced(function*(flags: Flags) {

@@ -214,11 +214,11 @@ export const request = (state: State, now: number, out: Array<Output>): void => 
   state.attemptAt = now
   state.grant = undefined
   for (const leaf of state.leafSet.members) addVia(state, leaf)
-  if (state.vias.length === 0) {
+  if (state.joinSeeds.length === 0) {
     // Whoever seemed dead, because this Node or that one was slow, may be the only one who knows the ring.
     for (const lost of state.lost.values()) addVia(state, lost)
   }
-  const via = state.vias[state.nextVia++ % Math.max(1, state.vias.length)]
+  const via = state.joinSeeds[state.nextVia++ % Math.max(1, state.joinSeeds.length)]
   if (via === undefined) {
     // With nobody left to ask, one that was in a ring starts one when its time has come (L5); a newcomer waits for a way in.
     state.retryAt = state.detachedAt === undefined
@@ -240,8 +240,8 @@ const sendRequest = (state: State, via: Node.Node, out: Array<Output>): void =>
  * How long a request may take: twice as long after each round through the vias that brought no answer, for the ring may
  * be far away, up to half of a lease, as long as a grant may be on its way. Rule J9.
  */
-const requestTimeout = ({ settings: { joinRetry, lease }, unansweredRequests, vias }: State): number => {
-  const rounds = Math.floor(unansweredRequests / Math.max(1, vias.length))
+const requestTimeout = ({ settings: { joinRetry, lease }, unansweredRequests, joinSeeds }: State): number => {
+  const rounds = Math.floor(unansweredRequests / Math.max(1, joinSeeds.length))
   return Math.max(joinRetry, Math.min(lease / 2, joinRetry * 2 ** Math.min(rounds, maxRequestDoublings)))
 }
 
@@ -276,9 +276,9 @@ export const onVia = (state: State, now: number, via: Node.Node, out: Array<Outp
  */
 export const addVia = (state: State, via: Node.Node): void => {
   if (Node.isSameLife(via, state.self)) return
-  const index = state.vias.findIndex((node) => NodeId.equals(node.id, via.id))
-  if (index >= 0) state.vias[index] = via
-  else if (state.vias.length < MembershipState.maxVias) state.vias.push(via)
+  const index = state.joinSeeds.findIndex((node) => NodeId.equals(node.id, via.id))
+  if (index >= 0) state.joinSeeds[index] = via
+  else if (state.joinSeeds.length < MembershipState.maxVias) state.joinSeeds.push(via)
 }
 
 /**
@@ -527,8 +527,8 @@ export const onNack = (
  * @since 0.1.0
  */
 export const onGone = (state: State, now: number, node: Node.Node, out: Array<Output>): void => {
-  const index = state.vias.findIndex((via) => Node.isSame(via, node))
-  if (index >= 0 && (state.vias.length > 1 || state.leafSet.members.length > 0)) state.vias.splice(index, 1)
+  const index = state.joinSeeds.findIndex((via) => Node.isSame(via, node))
+  if (index >= 0 && (state.joinSeeds.length > 1 || state.leafSet.members.length > 0)) state.joinSeeds.splice(index, 1)
   state.notReady.delete(node.hex)
   state.newcomers.delete(node.hex)
   const { grant } = state
@@ -584,5 +584,5 @@ export const mayFoundAgain = (state: State, now: number): boolean => {
   const isNoHelp = (node: Node.Node) =>
     state.notReady.has(node.hex) || state.failed.has(node.hex) || Liveness.missedAt(state, node) !== undefined
   // Who stands in the tables has said that it is ready.
-  return state.vias.every(isNoHelp) && Array.from(state.announced.values()).every(isNoHelp)
+  return state.joinSeeds.every(isNoHelp) && Array.from(state.announced.values()).every(isNoHelp)
 }

@@ -106,7 +106,7 @@ export const learn = (
       if (isDue) inquire(state, now, node, use, out)
       else if (!isForLeavesOnly && hasPlace(state, node)) inquire(state, now, node, "sign", out)
     } else if (there.incarnation < node.incarnation) {
-      awaitEnd(state, now, there, state.heirs.get(node.hex) ?? node, out)
+      awaitEnd(state, now, there, state.pendingReplacements.get(node.hex) ?? node, out)
     } else if (isDue && LeafSet.get(state.leafSet, node.id) === undefined) {
       // Where it lives it has said itself.
       inquire(state, now, there, use, out)
@@ -347,8 +347,8 @@ export const admit = (
  * that place only when the Node there, asked at its own address, does not answer any more. Rule D8.
  */
 const awaitEnd = (state: State, now: number, before: Node.Node, heir: Node.Node, out: Array<Output>): void => {
-  if (!state.heirs.has(heir.hex) && state.heirs.size >= MembershipState.maxInquiries) return
-  state.heirs.set(heir.hex, heir)
+  if (!state.pendingReplacements.has(heir.hex) && state.pendingReplacements.size >= MembershipState.maxInquiries) return
+  state.pendingReplacements.set(heir.hex, heir)
   inquire(state, now, before, "sign", out)
 }
 
@@ -479,8 +479,8 @@ export const expel = (
     const peer = RoutingTable.row(state.routingTable, row)[0]
     if (peer !== undefined) out.push({ _tag: "Send", to: peer, message: { _tag: "RowRequest", row } })
   }
-  const heir = state.heirs.get(node.hex)
-  state.heirs.delete(node.hex)
+  const heir = state.pendingReplacements.get(node.hex)
+  state.pendingReplacements.delete(node.hex)
   if (heir !== undefined) inquire(state, now, heir, "sign", out)
 }
 

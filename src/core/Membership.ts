@@ -329,7 +329,7 @@ const receive = (
         state.inquiries.delete(from.hex)
         MembershipState.answered(state, now - inquiry.askedAt)
         const there = Liveness.known(state, from.id)
-        if (there !== undefined && Node.isSameLife(there, inquiry.node)) state.heirs.delete(from.hex)
+        if (there !== undefined && Node.isSameLife(there, inquiry.node)) state.pendingReplacements.delete(from.hex)
       }
       if (message.ready && Ownership.isAlone(state)) {
         const isExpected = isAnswer && inquiry.use === "compare"
@@ -433,16 +433,16 @@ const stepDown = (state: State, now: number, out: Array<Output>): void => {
 
 /** Whether this Node gives its place up on the word of another: of the same one not twice in four leases. Rule L7. */
 const yields = (state: State, now: number, to: Node.Node): boolean => {
-  const before = state.yielded.get(to.hex)
+  const before = state.recentYields.get(to.hex)
   if (before !== undefined && now < before + 4 * state.settings.lease) return false
-  MembershipState.remember(state.yielded, to.hex, now, MembershipState.maxVias)
+  MembershipState.remember(state.recentYields, to.hex, now, MembershipState.maxVias)
   return true
 }
 
 /** Gives its place up in favour of a Node of another ring, and joins through that first. Rules S1, S2. */
 const giveWay = (state: State, now: number, to: Node.Node, out: Array<Output>): void => {
   if (!yields(state, now, to)) return
-  state.vias.length = 0
+  state.joinSeeds.length = 0
   state.nextVia = 0
   JoinProtocol.addVia(state, to)
   stepDown(state, now, out)
@@ -492,6 +492,6 @@ const leave = (state: State, now: number, out: Array<Output>): void => {
 const left = (state: State, out: Array<Output>): void => {
   state.phase = "idle"
   state.inquiries.clear()
-  state.vias.length = 0
+  state.joinSeeds.length = 0
   out.push({ _tag: "Emit", event: { _tag: "Left" } })
 }

@@ -232,7 +232,7 @@ export interface State extends Tables {
   retryAt: number
   /** Requests in a row that brought no answer. */
   unansweredRequests: number
-  readonly vias: Array<Node.Node>
+  readonly joinSeeds: Array<Node.Node>
   nextVia: number
   grant: Grant | undefined
   /** When a ready Node last lost both leases; `undefined` in a first join. Rule L5. */
@@ -252,9 +252,9 @@ export interface State extends Tables {
   /** Nodes that were in the tables and went without leaving, by id: they are asked in turn whether they are there again. At most `maxFailed`. */
   readonly lost: Map<string, Node.Node>
   /** Who claims, or is said, to be a later life of a Node in the tables, or claims to be elsewhere, while that one is being asked whether it lives. At most `maxInquiries`. */
-  readonly heirs: Map<string, Node.Node>
+  readonly pendingReplacements: Map<string, Node.Node>
   /** On whose word this Node gave its place up, by id, and when: not twice in four leases (L7). At most `maxVias`. */
-  readonly yielded: Map<string, number>
+  readonly recentYields: Map<string, number>
   /** Nodes that were said to have joined and not yet to have exited, by id: those in the tables. */
   readonly announced: Map<string, Node.Node>
   /** The way to each of these, by id. */
@@ -440,7 +440,7 @@ export const make = (self: Node.Node, settings: Settings, seed: number): State =
   attemptAt: 0,
   retryAt: Number.POSITIVE_INFINITY,
   unansweredRequests: 0,
-  vias: [],
+  joinSeeds: [],
   nextVia: 0,
   grant: undefined,
   detachedAt: undefined,
@@ -451,8 +451,8 @@ export const make = (self: Node.Node, settings: Settings, seed: number): State =
   failed: new Map(),
   missed: new Map(),
   lost: new Map(),
-  heirs: new Map(),
-  yielded: new Map(),
+  pendingReplacements: new Map(),
+  recentYields: new Map(),
   announced: new Map(),
   contacts: new Map(),
   answerTime: 0,
@@ -491,7 +491,7 @@ export const clone = (state: State): State => ({
   successor: cloneSide(state.successor),
   pairings: { ...state.pairings },
   waiting: state.waiting.slice(),
-  vias: state.vias.slice(),
+  joinSeeds: state.joinSeeds.slice(),
   grant: state.grant === undefined ? undefined : { ...state.grant },
   notReady: new Map(state.notReady),
   newcomers: new Map(state.newcomers),
@@ -500,8 +500,8 @@ export const clone = (state: State): State => ({
   failed: new Map(Array.from(state.failed, ([hex, ended]) => [hex, { ...ended }])),
   missed: new Map(state.missed),
   lost: new Map(state.lost),
-  heirs: new Map(state.heirs),
-  yielded: new Map(state.yielded),
+  pendingReplacements: new Map(state.pendingReplacements),
+  recentYields: new Map(state.recentYields),
   announced: new Map(state.announced),
   contacts: new Map(Array.from(state.contacts, ([hex, contact]) => [hex, { ...contact }])),
   failures: state.failures.slice(),

@@ -11,7 +11,7 @@
  */
 import * as Envelope from "../protocol/Envelope.ts"
 import * as Frame from "../protocol/Frame.ts"
-import type { DeliveryClass, Message, Raw } from "../protocol/Message.ts"
+import type { DeliveryClass, Message, RawMessage } from "../protocol/Message.ts"
 import * as Purposes from "../protocol/Purposes.ts"
 import { IdMap } from "../ring/IdMap.ts"
 import { nextHop } from "../ring/NextHop.ts"
@@ -109,7 +109,7 @@ export interface Ports<A> {
     next: Node.Node,
     token: Routing.Token,
     frame: Uint8Array
-  ) => Raw | "forward" | "drop" | undefined
+  ) => RawMessage | "forward" | "drop" | undefined
   /** An own confirmed message of so many bytes is in this Node's custody again: it had no outcome in time. */
   readonly returned: (purpose: number, bytes: number) => void
   /** An own message of so many bytes has left this Node's custody. */
@@ -187,7 +187,7 @@ export interface Messaging<A extends Context> {
   readonly ownershipChanged: (now: number) => void
   /** The frame, with a number of its own, of a message that nobody waits for; a direct one is for `sendDirect`. */
   readonly frameOf: (
-    message: Raw,
+    message: RawMessage,
     deliveryClass: Exclude<DeliveryClass, "confirmed">,
     isDirect?: boolean
   ) => Uint8Array
@@ -198,13 +198,18 @@ export interface Messaging<A extends Context> {
   /** Whether another own confirmed message may begin. */
   readonly hasRoom: () => boolean
   /** Takes an own confirmed message, for its root or its target; its deadline is a time. */
-  readonly sendConfirmed: (now: number, message: Raw, deadline: number, context: A) => void
+  readonly sendConfirmed: (now: number, message: RawMessage, deadline: number, context: A) => void
   /** The applications are done with a message. */
   readonly finished: (now: number, frame: Uint8Array, answer: Frame.Answer) => void
   /** An application that had no room has some again. */
   readonly roomMade: (now: number) => void
   /** The applications have said what becomes of a message that passes through. */
-  readonly forwarded: (now: number, token: Routing.Token, frame: Uint8Array, forward: Raw | "forward" | "drop") => void
+  readonly forwarded: (
+    now: number,
+    token: Routing.Token,
+    frame: Uint8Array,
+    forward: RawMessage | "forward" | "drop"
+  ) => void
   readonly wake: (now: number) => void
 }
 
@@ -296,7 +301,7 @@ export const make = <A extends Context>(state: State<A>, ports: Ports<A>): Messa
     }
   }
 
-  const forwardingOf = (frame: Uint8Array, forward: Raw | "forward" | "drop"): Routing.Forwarding =>
+  const forwardingOf = (frame: Uint8Array, forward: RawMessage | "forward" | "drop"): Routing.Forwarding =>
     typeof forward === "string" ? forward : Envelope.withContents(frame, forward)
 
   // ---------------------------------------------------------------------------

@@ -184,7 +184,7 @@ interface Stalled {
 interface Dial {
   readonly node: Node.Node
   /** Until when messages wait for it; then they go another way, if there is one. */
-  readonly patientUntil: number
+  readonly dialDeadline: number
   queue: Array<Entry>
 }
 
@@ -239,7 +239,7 @@ export interface State {
   /** Those whose other end had no room for some of what they are to carry. */
   readonly refused: Set<Link>
   /** Messages that this Node covers, and that wait for the applications, by purpose: one that hangs holds up its own alone. */
-  readonly ripe: Map<number, Fifo<Entry>>
+  readonly readyToDeliver: Map<number, Fifo<Entry>>
   /** Ripe messages, and those that a hop had no room for, by purpose. Rule M12. */
   readonly stalled: Map<number, Stalled>
   /** What has come in lately, to tell copies of it. */
@@ -267,7 +267,7 @@ export const make = (settings: Settings): State => ({
   suspects: new Map(),
   held: new Set(),
   refused: new Set(),
-  ripe: new Map(),
+  readyToDeliver: new Map(),
   stalled: new Map(),
   recent: RecentFrames.make(),
   custody: 0,
@@ -284,7 +284,7 @@ export const make = (settings: Settings): State => ({
  */
 export const inCustody = (state: State): ReadonlyArray<Uint8Array> => {
   const entries = [...state.held]
-  for (const ripe of state.ripe.values()) entries.push(...ripe)
+  for (const readyToDeliver of state.readyToDeliver.values()) entries.push(...readyToDeliver)
   for (const { queue } of state.dialling.values()) entries.push(...queue)
   for (const { lines, outstanding } of state.links.values()) entries.push(...outstanding, ...Lines.items(lines))
   return entries.map(({ frame }) => frame)
@@ -430,7 +430,7 @@ export const receive = (state: State, view: View, now: number, linkId: number, f
     return goOn(state, view, now, take(state, frame, undefined, undefined), sink)
   }
   if (isWaitedFor(state, frame) || !mayDeliver(state, frame, sink)) {
-    return ripen(state, take(state, frame, undefined, undefined))
+    return queueForDelivery(state, take(state, frame, undefined, undefined))
   }
   // Most messages at their root: they take no place in custody.
   state.delivering++
@@ -505,7 +505,9 @@ const decide = (state: State, view: View, now: number, entry: Entry, sink: Sink,
   unstall(state, entry)
   if (entry.target !== undefined) return sendOn(state, view, now, entry, entry.target, sink)
   if (!isHere(view, entry.frame, entry.key)) return goOn(state, view, now, entry, sink)
-  if (!hasTurn && (isWaitedFor(state, entry.frame) || !mayDeliver(state, entry.frame, sink))) return ripen(state, entry)
+  if (!hasTurn && (isWaitedFor(state, entry.frame) || !mayDeliver(state, entry.frame, sink))) {
+    return queueForDelivery(state, entry)
+  }
   state.delivering++
   release(state, entry, sink)
   sink.deliver(frameFor(entry, entry.hops))
@@ -538,18 +540,19 @@ const note = (state: State, now: number, entry: Entry): void => {
 }
 
 /** Whether others wait for the same applications. */
-const isWaitedFor = ({ ripe }: State, frame: Uint8Array): boolean => ripe.size > 0 && ripe.has(Envelope.purpose(frame))
+const isWaitedFor = ({ readyToDeliver }: State, frame: Uint8Array): boolean =>
+  readyToDeliver.size > 0 && readyToDeliver.has(Envelope.purpose(frame))
 
 /** Whether the applications have room for a message. */
 const mayDeliver = ({ delivering, settings }: State, frame: Uint8Array, sink: Sink): boolean =>
   sink.mayDeliver === undefined ? delivering < settings.maxDelivering : sink.mayDeliver(Envelope.purpose(frame))
 
 /** Rule M12. */
-const ripen = (state: State, entry: Entry): void => {
+const queueForDelivery = (state: State, entry: Entry): void => {
   stall(state, entry)
   const purpose = Envelope.purpose(entry.frame)
-  let waiting = state.ripe.get(purpose)
-  if (waiting === undefined) state.ripe.set(purpose, waiting = new Fifo())
+  let waiting = state.readyToDeliver.get(purpose)
+  if (waiting === undefined) state.readyToDeliver.set(purpose, waiting = new Fifo())
   waiting.push(entry)
 }
 
@@ -615,14 +618,14 @@ const sendOn = (state: State, view: View, now: number, entry: Entry, node: Node.
   if (link === undefined) {
     const dial = state.dialling.get(node.life)
     if (dial !== undefined) {
-      if (now >= dial.patientUntil && isRouted(entry)) return reroute(state, view, now, node, [entry], sink)
+      if (now >= dial.dialDeadline && isRouted(entry)) return reroute(state, view, now, node, [entry], sink)
       dial.queue.push(entry)
     } else {
       const roundTrip = view.roundTrip(node)
       const patience = roundTrip === undefined
         ? state.settings.longestTimeout
         : bounded(state, dialRoundTrips * firstTimeout * roundTrip)
-      state.dialling.set(node.life, { node, patientUntil: now + patience, queue: [entry] })
+      state.dialling.set(node.life, { node, dialDeadline: now + patience, queue: [entry] })
       sink.dial(node)
     }
     return
@@ -714,7 +717,7 @@ export const withdraw = (state: State, now: number, own: unknown, sink: Sink): v
  */
 export const delivered = (state: State, view: View, now: number, sink: Sink): void => {
   state.delivering--
-  if (state.ripe.size > 0) serve(state, view, now, sink)
+  if (state.readyToDeliver.size > 0) serve(state, view, now, sink)
 }
 
 /**
@@ -727,7 +730,7 @@ export const serve = (state: State, view: View, now: number, sink: Sink): void =
   // Called by a `deliver` below that is done at once: the loop goes on, rather than the stack.
   if (state.isServing) return
   state.isServing = true
-  for (const [purpose, waiting] of state.ripe) {
+  for (const [purpose, waiting] of state.readyToDeliver) {
     let served = 0
     // More than one, for those whose keys another Node has by now take no turn.
     for (let entry = waiting.at(0); entry !== undefined; entry = waiting.at(0)) {
@@ -738,8 +741,8 @@ export const serve = (state: State, view: View, now: number, sink: Sink): void =
     }
     if (served === 0) continue
     // Others that wait for the same application have their turn before this one has the next.
-    if (waiting.length === 0 || state.ripe.size > 1) state.ripe.delete(purpose)
-    if (waiting.length > 0) state.ripe.set(purpose, waiting)
+    if (waiting.length === 0 || state.readyToDeliver.size > 1) state.readyToDeliver.delete(purpose)
+    if (waiting.length > 0) state.readyToDeliver.set(purpose, waiting)
   }
   state.isServing = false
 }
@@ -1126,7 +1129,7 @@ export const wake = (state: State, view: View, now: number, sink: Sink): void =>
     flush(state, now, link, sink)
   }
   for (const dial of Array.from(state.dialling.values())) {
-    if (now < dial.patientUntil || !dial.queue.some(isRouted)) continue
+    if (now < dial.dialDeadline || !dial.queue.some(isRouted)) continue
     const late = dial.queue.filter(isRouted)
     dial.queue = dial.queue.filter((entry) => !isRouted(entry))
     suspect(state, now, dial.node, sink)
@@ -1161,8 +1164,8 @@ export const wakeAt = (state: State): number => {
   for (const link of state.unacknowledged) {
     at = Math.min(at, link.outstanding.at(0)!.waitedSince + timeout(state, link))
   }
-  for (const { patientUntil, queue } of state.dialling.values()) {
-    if (queue.some(isRouted)) at = Math.min(at, patientUntil)
+  for (const { dialDeadline, queue } of state.dialling.values()) {
+    if (queue.some(isRouted)) at = Math.min(at, dialDeadline)
   }
   for (const { lines } of state.refused) at = Math.min(at, Lines.wakeAt(lines))
   for (const entry of state.held) at = Math.min(at, entry.retryAt, giveUpAt(state, entry))

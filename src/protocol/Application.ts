@@ -16,7 +16,7 @@ import type * as Effect from "effect/Effect"
 import type * as Node from "../ring/Node.ts"
 import type * as NodeId from "../ring/NodeId.ts"
 import type { ClusterError, ExitReason } from "./ClusterEvent.ts"
-import type { Definition, Message, Raw } from "./Message.ts"
+import type { Definition, Message, RawMessage } from "./Message.ts"
 
 /**
  * The callbacks of an application. All are optional.
@@ -222,7 +222,7 @@ export interface Changes<A = Uint8Array> {
   /** Where it goes instead. */
   readonly key?: NodeId.NodeId | undefined
   /** What its value is instead: a whole number from 16 to 255. */
-  readonly purpose?: Raw["purpose"] | undefined
+  readonly purpose?: RawMessage["purpose"] | undefined
   /** Its value instead: of the application's `message`, or bytes where it has none. */
   readonly value?: A | undefined
 }

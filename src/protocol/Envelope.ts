@@ -18,7 +18,7 @@
  */
 import type * as Node from "../ring/Node.ts"
 import * as NodeId from "../ring/NodeId.ts"
-import type { DeliveryClass, Raw } from "./Message.ts"
+import type { DeliveryClass, RawMessage } from "./Message.ts"
 import * as Purposes from "./Purposes.ts"
 
 const classes: ReadonlyArray<DeliveryClass> = ["atMostOnce", "acknowledged", "confirmed"]
@@ -143,7 +143,8 @@ const setPurpose = (frame: Uint8Array, purpose: number): void => {
  * @category getters
  * @since 0.1.0
  */
-export const sizeOf = ({ purpose, value }: Pick<Raw, "purpose" | "value">): number => valueAt(purpose) + value.length
+export const sizeOf = ({ purpose, value }: Pick<RawMessage, "purpose" | "value">): number =>
+  valueAt(purpose) + value.length
 
 /**
  * Makes the frame of a sender's own message.
@@ -153,7 +154,7 @@ export const sizeOf = ({ purpose, value }: Pick<Raw, "purpose" | "value">): numb
  */
 export const fromSender = (
   sender: Node.Node,
-  { key, purpose, value, wantsReply }: Raw,
+  { key, purpose, value, wantsReply }: RawMessage,
   deliveryClass: DeliveryClass,
   counter: number,
   floor: number,
@@ -289,7 +290,7 @@ const readWord = (bytes: Uint8Array, offset: number): number =>
  * @category constructors
  * @since 0.1.0
  */
-export const withContents = (frame: Uint8Array, { key, purpose, value }: Raw): Uint8Array<ArrayBuffer> => {
+export const withContents = (frame: Uint8Array, { key, purpose, value }: RawMessage): Uint8Array<ArrayBuffer> => {
   const start = valueAt(purpose)
   const changed = new Uint8Array(start + value.length)
   changed.set(frame.subarray(0, headerSize))

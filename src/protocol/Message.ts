@@ -40,7 +40,7 @@ export type DeliveryClass = "atMostOnce" | "acknowledged" | "confirmed"
  * @category models
  * @since 0.1.0
  */
-export interface Raw {
+export interface RawMessage {
   /** Where it goes: to the root of this key. */
   readonly key: NodeId.NodeId
   /** What the value is, for whoever gets it: 16 to 255, or the purpose of a definition; 0 to 15 are the overlay's own. */
@@ -57,7 +57,7 @@ export interface Raw {
  * @category models
  * @since 0.1.0
  */
-export interface Typed<in out A, in out Reply = undefined> {
+export interface TypedMessage<in out A, in out Reply = undefined> {
   /** Its kind. */
   readonly definition: Definition<A, Reply>
   /** Where it goes: to the root of this key. */
@@ -72,7 +72,7 @@ export interface Typed<in out A, in out Reply = undefined> {
  * @category models
  * @since 0.1.0
  */
-export type Outgoing = Raw | Typed<any, any>
+export type OutgoingMessage = RawMessage | TypedMessage<any, any>
 
 /**
  * What the receipt of a message brings: the reply of its definition; of raw bytes whatever bytes there are.
@@ -80,7 +80,7 @@ export type Outgoing = Raw | Typed<any, any>
  * @category models
  * @since 0.1.0
  */
-export type ReplyOf<M extends Outgoing> = M extends Typed<any, infer Reply> ? Reply
+export type ReplyOf<M extends OutgoingMessage> = M extends TypedMessage<any, infer Reply> ? Reply
   : Uint8Array | undefined
 
 /**
@@ -294,7 +294,7 @@ export interface Definition<in out A, in out Reply = undefined> {
   /** Under which its values travel: 16 to 255, or more where it follows from the name. */
   readonly purpose: number
   /** A message of this kind. */
-  readonly make: (key: NodeId.NodeId, value: A) => Typed<A, Reply>
+  readonly make: (key: NodeId.NodeId, value: A) => TypedMessage<A, Reply>
   /** The bytes of a value, as the Schema and the codec encode it. */
   readonly encode: (value: A) => Result.Result<Uint8Array, Schema.SchemaError>
   /** The value of bytes. */
@@ -481,7 +481,10 @@ export const isSameDefinition = (x: Definition<any, any>, y: Definition<any, any
  * @category checks
  * @since 0.1.0
  */
-export const encode = (message: Outgoing, maxValueSize: number): Result.Result<Raw, WendyMessageError> => {
+export const encode = (
+  message: OutgoingMessage,
+  maxValueSize: number
+): Result.Result<RawMessage, WendyMessageError> => {
   if (!("definition" in message)) return check(message, maxValueSize, false)
   const { definition, key } = message
   const encoded = definition.encode(message.value)
@@ -508,10 +511,10 @@ export const encode = (message: Outgoing, maxValueSize: number): Result.Result<R
 }
 
 const check = (
-  message: Raw,
+  message: RawMessage,
   maxValueSize: number,
   isDefined: boolean
-): Result.Result<Raw, WendyMessageError> => {
+): Result.Result<RawMessage, WendyMessageError> => {
   // Nothing but a service defines a message of its purpose: see `Services.define`.
   const problem = isDefined && Purposes.isService(message.purpose) ? undefined : Purposes.problemOf(message.purpose)
   if (problem !== undefined) {
@@ -535,7 +538,7 @@ const check = (
  *
  * @internal
  */
-export const withReply = <M extends Outgoing>(
+export const withReply = <M extends OutgoingMessage>(
   message: M,
   receipt: Receipt<Uint8Array | undefined>
 ): Result.Result<Receipt<ReplyOf<M>>, WendyDeliveryError> => {

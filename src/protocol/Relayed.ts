@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import * as NodeId from "../ring/NodeId.ts"
-import type { Raw } from "./Message.ts"
+import type { RawMessage } from "./Message.ts"
 import * as Purposes from "./Purposes.ts"
 import * as Uint32 from "./Uint32.ts"
 
@@ -59,7 +59,7 @@ export interface Answer {
  * @category models
  * @since 0.1.0
  */
-export interface Delivery extends Raw {
+export interface Delivery extends RawMessage {
   /** Tells the messages of one session apart. */
   readonly number: number
   readonly from: NodeId.NodeId
@@ -70,10 +70,10 @@ const idSize = 16
 const numberSize = 4
 const deliveryHeader = numberSize + 2 + idSize
 
-const sizeOf = ({ purpose, value }: Raw): number =>
+const sizeOf = ({ purpose, value }: RawMessage): number =>
   idSize + 1 + (Purposes.isNamed(purpose) ? Purposes.nameSize : 0) + value.length
 
-const writeRaw = ({ key, purpose, value }: Raw, bytes: Uint8Array, offset: number): void => {
+const writeRaw = ({ key, purpose, value }: RawMessage, bytes: Uint8Array, offset: number): void => {
   NodeId.write(key, bytes, offset)
   const at = offset + idSize
   const isNamed = Purposes.isNamed(purpose)
@@ -82,7 +82,7 @@ const writeRaw = ({ key, purpose, value }: Raw, bytes: Uint8Array, offset: numbe
   bytes.set(value, at + 1 + (isNamed ? Purposes.nameSize : 0))
 }
 
-const readRaw = (bytes: Uint8Array, offset: number): Raw | undefined => {
+const readRaw = (bytes: Uint8Array, offset: number): RawMessage | undefined => {
   const at = offset + idSize
   if (bytes.length <= at) return undefined
   const isNamed = bytes[at] === Purposes.reserved.named
@@ -101,7 +101,7 @@ const readRaw = (bytes: Uint8Array, offset: number): Raw | undefined => {
  * @category encoding
  * @since 0.1.0
  */
-export const encode = (client: NodeId.NodeId, message: Raw): Uint8Array => {
+export const encode = (client: NodeId.NodeId, message: RawMessage): Uint8Array => {
   const bytes = new Uint8Array(idSize + 1 + sizeOf(message))
   NodeId.write(client, bytes, 0)
   bytes[idSize] = message.wantsReply === true ? 1 : 0
@@ -115,7 +115,9 @@ export const encode = (client: NodeId.NodeId, message: Raw): Uint8Array => {
  * @category decoding
  * @since 0.1.0
  */
-export const decode = (bytes: Uint8Array): { readonly client: NodeId.NodeId; readonly message: Raw } | undefined => {
+export const decode = (
+  bytes: Uint8Array
+): { readonly client: NodeId.NodeId; readonly message: RawMessage } | undefined => {
   const message = readRaw(bytes, idSize + 1)
   if (message === undefined) return undefined
   return { client: NodeId.readUnsafe(bytes, 0), message: { ...message, wantsReply: bytes[idSize] === 1 } }

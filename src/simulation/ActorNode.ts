@@ -20,9 +20,9 @@ import { Transport } from "../transport/Transport.ts"
 import * as Host from "./Host.ts"
 import { Machine } from "./Machine.ts"
 import { Network } from "./Network.ts"
-import type { Engine, NodeOptions, SimulatedNode, Surroundings } from "./SimulatedNode.ts"
+import type { Engine, HostEnvironment, NodeOptions, SimulatedNode } from "./SimulatedNode.ts"
 
-interface Shared extends Surroundings {
+interface Shared extends HostEnvironment {
   readonly network: Network
 }
 
@@ -176,7 +176,7 @@ export class ActorNode implements SimulatedNode {
  * @category constructors
  * @since 0.1.0
  */
-export const makeEngine = (surroundings: Surroundings): Engine => {
+export const makeEngine = (surroundings: HostEnvironment): Engine => {
   const { hostAt, timeline } = surroundings
   const machines = new Map<string, Machine>()
   const network = new Network({

@@ -22,12 +22,12 @@ import * as Routing from "../core/Routing.ts"
 import { type ControlMessage, maxDelivered } from "../protocol/ControlMessage.ts"
 import * as Frame from "../protocol/Frame.ts"
 import * as Handshake from "../protocol/Handshake.ts"
-import type { DeliveryClass, Raw } from "../protocol/Message.ts"
+import type { DeliveryClass, RawMessage } from "../protocol/Message.ts"
 import * as Node from "../ring/Node.ts"
 import type * as NodeId from "../ring/NodeId.ts"
 import { CoreNetwork, type End, type Payload, type Process } from "./CoreNetwork.ts"
 import { type Host, numberOf } from "./Host.ts"
-import type { Engine, NodeOptions, SimulatedNode, Surroundings } from "./SimulatedNode.ts"
+import type { Engine, HostEnvironment, NodeOptions, SimulatedNode } from "./SimulatedNode.ts"
 import { callOff, type Plan } from "./Timeline.ts"
 
 /**
@@ -59,7 +59,7 @@ export interface Context extends Messaging.Context {
   readonly number: number
 }
 
-interface Shared extends Surroundings {
+interface Shared extends HostEnvironment {
   readonly wire: CoreNetwork
 }
 
@@ -180,7 +180,7 @@ export class CoreNode implements SimulatedNode, Process {
     this.#do(() => this.#send(number, { key, purpose: 16, value }, deliveryClass))
   }
 
-  #send(number: number, message: Raw, deliveryClass: DeliveryClass): void {
+  #send(number: number, message: RawMessage, deliveryClass: DeliveryClass): void {
     if (deliveryClass === "confirmed") {
       const deadline = this.now + this.#surroundings.config.confirmDeadline
       this.#messaging.sendConfirmed(this.now, message, deadline, { number, target: undefined })
@@ -582,7 +582,7 @@ export class CoreNode implements SimulatedNode, Process {
  * @category constructors
  * @since 0.1.0
  */
-export const makeEngine = (code: (host: number) => Code = () => shipped) => (surroundings: Surroundings): Engine => {
+export const makeEngine = (code: (host: number) => Code = () => shipped) => (surroundings: HostEnvironment): Engine => {
   const { listener, timeline, topology, weather } = surroundings
   const shared = { ...surroundings, wire: new CoreNetwork(timeline, topology, weather, listener) }
   return (birth) => new CoreNode(shared, birth, code(birth.host.number))

@@ -60,7 +60,7 @@ const stateFields: ReadonlySet<string> = new Set([
   "retryAt",
   // As `joinRetry` is half of a lease here, no request is waited for longer than the first.
   "unansweredRequests",
-  "vias",
+  "joinSeeds",
   "nextVia",
   "grant",
   "detachedAt",
@@ -72,8 +72,8 @@ const stateFields: ReadonlySet<string> = new Set([
   "failed",
   "missed",
   "lost",
-  "heirs",
-  "yielded",
+  "pendingReplacements",
+  "recentYields",
   "announced",
   "sequence",
   "exchangeAt",
@@ -221,7 +221,7 @@ export const state = (
   text += "|"
   if (it.phase === "joining") text += `${since(it.attemptAt, now, lease)} ${ahead(it.retryAt, now)}`
   if (it.phase === "ready") text += `${ahead(it.exchangeAt, now)} ${ahead(it.tableExchangeAt, now)}`
-  text += `|${names(it.vias, nameOf)} ${it.nextVia % turns} ${it.exchanges % turns} ${it.tableExchanges}|`
+  text += `|${names(it.joinSeeds, nameOf)} ${it.nextVia % turns} ${it.exchanges % turns} ${it.tableExchanges}|`
   if (it.grant !== undefined) {
     text += `g${nameOf(it.grant.predecessor)} ${nameOf(it.grant.successor)} ${since(it.grant.askedAt, now, lease)} ${
       it.grant.inserted ? "i" : ""
@@ -243,10 +243,12 @@ export const state = (
       ([hex, ended]) => `${nameOf(lifeOf(hex, ended.incarnation))} ${since(ended.at, now, 4 * lease)}`
     ).sort().join()
   }
-  text += `|${names(Array.from(it.lost.values()), nameOf)}|${Array.from(it.heirs.values(), nameOf).sort().join()}|`
+  text += `|${names(Array.from(it.lost.values()), nameOf)}|${
+    Array.from(it.pendingReplacements.values(), nameOf).sort().join()
+  }|`
   for (const { at, node } of it.missed.values()) text += `${nameOf(node)} ${since(at, now, 4 * lease)},`
   text += "|"
-  for (const [hex, at] of it.yielded) text += `${nameOf(lifeOf(hex, 1))} ${since(at, now, 4 * lease)},`
+  for (const [hex, at] of it.recentYields) text += `${nameOf(lifeOf(hex, 1))} ${since(at, now, 4 * lease)},`
   text += "|"
   if (it.phase === "leaving") {
     text += `${ahead(it.leaveUntil, now)} ${Array.from(it.leaveAcks, (hex) => nameOf(lifeOf(hex, 1))).sort().join()}`

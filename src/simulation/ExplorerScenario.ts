@@ -75,7 +75,7 @@ export interface Scenario {
   /** Indices of the Nodes that form the ring at the start, one after another. */
   readonly ring: ReadonlyArray<number>
   /** Indices of the Nodes that then join, and of the seeds that each knows. */
-  readonly joins: ReadonlyArray<readonly [joiner: number, ...vias: Array<number>]>
+  readonly joins: ReadonlyArray<readonly [joiner: number, ...joinSeeds: Array<number>]>
   /** Joiners begin at any time, in any order; else all begin at the start. */
   readonly anytime?: boolean | undefined
   /** How often each fault may strike. */

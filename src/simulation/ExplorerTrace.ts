@@ -100,8 +100,8 @@ const command = (model: Model, world: World, { at, kind, position }: Choice): st
   const pair = (channel: number) => `${name(model.senderOf(channel))} -> ${name(model.receiverOf(channel))}`
   switch (kind) {
     case "join": {
-      const [, ...vias] = model.scenario.joins.find(([joiner]) => joiner === at)!
-      return `join ${name(at)} via ${vias.map(name).join(" ")}`
+      const [, ...joinSeeds] = model.scenario.joins.find(([joiner]) => joiner === at)!
+      return `join ${name(at)} via ${joinSeeds.map(name).join(" ")}`
     }
     case "advance":
       return `time ${Math.max(world.now, model.nextTime(world))}`

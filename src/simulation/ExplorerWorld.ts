@@ -273,9 +273,9 @@ export class Model {
   }
 
   #join(world: World, joiner: number): void {
-    const [, ...vias] = this.scenario.joins.find(([index]) => index === joiner)!
+    const [, ...joinSeeds] = this.scenario.joins.find(([index]) => index === joiner)!
     this.#begin(world, joiner)
-    for (const via of vias) {
+    for (const via of joinSeeds) {
       // Who answers at the address of the seed; where nobody does, who did.
       const self = world.states[this.slotOf(world, via)]?.self ?? this.identities[via]!
       this.#step(world, joiner, { _tag: "Join", via: self })
@@ -509,7 +509,7 @@ export class Model {
       const via = this.slotOf(world, seed)
       const there = world.states[via]
       if (there === undefined || this.isPaused(world, via)) continue
-      if (!state.vias.some((known) => Node.isSameLife(known, there.self))) {
+      if (!state.joinSeeds.some((known) => Node.isSameLife(known, there.self))) {
         this.#step(world, slot, { _tag: "Join", via: there.self })
       }
     }

@@ -87,7 +87,7 @@ export interface Observer {
  * @category models
  * @since 0.1.0
  */
-export interface Surroundings {
+export interface HostEnvironment {
   readonly timeline: Timeline
   readonly topology: Topology
   readonly weather: FaultModel
@@ -128,4 +128,4 @@ export type Engine = (birth: NodeOptions) => SimulatedNode
  * @category models
  * @since 0.1.0
  */
-export type MakeEngine = (surroundings: Surroundings) => Engine
+export type MakeEngine = (surroundings: HostEnvironment) => Engine

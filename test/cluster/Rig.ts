@@ -14,7 +14,7 @@ import type { ClusterEvent } from "../../src/protocol/ClusterEvent.ts"
 import { isError } from "../../src/protocol/ClusterEvent.ts"
 import * as Frame from "../../src/protocol/Frame.ts"
 import * as Handshake from "../../src/protocol/Handshake.ts"
-import type { Outgoing, Receipt } from "../../src/protocol/Message.ts"
+import type { OutgoingMessage, Receipt } from "../../src/protocol/Message.ts"
 import * as Node from "../../src/ring/Node.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import { encodeFrames, FrameDecoder } from "../../src/transport/Framing.ts"
@@ -51,7 +51,7 @@ export const startOn = Effect.fnUntraced(function*(harness: Harness, machine: nu
 
 /** Sends `count` confirmed messages, each to a key of its own. */
 export const burst = <E>(
-  sender: { readonly sendConfirmed: (message: Outgoing) => Effect.Effect<Receipt, E> },
+  sender: { readonly sendConfirmed: (message: OutgoingMessage) => Effect.Effect<Receipt, E> },
   name: string,
   count: number,
   concurrency = 64
@@ -173,15 +173,15 @@ export const failure = <A, E>(harness: Harness, effect: Effect.Effect<A, E>) =>
 // raw sockets
 // -----------------------------------------------------------------------------
 
-export interface Raw {
+export interface RawMessage {
   readonly socket: Net.Socket
   /** Whole frames that have arrived. */
   readonly frames: Array<Uint8Array>
   isEnded: boolean
 }
 
-const listenTo = (socket: Net.Socket): Raw => {
-  const raw: Raw = { socket, frames: [], isEnded: false }
+const listenTo = (socket: Net.Socket): RawMessage => {
+  const raw: RawMessage = { socket, frames: [], isEnded: false }
   const decoder = new FrameDecoder(16 * 1024 * 1024)
   socket.on("error", () => {})
   socket.on("data", (chunk: Buffer) => decoder.push(chunk, raw.frames))
@@ -196,7 +196,7 @@ const listenTo = (socket: Net.Socket): Raw => {
 /** A bare socket, connected; destroyed with the scope. */
 export const connectRaw = (port: number) =>
   Effect.acquireRelease(
-    Effect.callback<Raw>((resume) => {
+    Effect.callback<RawMessage>((resume) => {
       const socket = Net.connect({ host: "127.0.0.1", port })
       const raw = listenTo(socket)
       socket.once("connect", () => resume(Effect.succeed(raw)))
@@ -206,7 +206,7 @@ export const connectRaw = (port: number) =>
   )
 
 /** A bare server that talks to nobody by itself; gone with the scope. */
-export const listenRaw = (onRaw: (raw: Raw) => void) =>
+export const listenRaw = (onRaw: (raw: RawMessage) => void) =>
   Effect.acquireRelease(
     Effect.callback<{ readonly port: number; readonly close: () => void }>((resume) => {
       const sockets = new Set<Net.Socket>()
@@ -226,7 +226,7 @@ export const listenRaw = (onRaw: (raw: Raw) => void) =>
     ({ close }) => Effect.sync(close)
   )
 
-export const writeFrames = (raw: Raw, ...frames: ReadonlyArray<Uint8Array>): void => {
+export const writeFrames = (raw: RawMessage, ...frames: ReadonlyArray<Uint8Array>): void => {
   raw.socket.write(encodeFrames(frames))
 }
 
@@ -263,7 +263,7 @@ export const helloOf = (node: Node.Node, options: Partial<Handshake.Hello> = {})
 })
 
 /** Waits (in real time, bounded) until some frames have arrived, and takes them; the end comes sooner for fewer. */
-export const takeFrames = Effect.fnUntraced(function*(raw: Raw, count: number) {
+export const takeFrames = Effect.fnUntraced(function*(raw: RawMessage, count: number) {
   for (let waited = 0; waited < 1000 && raw.frames.length < count && !raw.isEnded; waited++) yield* Effect.sleep(5)
   return raw.frames.splice(0, count)
 })
@@ -284,7 +284,7 @@ export const shakeHands = Effect.fnUntraced(function*(
   return raw
 })
 
-export const decodeAll = (raw: Raw): ReadonlyArray<Frame.Frame> => raw.frames.map(Frame.decode)
+export const decodeAll = (raw: RawMessage): ReadonlyArray<Frame.Frame> => raw.frames.map(Frame.decode)
 
 /** Two Nodes of one ring. */
 export const two = Effect.gen(function*() {

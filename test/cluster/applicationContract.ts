@@ -40,7 +40,7 @@ const startRing = Effect.fnUntraced(function*(
   return harness.members
 })
 
-const sendTo = (harness: Harness, member: Member, message: Message.Outgoing) =>
+const sendTo = (harness: Harness, member: Member, message: Message.OutgoingMessage) =>
   harness.during(member.cluster.sendConfirmed(message))
 
 const reasonOf = (

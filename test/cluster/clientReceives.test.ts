@@ -92,7 +92,7 @@ for (
         assert.isTrue(Option.isNone(yield* client.address))
         yield* client.register({ message: Note, onDeliver: () => Effect.fail("no") })
         const address = yield* whenThere(client)
-        const send = (message: Message.Outgoing, id = address.id) =>
+        const send = (message: Message.OutgoingMessage, id = address.id) =>
           reasonOf(one.sendToClient({ ...address, id }, message))
         assert.strictEqual(yield* send(Note.make(key, "a"), NodeId.fromString("somebody")), "Unreachable")
         assert.strictEqual(yield* send(Note.make(key, "a")), "DeliveryFailed")

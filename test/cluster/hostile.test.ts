@@ -26,7 +26,7 @@ import {
   keys,
   makeClient,
   makePeer,
-  type Raw,
+  type RawMessage,
   shakeHands,
   takeFrames,
   writeFrames
@@ -100,7 +100,7 @@ const routed = (
   return frame
 }
 
-const untilEnded = (harness: Harness, raw: Raw) =>
+const untilEnded = (harness: Harness, raw: RawMessage) =>
   harness.waitUntil("the connection ends", Effect.sync(() => raw.isEnded), "5 seconds", "5 millis")
 
 const wasDelivered = (harness: Harness, word: string) =>

@@ -25,7 +25,7 @@ const setUp = Effect.gen(function*() {
   const { id, register } = other.cluster
   yield* register({ message: Hung, onDeliver: () => Effect.never })
   yield* register({ message: Quick, onDeliver: () => Effect.void })
-  const to = (kind: typeof Hung): Message.Outgoing => kind.make(id, "text")
+  const to = (kind: typeof Hung): Message.OutgoingMessage => kind.make(id, "text")
   return { harness, seed, other, to }
 })
 

@@ -48,7 +48,7 @@ describe("D8: who claims an id", () => {
       // The Node that is meant answers: whoever claimed to be it is forgotten.
       const { sequence } = state.inquiries.get(victim.hex)!
       hear(victim, { _tag: "ProbeAck", sequence, ready: true, leaves: [] })
-      assert.strictEqual(state.heirs.size, 0)
+      assert.strictEqual(state.pendingReplacements.size, 0)
       assert.strictEqual(known(), victim)
     })
   }
@@ -82,7 +82,7 @@ describe("D8: who claims an id", () => {
     const events = hear(again, { _tag: "ProbeAck", sequence, ready: true, leaves: [] })
     assert.strictEqual(known(), again)
     assert.deepInclude(events, { _tag: "Emit", event: { _tag: "NodeJoined", node: again } })
-    assert.strictEqual(state.heirs.size, 0)
+    assert.strictEqual(state.pendingReplacements.size, 0)
   })
 
   it("claims beyond the bound are not remembered", () => {
@@ -90,6 +90,6 @@ describe("D8: who claims an id", () => {
     for (let incarnation = 2; incarnation < 1000; incarnation++) {
       hear(new Node.Node({ ...victim, incarnation }), joined)
     }
-    assert.strictEqual(state.heirs.size, 1)
+    assert.strictEqual(state.pendingReplacements.size, 1)
   })
 })

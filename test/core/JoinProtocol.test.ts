@@ -139,7 +139,7 @@ describe("newcomers (B2)", () => {
     self.receive(makeNode("d"), request(makeNode("d")))
     // It knows none smaller than itself.
     assert.deepStrictEqual(self.sent.map(([to, { _tag }]) => `${_tag} ${to.hex[0]}`), ["JoinRetry d"])
-    assert.isTrue(self.state.vias.some(({ hex }) => hex === makeNode("d").hex))
+    assert.isTrue(self.state.joinSeeds.some(({ hex }) => hex === makeNode("d").hex))
     self.receive(makeNode("1"), newcomer(self))
     self.sent.length = 0
     self.receive(makeNode("d"), request(makeNode("d"), 3))

@@ -265,7 +265,7 @@ class World {
       put(`dialling ${life}`, queue)
     }
     put("held", state.held)
-    for (const ripe of state.ripe.values()) put("ripe", ripe)
+    for (const readyToDeliver of state.readyToDeliver.values()) put("ripe", readyToDeliver)
     for (const link of state.links.values()) {
       put(`outstanding on ${link.id}`, link.outstanding)
       for (const [kind, { items }] of link.lines.lines) {
@@ -303,7 +303,7 @@ class World {
     }
     assert.isAtLeast(state.delivering, 0)
     assert.isAtMost(state.delivering, state.settings.maxDelivering)
-    if (state.ripe.size > 0) assert.strictEqual(state.delivering, state.settings.maxDelivering)
+    if (state.readyToDeliver.size > 0) assert.strictEqual(state.delivering, state.settings.maxDelivering)
     for (const [life, link] of state.linkTo) {
       assert.strictEqual(state.links.get(link.id), link)
       assert.strictEqual(link.node!.life, life)

@@ -17,7 +17,7 @@ import {
   keys,
   listenRaw,
   makePeer,
-  type Raw,
+  type RawMessage,
   shakeHands,
   takeFrames,
   writeFrames
@@ -164,7 +164,7 @@ describe("hostile input", () => {
   ) =>
     Effect.gen(function*() {
       const received: Array<Buffer> = []
-      const dialled: Array<Raw> = []
+      const dialled: Array<RawMessage> = []
       const third = yield* listenRaw((raw) => {
         dialled.push(raw)
         raw.socket.on("data", (chunk: Buffer) => received.push(chunk))
@@ -192,7 +192,7 @@ describe("hostile input", () => {
     "Go Wendy defect 42: rumours of many Nodes at one address make a Node send little there",
     (harness) =>
       Effect.gen(function*() {
-        const dialled: Array<Raw> = []
+        const dialled: Array<RawMessage> = []
         let received = 0
         const third = yield* listenRaw((raw) => {
           dialled.push(raw)

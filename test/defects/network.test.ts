@@ -24,7 +24,7 @@ import {
   keys,
   listenRaw,
   makePeer,
-  type Raw,
+  type RawMessage,
   shakeHands,
   startOn,
   writeFrames
@@ -408,7 +408,7 @@ describe("Network: who comes back, and who was never there", () => {
       const events = yield* collectEvents(victim!.cluster)
       const before = comingAndGoing(events).length
 
-      const asked: Array<Raw> = []
+      const asked: Array<RawMessage> = []
       const mute = yield* listenRaw((raw) => asked.push(raw))
       const nobody = yield* freePort
       // Right behind the victim, where sixteen of them would fill a side of its leaf set.

@@ -6,13 +6,13 @@ import * as Message from "../../src/protocol/Message.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
 import * as Oracle from "../ring/Oracle.ts"
 
-const message = (purpose: number, size = 0): Message.Raw => ({
+const message = (purpose: number, size = 0): Message.RawMessage => ({
   key: NodeId.zero,
   purpose,
   value: new Uint8Array(size)
 })
 
-const problem = (message: Message.Outgoing, maxValueSize: number): Message.WendyMessageError | undefined => {
+const problem = (message: Message.OutgoingMessage, maxValueSize: number): Message.WendyMessageError | undefined => {
   const result = Message.encode(message, maxValueSize)
   return Result.isFailure(result) ? result.failure : undefined
 }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Raw } from "../../src/protocol/Message.ts"
+import type { RawMessage } from "../../src/protocol/Message.ts"
 import * as Purposes from "../../src/protocol/Purposes.ts"
 import * as Relayed from "../../src/protocol/Relayed.ts"
 import * as NodeId from "../../src/ring/NodeId.ts"
@@ -7,7 +7,7 @@ import * as Oracle from "../ring/Oracle.ts"
 
 const idFrom = (next: () => number) => NodeId.fromString(`${next()}`)
 
-const messageFrom = (next: () => number): Raw & { readonly wantsReply: boolean } => ({
+const messageFrom = (next: () => number): RawMessage & { readonly wantsReply: boolean } => ({
   key: idFrom(next),
   purpose: Oracle.below(next, 2) === 0 ? 16 + Oracle.below(next, 240) : Purposes.ofName(`kind ${next()}`),
   value: Uint8Array.from({ length: Oracle.below(next, 40) }, () => Oracle.below(next, 256)),

@@ -5,7 +5,7 @@
  */
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
-import { lowestPurpose, type Raw } from "../../protocol/Message.ts"
+import { lowestPurpose, type RawMessage } from "../../protocol/Message.ts"
 import * as NodeId from "../../ring/NodeId.ts"
 
 /**
@@ -29,7 +29,7 @@ export interface Options {
  * @category conversions
  * @since 0.1.0
  */
-export const parseLine = (bytes: Uint8Array, options: Options): Result.Result<Raw, string> =>
+export const parseLine = (bytes: Uint8Array, options: Options): Result.Result<RawMessage, string> =>
   options.keyField === undefined
     ? Result.flatMap(decodeJson(bytes), (record) => fromRecord(record, options))
     : fromText(bytes, options.keyField, options.purpose)
@@ -53,7 +53,7 @@ const strictDecoder = new TextDecoder("utf-8", { fatal: true })
 
 const looseDecoder = new TextDecoder()
 
-const fromText = (bytes: Uint8Array, field: number, purpose: number): Result.Result<Raw, string> => {
+const fromText = (bytes: Uint8Array, field: number, purpose: number): Result.Result<RawMessage, string> => {
   const fields = looseDecoder.decode(bytes).split(/[ \t]+/).filter((field) => field !== "")
   const key = fields[field - 1]
   return key === undefined
@@ -72,7 +72,7 @@ const decodeJson = (bytes: Uint8Array): Result.Result<Record<string, unknown>, s
       : Result.fail("it is not a JSON object"))
 }
 
-const fromRecord = (record: Record<string, unknown>, options: Options): Result.Result<Raw, string> => {
+const fromRecord = (record: Record<string, unknown>, options: Options): Result.Result<RawMessage, string> => {
   const { key, purpose = options.purpose, value, valueBase64 } = record
   if (typeof key !== "string" || key === "") return Result.fail("\"key\" must be a string that is not empty")
   if (typeof purpose !== "number" || !Number.isInteger(purpose) || purpose < lowestPurpose || purpose > 255) {
