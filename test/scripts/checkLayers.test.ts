@@ -1,32 +1,40 @@
 import { assert, describe, it } from "@effect/vitest"
-import { checkFloors } from "../../scripts/checkFloors.ts"
+import * as Fs from "node:fs"
+import { checkLayers, file, renderTable, update } from "../../scripts/checkLayers.ts"
 
 const check = (files: Record<string, string>) =>
-  checkFloors(new Map(Object.entries(files))).breaches.map(({ file, line, rule }) => `${file}:${line}: ${rule}`)
+  checkLayers(new Map(Object.entries(files))).breaches.map(({ file, line, rule }) => `${file}:${line}: ${rule}`)
 
 const messages = (files: Record<string, string>) =>
-  checkFloors(new Map(Object.entries(files))).breaches.map(({ message }) => message)
+  checkLayers(new Map(Object.entries(files))).breaches.map(({ message }) => message)
 
-describe("checkFloors", () => {
+describe("checkLayers", () => {
+  it("docs/architecture.md shows the layers that are checked (else: node scripts/checkLayers.ts --table)", () => {
+    const text = Fs.readFileSync(file, "utf8")
+    assert.include(text, renderTable())
+    assert.strictEqual(update(text), text)
+    assert.strictEqual(update(text.replace(renderTable(), "old")), text)
+    assert.throws(() => update("no marks"))
+  })
+
   it("accepts imports that go down", () => {
     const files = {
       "src/ring/NodeId.ts": `import * as Schema from "effect/Schema"\nimport { createHash } from "node:crypto"\n`,
       "src/ring/Node.ts": `import type { NodeId } from "./NodeId.ts"\n`,
-      "src/protocol/CoreNetwork.ts": `import * as Node from "../ring/Node.ts"\n`,
-      "src/core/Membership.ts": `import * as Wire from "../protocol/CoreNetwork.ts"\n`,
-      "src/transport/Tcp.ts":
-        `import * as Effect from "effect/Effect"\nimport * as Wire from "../protocol/CoreNetwork.ts"\n`,
+      "src/protocol/Wire.ts": `import * as Node from "../ring/Node.ts"\n`,
+      "src/core/Membership.ts": `import * as Wire from "../protocol/Wire.ts"\n`,
+      "src/transport/Tcp.ts": `import * as Effect from "effect/Effect"\nimport * as Wire from "../protocol/Wire.ts"\n`,
       "src/actors/Router.ts": `import "../core/Membership.ts"\nimport "../transport/Tcp.ts"\n`,
       "src/Application.ts": `import "./actors/Router.ts"\n`,
       "src/Cluster.ts": `import "./Application.ts"\n`,
-      "src/pubsub/Topic.ts": `import * as Cluster from "../Cluster.ts"\n`,
+      "src/services/Topic.ts": `import * as Cluster from "../Cluster.ts"\n`,
       "src/simulation/World.ts": `import * as Cluster from "../Cluster.ts"\n`,
-      "src/index.ts": `export * as Cluster from "./Cluster.ts"\nexport * as Topic from "./pubsub/Topic.ts"\n`,
+      "src/index.ts": `export * as Cluster from "./Cluster.ts"\nexport * as Topic from "./services/Topic.ts"\n`,
       "src/cli/Simulate.ts": `import * as World from "../simulation/World.ts"\n`,
       "src/bin.ts": `import { simulate } from "./cli/Simulate.ts"\n`
     }
     assert.deepStrictEqual(check(files), [])
-    assert.strictEqual(checkFloors(new Map(Object.entries(files))).imports, 17)
+    assert.strictEqual(checkLayers(new Map(Object.entries(files))).imports, 17)
   })
 
   it("reports upward imports of every form", () => {

@@ -1,5 +1,6 @@
 /**
- * Guards the house: imports in `src` go down only (see docs). `node scripts/checkFloors.ts`
+ * Do imports in `src` go down only, without cycles? `node scripts/checkLayers.ts`; `--table` writes the table of the layers
+ * into docs/architecture.md.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -18,24 +19,46 @@ export interface Breach {
   readonly message: string
 }
 
-// A folder of src, or a file right in it. Halves order what shares a storey: `bin.ts` may
-// import `cli/`, both may import `simulation/`, `index.ts` takes floors 1 to 6,
-// and `simulation.ts` is the face of what is behind it.
-const floors = new Map<string, number>([
-  ["ring", 1],
-  ["protocol", 2],
-  ["core", 3],
-  ["transport", 3],
-  ["actors", 4],
-  ["pubsub", 6],
-  ["request", 6],
-  ["index.ts", 6.2],
-  ["simulation", 6.5],
-  ["simulation.ts", 6.6],
-  ["cli", 7],
-  ["bin.ts", 7.5]
-])
-const face = "the face"
+interface Layer {
+  /** Folders of `src`. The files right in `src` that are no entry point belong to the layer of `Cluster.ts`. */
+  readonly units: ReadonlyArray<string>
+  /** Files right in `src` that show this layer and those below it. Nothing imports them. */
+  readonly entries?: ReadonlyArray<string>
+  readonly holds: string
+}
+
+const face = "Cluster.ts and the files beside it"
+
+/** From the lowest, which is layer 1. Units of one layer do not know each other. */
+const layers: ReadonlyArray<Layer> = [
+  { units: ["ring"], holds: "ids, routing table, leaf set, neighborhood set, coverage, next hop" },
+  { units: ["protocol"], holds: "frames and messages on the wire, credentials, settings, errors, events" },
+  { units: ["core", "transport"], holds: "decisions as pure functions over state; connections and links" },
+  { units: ["actors"], holds: "one fiber and one mailbox each: they own state, time and I/O" },
+  { units: [face], holds: "`Cluster`, `Client`, `Application`, `Inspector`, `Settings`, and what is behind them" },
+  { units: ["services"], entries: ["index.ts"], holds: "what stands on a Cluster: room for topics, state and Rpc" },
+  { units: ["simulation"], entries: ["simulation.ts"], holds: "the simulator and the model checker" },
+  { units: ["cli"], entries: ["bin.ts"], holds: "the program `wendy`" }
+]
+
+const layerOfUnit = new Map(layers.flatMap(({ units }, index) => units.map((unit) => [unit, index + 1] as const)))
+const layerOfEntry = new Map(
+  layers.flatMap(({ entries = [] }, index) => entries.map((entry) => [entry, index + 1] as const))
+)
+
+/** The layers as docs/architecture.md shows them, the highest first. */
+export const renderTable = (): string =>
+  [
+    "| Layer | Where | What it holds |",
+    "|---|---|---|",
+    ...layers.map(({ entries = [], holds, units }, index) => {
+      const where = [
+        ...entries.map((entry) => `\`${entry}\``),
+        ...units.map((unit) => unit === face ? unit : `\`${unit}/\``)
+      ]
+      return `| ${index + 1} | ${where.join(", ")} | ${holds} |`
+    }).toReversed()
+  ].join("\n")
 
 // Values and schemas only: nothing in them runs an effect. SHA-256 is the one thing ring takes from node.
 const ringMayImport = new RegExp(
@@ -48,12 +71,18 @@ const coreMustNotImport = /^(node:.*|effect\/(Effect|Clock|Random|Queue|Fiber|La
 /** Optional peers: only the program needs them. */
 const peers = /^(@effect\/|@peculiar\/|reflect-metadata$)/
 
-/** The unit a file belongs to: a folder, the face (other files right in src), `index.ts` or `bin.ts`. */
+/** The unit a file belongs to: a folder, an entry point, or the other files right in `src`. */
 const unitOf = (file: string): string => {
   const [, first, ...rest] = file.split("/") as [string, string, ...Array<string>]
-  return rest.length > 0 || floors.has(first) ? first : face
+  return rest.length > 0 || layerOfEntry.has(first) ? first : face
 }
-const floorOf = (unit: string): number | undefined => unit === face ? 5 : floors.get(unit)
+
+const layerOf = (unit: string): number | undefined => layerOfEntry.get(unit) ?? layerOfUnit.get(unit)
+
+/** Whether a unit may import another one, of known layers. An entry point shows its own layer, too. */
+const mayImport = (from: string, to: string): boolean =>
+  !layerOfEntry.has(to) &&
+  (layerOf(to)! < layerOf(from)! || (layerOfEntry.has(from) && layerOf(to)! === layerOf(from)!))
 
 // Comments hold examples with imports, templates may hold help texts with some; both are blanked,
 // line breaks stay for the line numbers. Quoted strings are matched so that a "//" in one is not a comment.
@@ -92,7 +121,7 @@ const isBarrel = (specifier: string): boolean => {
   return match !== null && !/^[A-Z]/.test(match[1] ?? "")
 }
 
-const describe = (unit: string): string => `${unit} (floor ${floorOf(unit)})`
+const describe = (unit: string): string => `${unit} (layer ${layerOf(unit)})`
 
 /** What is wrong with one import on its own. */
 function* judge(file: string, { specifier, target }: Import): Generator<readonly [rule: string, message: string]> {
@@ -115,10 +144,10 @@ function* judge(file: string, { specifier, target }: Import): Generator<readonly
   if (!target.startsWith("src/")) return yield ["outside", `${specifier} lies outside src`]
   if (/(^|\/)index\.ts$/.test(target)) return yield ["barrel", `nobody imports ${target}: import the module itself`]
   const to = unitOf(target)
-  const [low, high] = [floorOf(to), floorOf(from)]
+  const [low, high] = [layerOf(to), layerOf(from)]
   // An unknown folder is reported once, by its own files.
-  if (from === to || low === undefined || high === undefined || low < high) return
-  yield low === high
+  if (from === to || low === undefined || high === undefined || mayImport(from, to)) return
+  yield low === high && !layerOfEntry.has(to)
     ? ["sideways", `${describe(from)} and ${describe(to)} must not import each other`]
     : ["upward", `${describe(from)} imports ${describe(to)}: imports go down only`]
 }
@@ -144,15 +173,15 @@ const findCycles = (imports: ReadonlyMap<string, ReadonlyArray<Import>>): Array<
 }
 
 /** Checks a set of files, path (`src/…`, with slashes) to text. */
-export const checkFloors = (
+export const checkLayers = (
   files: ReadonlyMap<string, string>
 ): { readonly breaches: ReadonlyArray<Breach>; readonly imports: number } => {
   const imports = new Map([...files].map(([file, source]) => [file, importsOf(file, source)]))
   const breaches = findCycles(imports)
   for (const [file, list] of imports) {
     const unit = unitOf(file)
-    if (floorOf(unit) === undefined) {
-      const message = `src/${unit} has no floor: add it to the map in scripts/checkFloors.ts`
+    if (layerOf(unit) === undefined) {
+      const message = `src/${unit} has no layer: add it to the list in scripts/checkLayers.ts`
       breaches.push({ file, line: 1, rule: "unknown", message })
     }
     for (const one of list) {
@@ -163,15 +192,29 @@ export const checkFloors = (
   return { breaches, imports: [...imports.values()].reduce((sum, list) => sum + list.length, 0) }
 }
 
-if (import.meta.main) {
-  const root = Path.resolve(import.meta.dirname, "..")
+const root = Path.resolve(import.meta.dirname, "..")
+
+export const file = Path.join(root, "docs", "architecture.md")
+
+const [begin, end] = ["<!-- layers: written by scripts/checkLayers.ts --table -->", "<!-- /layers -->"]
+
+/** A text with the table between its marks brought up to date. */
+export const update = (text: string): string => {
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)]
+  if (from === -1 || to < from) throw new Error(`docs/architecture.md needs the marks ${begin} and ${end}`)
+  return `${text.slice(0, from)}${begin}\n\n${renderTable()}\n\n${text.slice(to)}`
+}
+
+if (import.meta.main && process.argv.includes("--table")) {
+  Fs.writeFileSync(file, update(Fs.readFileSync(file, "utf8")))
+} else if (import.meta.main) {
   const names = Fs.readdirSync(Path.join(root, "src"), { recursive: true, encoding: "utf8" })
   const files = new Map<string, string>()
   for (const name of names.filter((name) => name.endsWith(".ts")).sort()) {
     files.set(Path.posix.join("src", name.replaceAll("\\", "/")), Fs.readFileSync(Path.join(root, "src", name), "utf8"))
   }
-  const { breaches, imports } = checkFloors(files)
+  const { breaches, imports } = checkLayers(files)
   for (const { file, line, message, rule } of breaches) console.error(`${file}:${line}: ${rule}: ${message}`)
   if (breaches.length > 0) process.exitCode = 1
-  else console.log(`floors: ${files.size} files, ${imports} imports, all go down`)
+  else console.log(`layers: ${files.size} files, ${imports} imports, all go down`)
 }
