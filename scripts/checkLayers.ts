@@ -80,9 +80,8 @@ const unitOf = (file: string): string => {
 const layerOf = (unit: string): number | undefined => layerOfEntry.get(unit) ?? layerOfUnit.get(unit)
 
 /** Whether a unit may import another one, of known layers. An entry point shows its own layer, too. */
-const mayImport = (from: string, to: string): boolean =>
-  !layerOfEntry.has(to) &&
-  (layerOf(to)! < layerOf(from)! || (layerOfEntry.has(from) && layerOf(to)! === layerOf(from)!))
+const mayImport = (from: string, high: number, to: string, low: number): boolean =>
+  !layerOfEntry.has(to) && (low < high || (layerOfEntry.has(from) && low === high))
 
 // Comments hold examples with imports, templates may hold help texts with some; both are blanked,
 // line breaks stay for the line numbers. Quoted strings are matched so that a "//" in one is not a comment.
@@ -146,7 +145,7 @@ function* judge(file: string, { specifier, target }: Import): Generator<readonly
   const to = unitOf(target)
   const [low, high] = [layerOf(to), layerOf(from)]
   // An unknown folder is reported once, by its own files.
-  if (from === to || low === undefined || high === undefined || mayImport(from, to)) return
+  if (from === to || low === undefined || high === undefined || mayImport(from, high, to, low)) return
   yield low === high && !layerOfEntry.has(to)
     ? ["sideways", `${describe(from)} and ${describe(to)} must not import each other`]
     : ["upward", `${describe(from)} imports ${describe(to)}: imports go down only`]

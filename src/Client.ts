@@ -26,8 +26,8 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import { checkName } from "./Acceptors.ts"
 import { LinkSessions, sessionFailure, windowOf } from "./actors/LinkSessions.ts"
+import * as PendingReceipt from "./actors/PendingReceipt.ts"
 import { Quota } from "./actors/Quota.ts"
-import * as Waiting from "./actors/Waiting.ts"
 import * as Confirmations from "./core/Confirmations.ts"
 import * as Gateways from "./core/Gateways.ts"
 import type { Resolution } from "./core/Messaging.ts"
@@ -259,7 +259,7 @@ export const layerConfig = (
 ): Layer.Layer<Client, WendyOptionError | Config.ConfigError, Transport> =>
   Layer.effect(Client, Effect.flatMap(Config.unwrap(config), make))
 
-type Unresolved = Confirmations.Unresolved<Waiting.Waiting>
+type Unresolved = Confirmations.Unresolved<PendingReceipt.PendingReceipt>
 
 /** A link in use. */
 interface Attached {
@@ -268,8 +268,8 @@ interface Attached {
   readonly silence: Silence.Silence
   readonly startedAt: number
   readonly leave: (end: Gateways.End) => void
-  readonly uplink: Uplink.Uplink<Waiting.Waiting>
-  readonly sink: Uplink.Sink<Waiting.Waiting>
+  readonly uplink: Uplink.Uplink<PendingReceipt.PendingReceipt>
+  readonly sink: Uplink.Sink<PendingReceipt.PendingReceipt>
 }
 
 /** How often a client looks whether something is due, in milliseconds. */
@@ -327,7 +327,7 @@ export const make: (
     const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
     const identity = yield* makeClientIdentity({ ...options, config })
     const connected = yield* Deferred.make<void, WendyJoinError>()
-    const confirmations = Confirmations.make<Waiting.Waiting>()
+    const confirmations = Confirmations.make<PendingReceipt.PendingReceipt>()
     const limit = Math.min(config.maxOwn, Confirmations.maxUnresolved)
     const isAttached = Latch.makeUnsafe(false)
     const { later, fork } = yield* Effect.withFiber<{
@@ -344,7 +344,7 @@ export const make: (
 
     const isWanted = ({ counter }: Unresolved): boolean => confirmations.unresolved.has(counter)
 
-    const sinkOf = (link: Link.Link): Uplink.Sink<Waiting.Waiting> => ({
+    const sinkOf = (link: Link.Link): Uplink.Sink<PendingReceipt.PendingReceipt> => ({
       isWanted,
       transmit: (entry, sequence) => {
         const frame = Confirmations.copy(confirmations, entry)
@@ -366,7 +366,7 @@ export const make: (
 
     const resolve = (entry: Unresolved, resolution: Resolution): void => {
       unresolved.remove(Envelope.purpose(entry.frame), entry.frame.length)
-      Waiting.resolve(entry, resolution)
+      PendingReceipt.resolve(entry, resolution)
     }
 
     const onFrame = (current: Attached, frame: Frame.Frame): void => {
@@ -416,7 +416,7 @@ export const make: (
     const begin = (link: Link.Link, leave: Attached["leave"]): Attached => {
       const sessions = sessionsOf(link)
       const silence = Silence.make(now(), link.roundTrip)
-      const uplink = Uplink.make<Waiting.Waiting>(config.window, config.windowBytes)
+      const uplink = Uplink.make<PendingReceipt.PendingReceipt>(config.window, config.windowBytes)
       const current = { link, sessions, silence, startedAt: now(), leave, uplink, sink: sinkOf(link) }
       attached = current
       isAttached.openUnsafe()
@@ -514,7 +514,7 @@ export const make: (
       Effect.sync(() => {
         isEnded = true
         unresolved.open()
-        for (const { context } of confirmations.unresolved.values()) Waiting.close(context)
+        for (const { context } of confirmations.unresolved.values()) PendingReceipt.close(context)
         Deferred.doneUnsafe(
           connected,
           Exit.fail(
@@ -577,12 +577,12 @@ export const make: (
         sendOptions?: { readonly deadline?: Duration.Input | undefined }
       ) {
         const raw = yield* Effect.fromResult(encode(message, config.maxValueSize))
-        const waiting = Waiting.make()
+        const waiting = PendingReceipt.make()
         const deadline = sendOptions?.deadline === undefined
           ? config.confirmDeadline
           : Duration.toMillis(sendOptions.deadline)
         yield* unresolved.enter(raw.purpose, { messages: 1, bytes: Envelope.sizeOf(raw) }, () => {
-          if (isEnded) return Waiting.close(waiting)
+          if (isEnded) return PendingReceipt.close(waiting)
           const entry = Confirmations.begin(
             confirmations,
             now(),

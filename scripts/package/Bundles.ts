@@ -52,10 +52,10 @@ const bundle = async (folder: string, code: string, effects: boolean): Promise<B
 const sizeOf = ({ code }: Bundle): string =>
   `${(code.length / 1024).toFixed(0).padStart(5)} KiB ${(gzipSync(code).length / 1024).toFixed(1).padStart(6)} KiB gzip`
 
-/** What belongs to a Node. Clients wait for receipts as Nodes do, by a Quota and a Waiting, and have sessions on their link. */
+/** What belongs to a Node. Clients wait for receipts as Nodes do, by a Quota and a PendingReceipt, and have sessions on their link. */
 const isOfNode = (module: string): boolean =>
   /^(Cluster|Applications)$/.test(module) ||
-  (module.startsWith("actors/") && !/^actors\/(Quota|Waiting|LinkSessions)$/.test(module))
+  (module.startsWith("actors/") && !/^actors\/(Quota|PendingReceipt|LinkSessions)$/.test(module))
 
 const parts: ReadonlyArray<readonly [string, string, "node" | "no node" | "one module"]> = [
   ["Node", `export { layer } from "Cluster.js"`, "node"],

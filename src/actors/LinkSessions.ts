@@ -54,13 +54,13 @@ export interface Ports {
 type Failure = WendySessionError
 
 /** Whoever waits at a session: completes when there is something to say. */
-type Waiting = () => boolean
+type Waiter = () => boolean
 
 /** Who waits at one end of a session. */
 interface User {
   readonly handle: Session
-  readonly senders: Array<Waiting>
-  readonly others: Array<Waiting>
+  readonly senders: Array<Waiter>
+  readonly others: Array<Waiter>
 }
 
 /**
@@ -225,7 +225,7 @@ export class LinkSessions {
     return Effect.callback<A, Failure>((resume) => {
       const user = this.#users.get(session)
       if (user === undefined) return resume(outcome() ?? Exit.fail(failureOf(session)))
-      const isDone: Waiting = () => {
+      const isDone: Waiter = () => {
         const exit = outcome()
         if (exit !== undefined) resume(exit)
         return exit !== undefined

@@ -72,7 +72,7 @@ export class Mailbox<A> {
   }
 
   /** Whether the owner has worked on an item at once; else it has not got it. */
-  hand(item: A): boolean {
+  runInline(item: A): boolean {
     if (this.#take === undefined || !this.#crew.isIdle) return false
     this.#take(item)
     return true
@@ -80,12 +80,12 @@ export class Mailbox<A> {
 
   /** Hands an item over, or puts it in. */
   submit(item: A): void {
-    if (!this.hand(item)) this.offer(item)
+    if (!this.runInline(item)) this.offer(item)
   }
 
   /** Hands over what came from a connection, or puts it in when there is room. */
   submitFromPeer(item: A): Effect.Effect<void> {
-    return this.hand(item) ? Effect.void : this.#offerWhenThereIsRoom(item)
+    return this.runInline(item) ? Effect.void : this.#offerWhenThereIsRoom(item)
   }
 
   readonly #offerWhenThereIsRoom = Effect.fnUntraced({ self: this }, function*(item: A) {

@@ -21,7 +21,7 @@ import type { RawMessage } from "../protocol/Message.ts"
 import type * as Node from "../ring/Node.ts"
 import type { Peer } from "../transport/Link.ts"
 import { ActorGroup, type Mailbox } from "./Mailbox.ts"
-import type { Waiting } from "./Waiting.ts"
+import type { PendingReceipt } from "./PendingReceipt.ts"
 
 /**
  * What comes into the Router's mailbox.
@@ -61,7 +61,7 @@ export type RouterInput =
     readonly _tag: "SendConfirmed"
     readonly message: RawMessage
     readonly deadline: number
-    readonly waiting: Waiting
+    readonly waiting: PendingReceipt
   }
   | {
     readonly _tag: "Finished"

@@ -21,7 +21,7 @@ import type { Identity } from "../transport/Link.ts"
 import { Mailboxes } from "./Mailboxes.ts"
 import * as NodeClock from "./NodeClock.ts"
 import { Observer } from "./Observer.ts"
-import type { Waiting } from "./Waiting.ts"
+import type { PendingReceipt } from "./PendingReceipt.ts"
 
 /**
  * Counts of what happened at bounds and of what could not be done; they only grow.
@@ -62,7 +62,7 @@ export class NodeState extends Context.Service<NodeState, {
   readonly membership: MembershipState.State
   /** What was last told of the keys that this Node answers for. */
   readonly owned: OwnedKeys.State
-  readonly messages: Messaging.State<Waiting>
+  readonly messages: Messaging.State<PendingReceipt>
   readonly counters: Counters
 }>()("effect-wendy/actors/NodeState") {
   static readonly layer = (options: {
@@ -76,7 +76,7 @@ export class NodeState extends Context.Service<NodeState, {
       Effect.gen(function*() {
         const { config, identity, seed } = options
         const membership = MembershipState.make(options.self, { ...config, jitter: config.joinJitter }, seed)
-        const messages = Messaging.makeState<Waiting>(membership, config)
+        const messages = Messaging.makeState<PendingReceipt>(membership, config)
         const clock = yield* NodeClock.make(config.margin)
         const { stateTables } = yield* Mailboxes
         const observer = yield* Observer

@@ -27,9 +27,9 @@ import { Links } from "./Links.ts"
 import { Mailboxes, type RouterInput } from "./Mailboxes.ts"
 import { NodeState } from "./NodeState.ts"
 import { Observer } from "./Observer.ts"
+import * as PendingReceipt from "./PendingReceipt.ts"
 import { Quota } from "./Quota.ts"
 import { supervise, Upcalls } from "./Upcalls.ts"
-import * as Waiting from "./Waiting.ts"
 
 /**
  * Sends this Node's own messages.
@@ -124,7 +124,7 @@ const make = Effect.gen(function*() {
       own.remove(purpose, bytes)
       hasLeft = true
     },
-    resolve: Waiting.resolve,
+    resolve: PendingReceipt.resolve,
     // Counted by the core.
     held: (frame) => observer?.held(frame),
     gaveUp: (frame, reason) => {
@@ -188,9 +188,9 @@ const make = Effect.gen(function*() {
   // Runs after the loop below has ended: what it had not come to will have no receipt either.
   yield* Effect.addFinalizer(Effect.fnUntraced(function*() {
     isEnded = true
-    for (const { context } of messages.confirmations.unresolved.values()) Waiting.close(context)
+    for (const { context } of messages.confirmations.unresolved.values()) PendingReceipt.close(context)
     for (const input of [...backlog, ...(yield* mailboxes.router.clear)]) {
-      if (input._tag === "SendConfirmed") Waiting.close(input.waiting)
+      if (input._tag === "SendConfirmed") PendingReceipt.close(input.waiting)
     }
     own.open()
   }))
@@ -255,9 +255,9 @@ const make = Effect.gen(function*() {
     }),
     sendConfirmed: (message, deadline, target) =>
       Effect.suspend(() => {
-        const waiting = Waiting.make(target)
+        const waiting = PendingReceipt.make(target)
         return enter([message], () => {
-          if (isEnded) return Waiting.close(waiting)
+          if (isEnded) return PendingReceipt.close(waiting)
           mailboxes.router.submit({
             _tag: "SendConfirmed",
             message,

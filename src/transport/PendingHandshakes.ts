@@ -8,7 +8,7 @@
  * @since 0.1.0
  */
 
-interface Waiting {
+interface Entry {
   readonly dismiss: () => void
 }
 
@@ -21,7 +21,7 @@ interface Waiting {
 export class PendingHandshakes {
   readonly #max: number
   /** By where they come from, in the order in which they came. */
-  readonly #waiting = new Map<string, Set<Waiting>>()
+  readonly #waiting = new Map<string, Set<Entry>>()
   #size = 0
 
   constructor(max: number) {
@@ -44,7 +44,7 @@ export class PendingHandshakes {
    */
   enter(host: string, dismiss: () => void): () => void {
     if (this.#size >= this.#max) this.#makeRoom()
-    const one: Waiting = { dismiss }
+    const one: Entry = { dismiss }
     const others = this.#waiting.get(host)
     if (others === undefined) this.#waiting.set(host, new Set([one]))
     else others.add(one)
@@ -52,7 +52,7 @@ export class PendingHandshakes {
     return () => void this.#remove(host, one)
   }
 
-  #remove(host: string, one: Waiting): boolean {
+  #remove(host: string, one: Entry): boolean {
     const others = this.#waiting.get(host)
     if (others === undefined || !others.delete(one)) return false
     this.#size--
@@ -61,7 +61,7 @@ export class PendingHandshakes {
   }
 
   #makeRoom(): void {
-    let busiest: readonly [string, Set<Waiting>] | undefined
+    let busiest: readonly [string, Set<Entry>] | undefined
     for (const entry of this.#waiting) if (busiest === undefined || entry[1].size > busiest[1].size) busiest = entry
     if (busiest === undefined) return
     const [host, others] = busiest

@@ -34,10 +34,10 @@ describe("Mailbox", () => {
       assert.deepStrictEqual(turns, [["a"]])
       yield* nextTurn
       assert.deepStrictEqual(turns, [["a"], ["b", "c"]])
-      assert.isTrue(mailbox.hand("d"))
-      assert.isFalse(mailbox.hand("e"), "in this turn it has worked already")
+      assert.isTrue(mailbox.runInline("d"))
+      assert.isFalse(mailbox.runInline("e"), "in this turn it has worked already")
       yield* nextTurn
-      assert.isTrue(mailbox.hand("f"))
+      assert.isTrue(mailbox.runInline("f"))
       assert.deepStrictEqual(turns.slice(2), [["d"], ["f"]])
     }))
 
@@ -46,7 +46,7 @@ describe("Mailbox", () => {
       const { mailbox, turns } = yield* make({})
       mailbox.offer("a")
       assert.isFalse(mailbox.isEmpty)
-      assert.isFalse(mailbox.hand("b"))
+      assert.isFalse(mailbox.runInline("b"))
       mailbox.submit("c")
       yield* nextTurn
       assert.deepStrictEqual(turns, [["a", "c"]])
@@ -59,11 +59,11 @@ describe("Mailbox", () => {
       const first = yield* make({ crew })
       const second = yield* make({ crew })
       first.mailbox.offer("a")
-      assert.isFalse(second.mailbox.hand("b"))
+      assert.isFalse(second.mailbox.runInline("b"))
       second.mailbox.submit("c")
       assert.isEmpty(second.turns)
       yield* nextTurn
-      assert.isTrue(second.mailbox.hand("d"))
+      assert.isTrue(second.mailbox.runInline("d"))
       assert.deepStrictEqual([first.turns, second.turns], [[["a"]], [["c"], ["d"]]])
     }))
 
@@ -74,7 +74,7 @@ describe("Mailbox", () => {
           for (const item of items) if (item.length < 4) mailbox.submit(item + item[0])
         }
       })
-      assert.isTrue(mailbox.hand("a"))
+      assert.isTrue(mailbox.runInline("a"))
       assert.deepStrictEqual(turns, [["a"], ["aa"]])
       yield* nextTurn
       assert.deepStrictEqual(turns, [["a"], ["aa"], ["aaa"], ["aaaa"]])
@@ -87,12 +87,12 @@ describe("Mailbox", () => {
       const second = yield* make({
         crew,
         work: () => {
-          assert.isFalse(first.mailbox.hand("a"))
+          assert.isFalse(first.mailbox.runInline("a"))
           first.mailbox.submit("b")
           assert.isEmpty(first.turns)
         }
       })
-      assert.isTrue(second.mailbox.hand("go"))
+      assert.isTrue(second.mailbox.runInline("go"))
       assert.isFalse(crew.isAtWork)
       yield* nextTurn
       assert.deepStrictEqual(first.turns, [["b"]])
@@ -106,8 +106,8 @@ describe("Mailbox", () => {
           throw new Error("broken")
         }
       })
-      assert.isTrue(mailbox.hand("a"))
-      assert.isFalse(mailbox.hand("b"))
+      assert.isTrue(mailbox.runInline("a"))
+      assert.isFalse(mailbox.runInline("b"))
       const exit = yield* Fiber.await(owner)
       assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
       assert.deepStrictEqual(turns, [["a"]])
@@ -116,7 +116,7 @@ describe("Mailbox", () => {
   it.effect("when its owner has ended it hands over nothing more, and gives out what is left", () =>
     Effect.gen(function*() {
       const { mailbox, owner, turns } = yield* make({})
-      assert.isTrue(mailbox.hand("a"))
+      assert.isTrue(mailbox.runInline("a"))
       yield* Fiber.interrupt(owner)
       yield* nextTurn
       mailbox.submit("b")

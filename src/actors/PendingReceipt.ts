@@ -1,5 +1,5 @@
 /**
- * Waiting: the end of the wait for a receipt, whichever way it comes.
+ * PendingReceipt: the end of the wait for a receipt, whichever way it comes.
  *
  * @since 0.1.0
  */
@@ -18,7 +18,7 @@ import type * as NodeId from "../ring/NodeId.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Waiting {
+export interface PendingReceipt {
   readonly deferred: Deferred.Deferred<Receipt<Uint8Array | undefined>, WendyDeliveryError>
   /** Of a direct message: where it goes. */
   readonly target: Node.Node | undefined
@@ -30,9 +30,9 @@ export interface Waiting {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (target?: Node.Node): Waiting => ({ deferred: Deferred.makeUnsafe(), target })
+export const make = (target?: Node.Node): PendingReceipt => ({ deferred: Deferred.makeUnsafe(), target })
 
-const fail = ({ deferred }: Waiting, reason: WendyDeliveryError["reason"]["_tag"], message: string): void => {
+const fail = ({ deferred }: PendingReceipt, reason: WendyDeliveryError["reason"]["_tag"], message: string): void => {
   Deferred.doneUnsafe(deferred, Exit.fail(new WendyDeliveryError({ reason: { _tag: reason, message } })))
 }
 
@@ -42,7 +42,7 @@ const fail = ({ deferred }: Waiting, reason: WendyDeliveryError["reason"]["_tag"
  * @category outcomes
  * @since 0.1.0
  */
-export const resolve = (entry: Unresolved<Waiting>, resolution: Resolution): void => {
+export const resolve = (entry: Unresolved<PendingReceipt>, resolution: Resolution): void => {
   switch (resolution._tag) {
     case "Receipt":
       return receive(entry, resolution.receipt, resolution.now)
@@ -63,7 +63,11 @@ export const resolve = (entry: Unresolved<Waiting>, resolution: Resolution): voi
   }
 }
 
-const receive = (entry: Unresolved<Waiting>, { hops, outcome, reply, root }: ReceiptFrame, now: number): void => {
+const receive = (
+  entry: Unresolved<PendingReceipt>,
+  { hops, outcome, reply, root }: ReceiptFrame,
+  now: number
+): void => {
   if (outcome === "delivered") {
     const receipt = { root, hops, roundTrip: now - entry.sentAt, reply }
     Deferred.doneUnsafe(entry.context.deferred, Exit.succeed(receipt))
@@ -97,7 +101,7 @@ const explain = (
  * @category outcomes
  * @since 0.1.0
  */
-export const close = (waiting: Waiting): void =>
+export const close = (waiting: PendingReceipt): void =>
   fail(
     waiting,
     "Closed",
