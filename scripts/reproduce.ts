@@ -159,7 +159,7 @@ const simulate = (change: Partial<Simulation.Options>): Report => {
     ending: "vanish",
     config: presets.mspastry,
     latency: plane,
-    climate: calm,
+    linkConditions: calm,
     keys: "random",
     delivery: "acknowledged",
     seeds: "near",
@@ -238,7 +238,7 @@ const churn = (): ReadonlyArray<Row> => {
       simulate({
         ...size,
         sessions: Churn.traces["gnutella"],
-        climate: { ...calm, loss, lossModel: "frames", repeated: loss / 5, reordered: loss / 5 }
+        linkConditions: { ...calm, loss, lossModel: "frames", repeated: loss / 5, reordered: loss / 5 }
       }),
       `${what}, ${loss * 100} % of frames lost`
     )

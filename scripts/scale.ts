@@ -55,7 +55,7 @@ const measure = (engine: EngineName, nodes: number): ReadonlyArray<string> => {
     seed: "1",
     config: { ...presets.mspastry, idleTimeout },
     latency: { _tag: "plane", across: 100 },
-    climate: calm,
+    linkConditions: calm,
     watchers: checkers.watchers,
     engine: engines[engine]
   })

@@ -365,7 +365,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     tests: ["test/actors/LogRateLimiter.test.ts"]
   },
   {
-    name: "doorstep-leak",
+    name: "pending-handshakes-leak",
     file: "src/transport/PendingHandshakes.ts",
     find: "if (others.size === 0) this.#waiting.delete(host)",
     replace: "",

@@ -155,8 +155,8 @@ const maxOfOne = 8
 const clientShare = 3 / 4
 
 /** Dials to addresses at which the Node has not met the one that it meant: so many at once, and so many a second after that. */
-const knocksAtOnce = 256
-const knocksPerSecond = 16
+const dialsAtOnce = 256
+const dialsPerSecond = 16
 
 const make = Effect.gen(function*() {
   const mailboxes = yield* Mailboxes
@@ -172,9 +172,9 @@ const make = Effect.gen(function*() {
 
   /** Accepted connections that have proved nothing yet. */
   const maxWaiting = Math.min(maxStrangers, Math.ceil(config.maxConnections / 4))
-  const doorstep = new PendingHandshakes(maxWaiting)
+  const pendingHandshakes = new PendingHandshakes(maxWaiting)
   const throttle = new LogRateLimiter(maxReports, 1_000)
-  const knocks = new DialRateLimiter(knocksAtOnce, knocksPerSecond)
+  const dialLimiter = new DialRateLimiter(dialsAtOnce, dialsPerSecond)
   const sessions = new Sessions({
     now: state.now,
     later,
@@ -380,7 +380,7 @@ const make = Effect.gen(function*() {
   /** Lets the other end prove that it belongs here; one that takes its time may have to go for others. */
   const welcome = (connection: Connection) =>
     Effect.withFiber<Link.Link, Handshake.Refused | WendyConnectionError>((fiber) => {
-      const leave = doorstep.enter(connection.remote.host, () => {
+      const leave = pendingHandshakes.enter(connection.remote.host, () => {
         state.counters.refused++
         fiber.interruptUnsafe()
       })
@@ -427,7 +427,7 @@ const make = Effect.gen(function*() {
   const dial = (node: Node.Node): void => {
     const address = addressOf(node)
     if (Dials.find(dials, node, address) !== undefined) return
-    const begun = Dials.begin(dials, node, address, () => knocks.pass(address, state.now()))
+    const begun = Dials.begin(dials, node, address, () => dialLimiter.pass(address, state.now()))
     if (begun.when === "never") {
       state.counters.undialled++
       notLinked(node, "too much is dialled at its address already")
@@ -470,7 +470,7 @@ const make = Effect.gen(function*() {
         const next = Dials.end(dials, dial)
         if (next !== undefined) attempt(next, true)
         const entry = Exit.isSuccess(exit) ? LinkTable.linkFor(table, node) : undefined
-        if (Exit.isSuccess(exit) && Node.isSameLife(exit.value.peer.node, node)) knocks.prove(address)
+        if (Exit.isSuccess(exit) && Node.isSameLife(exit.value.peer.node, node)) dialLimiter.prove(address)
         if (entry !== undefined) {
           for (const frame of queue) entry.link.sendControl(frame)
           return answer(node, Effect.succeed(entry))
@@ -491,7 +491,7 @@ const make = Effect.gen(function*() {
 
   const reach = new Reach({
     addressOf: (node) => addressFor(node, self.region),
-    mayDial: ({ host, port }) => knocks.pass(`${host} ${port}`, state.now()),
+    mayDial: ({ host, port }) => dialLimiter.pass(`${host} ${port}`, state.now()),
     connect: (address) => Effect.map(connect(address), ({ peer }) => peer),
     patience: config.dialTimeout + 2 * config.handshakeTimeout
   })

@@ -48,16 +48,16 @@ export class ActorGroup {
  */
 export class Mailbox<A> {
   readonly #queue: Queue.Queue<A>
-  readonly #crew: ActorGroup
+  readonly #actorGroup: ActorGroup
   /** What is put in while the owner works: it is worked on next. */
   #meanwhile: Array<A> = []
   #isWorking = false
   /** The owner works on an item at once, if it waits for one and has not done so yet in this turn of the event loop. */
   #take: ((item: A) => void) | undefined
 
-  constructor(queue: Queue.Queue<A>, crew: ActorGroup) {
+  constructor(queue: Queue.Queue<A>, actorGroup: ActorGroup) {
     this.#queue = queue
-    this.#crew = crew
+    this.#actorGroup = actorGroup
   }
 
   /** Nothing waits in it. */
@@ -73,7 +73,7 @@ export class Mailbox<A> {
 
   /** Whether the owner has worked on an item at once; else it has not got it. */
   runInline(item: A): boolean {
-    if (this.#take === undefined || !this.#crew.isIdle) return false
+    if (this.#take === undefined || !this.#actorGroup.isIdle) return false
     this.#take(item)
     return true
   }
@@ -98,14 +98,14 @@ export class Mailbox<A> {
     const turn = (items: ReadonlyArray<A>): void => {
       this.#take = undefined
       this.#isWorking = true
-      this.#crew.isAtWork = true
+      this.#actorGroup.isAtWork = true
       try {
         work(items)
         const next = this.#meanwhile.splice(0)
         if (next.length > 0) work(next)
       } finally {
         this.#isWorking = false
-        this.#crew.isAtWork = false
+        this.#actorGroup.isAtWork = false
         if (this.#meanwhile.length > 0) Queue.offerAllUnsafe(this.#queue, this.#meanwhile.splice(0))
       }
     }

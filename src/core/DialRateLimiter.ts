@@ -11,7 +11,7 @@
 const maxProved = 1_024
 
 /**
- * So many knocks at once, and so many a second after that. Rule H8.
+ * So many dials at once, and so many a second after that. Rule H8.
  *
  * @category models
  * @since 0.1.0

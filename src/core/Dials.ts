@@ -2,7 +2,7 @@
  * Dials: the links that a Node is opening, and what waits for them.
  *
  * Of all that are said to live at one address one is dialled at a time, and few may wait: of all of them one at most is
- * there, and rumours must not make this Node knock without end. Pure: the driver dials. Rule H7 of `docs/protocol.md`.
+ * there, and rumours must not make this Node dial without end. Pure: the driver dials. Rule H7 of `docs/protocol.md`.
  *
  * @since 0.1.0
  */

@@ -135,19 +135,19 @@ export type DialFailure = "Refused" | "Other" | "Timeout" | "Handshake"
 export class CoreNetwork {
   readonly #timeline: Timeline
   readonly #topology: Topology
-  readonly #weather: FaultModel
+  readonly #faultModel: FaultModel
   readonly #listener: Listener
-  readonly #carrier: DeliveryModel<Payload, End>
+  readonly #deliveryModel: DeliveryModel<Payload, End>
   /** What runs, by the number of its host: a connect to any other is refused. */
   readonly #processes = new Map<number, Process>()
   #lastId = 0
 
-  constructor(timeline: Timeline, topology: Topology, weather: FaultModel, listener: Listener) {
+  constructor(timeline: Timeline, topology: Topology, faultModel: FaultModel, listener: Listener) {
     this.#timeline = timeline
     this.#topology = topology
-    this.#weather = weather
+    this.#faultModel = faultModel
     this.#listener = listener
-    this.#carrier = new DeliveryModel(timeline, topology, weather, listener, {
+    this.#deliveryModel = new DeliveryModel(timeline, topology, faultModel, listener, {
       kindOf,
       sizeOf,
       isCertain: () => false,
@@ -179,31 +179,31 @@ export class CoreNetwork {
     isMeant: (node: Node.Node) => boolean
   ): void {
     const timeline = this.#timeline
-    const weather = this.#weather
+    const faultModel = this.#faultModel
     const fail = (delay: number, failure: DialFailure) =>
       timeline.after(delay, () => {
         if (!from.isEnded) done(failure)
       })
-    const there = this.#carrier.travel(from.host, to, timeouts.dial)
+    const there = this.#deliveryModel.travel(from.host, to, timeouts.dial)
     if (there === undefined) return void fail(timeouts.dial, "Timeout")
     timeline.after(there, () => {
       if (from.isEnded) return
       const process = this.#processes.get(to.number)
-      const back = this.#carrier.travel(to, from.host, timeouts.dial - there)
+      const back = this.#deliveryModel.travel(to, from.host, timeouts.dial - there)
       if (back === undefined) return void fail(Math.max(0, timeouts.dial - there), "Timeout")
       if (process === undefined) return void fail(back, "Refused")
       // The machine itself answers a connect; a process that is stopped does not shake hands.
       if (process.isPaused) return void fail(back + timeouts.handshake, "Handshake")
-      const trips = this.#carrier.isReliable ? 1 : 0
+      const trips = this.#deliveryModel.isReliable ? 1 : 0
       if (!isMeant(process.self)) return void fail(back + trips * (there + back), "Other")
       timeline.after(trips * 2 * (there + back), () => {
         if (from.isEnded) return
-        const isThere = !process.isEnded && !process.isPaused && weather.isOpen(from.host, to) &&
-          weather.isOpen(to, from.host)
+        const isThere = !process.isEnded && !process.isPaused && faultModel.isOpen(from.host, to) &&
+          faultModel.isOpen(to, from.host)
         if (!isThere) return void fail(process.isEnded ? back : timeouts.handshake, "Handshake")
         const near = new End(++this.#lastId, from, process, true, there + back)
         const far = new End(++this.#lastId, process, from, false, there + back)
-        this.#listener.shook(this.#carrier.isReliable ? 4 : 2)
+        this.#listener.shook(this.#deliveryModel.isReliable ? 4 : 2)
         near.other = far
         far.other = near
         near.lastDue = far.lastDue = timeline.now
@@ -227,7 +227,7 @@ export class CoreNetwork {
   send(end: End, payload: Payload): void {
     if (end.isClosed) return
     this.#listener.sent(end.from, end.to, kindOf(payload))
-    this.#carrier.send(end, payload)
+    this.#deliveryModel.send(end, payload)
   }
 
   #arrived(end: End, payload: Payload): void {
@@ -237,7 +237,7 @@ export class CoreNetwork {
     // What was under way when the host was unplugged is lost too.
     if (to.isSilent) {
       this.#listener.lost(from, to, kindOf(payload))
-      if (this.#carrier.isReliable) this.breakOff(end)
+      if (this.#deliveryModel.isReliable) this.breakOff(end)
       return
     }
     this.#listener.received(from, to, kindOf(payload))
@@ -245,7 +245,7 @@ export class CoreNetwork {
   }
 
   #reset(end: End): void {
-    if (end.isClosed || !this.#weather.isOpen(end.to, end.from)) return
+    if (end.isClosed || !this.#faultModel.isOpen(end.to, end.from)) return
     this.#timeline.after(this.#topology.distance(end.from.place, end.to.place), () => {
       if (end.isClosed) return
       end.isClosed = true
@@ -260,8 +260,8 @@ export class CoreNetwork {
     end.isClosed = true
     end.stuck = undefined
     const { from, other, to } = end
-    if (other.isClosed || !this.#weather.isOpen(from, to)) return
-    const due = Math.max(end.lastDue, this.#timeline.now + this.#carrier.delay(from, to, "Close"))
+    if (other.isClosed || !this.#faultModel.isOpen(from, to)) return
+    const due = Math.max(end.lastDue, this.#timeline.now + this.#deliveryModel.delay(from, to, "Close"))
     this.#timeline.at(due, () => {
       if (other.isClosed || to.isSilent) return
       other.isClosed = true

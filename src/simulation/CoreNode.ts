@@ -64,8 +64,8 @@ interface Shared extends HostEnvironment {
 }
 
 /** As `actors/Links`. */
-const knocksAtOnce = 256
-const knocksPerSecond = 16
+const dialsAtOnce = 256
+const dialsPerSecond = 16
 
 /** How long a Node that has left waits for what it holds in custody, in milliseconds: as `Cluster`. */
 const drainPatience = 150
@@ -88,7 +88,7 @@ export class CoreNode implements SimulatedNode, Process {
   readonly #seeds: ReadonlyArray<Host>
   readonly #table = LinkTable.make<End>()
   readonly #dials = Dials.make<Payload>()
-  readonly #knocks = new DialRateLimiter(knocksAtOnce, knocksPerSecond)
+  readonly #dialLimiter = new DialRateLimiter(dialsAtOnce, dialsPerSecond)
   readonly #rate: number
   /** How far its monotonic clock is ahead, in milliseconds: behind, if it stood still while the machine slept. */
   #ahead = 0
@@ -444,7 +444,7 @@ export class CoreNode implements SimulatedNode, Process {
   #dial(node: Node.Node): void {
     const address = this.#addressOf(node)
     if (Dials.find(this.#dials, node, address) !== undefined) return
-    const begun = Dials.begin(this.#dials, node, address, () => this.#knocks.pass(address, this.now))
+    const begun = Dials.begin(this.#dials, node, address, () => this.#dialLimiter.pass(address, this.now))
     if (begun.when === "never") {
       this.#do(() => {
         this.#messaging.dialFailed(this.now, node)
@@ -460,7 +460,7 @@ export class CoreNode implements SimulatedNode, Process {
       if (isFirst && result === "Handshake") return this.#attempt(dial, false)
       const next = Dials.end(this.#dials, dial)
       if (next !== undefined) this.#attempt(next, true)
-      if (typeof result === "object") this.#knocks.prove(address)
+      if (typeof result === "object") this.#dialLimiter.prove(address)
       const end = LinkTable.linkFor(this.#table, node)
       if (typeof result === "object" && end !== undefined) {
         for (const payload of queue) this.#transmit(end, payload)
@@ -583,7 +583,7 @@ export class CoreNode implements SimulatedNode, Process {
  * @since 0.1.0
  */
 export const makeEngine = (code: (host: number) => Code = () => shipped) => (surroundings: HostEnvironment): Engine => {
-  const { listener, timeline, topology, weather } = surroundings
-  const shared = { ...surroundings, wire: new CoreNetwork(timeline, topology, weather, listener) }
+  const { listener, timeline, topology, faultModel } = surroundings
+  const shared = { ...surroundings, wire: new CoreNetwork(timeline, topology, faultModel, listener) }
   return (birth) => new CoreNode(shared, birth, code(birth.host.number))
 }

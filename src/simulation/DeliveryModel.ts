@@ -35,13 +35,13 @@ export interface Pipe<Payload> {
 }
 
 /**
- * What a carrier is told about its cargo, and tells.
+ * What a delivery model asks about a payload, and reports.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Trade<Payload, A extends Pipe<Payload>> {
-  /** The kind of message, as rules of the weather name it. */
+export interface DeliveryHandler<Payload, A extends Pipe<Payload>> {
+  /** The kind of message, as rules of the fault model name it. */
   readonly kindOf: (payload: Payload) => string
   /** Bytes on the wire. */
   readonly sizeOf: (payload: Payload) => number
@@ -93,23 +93,23 @@ export class DeliveryModel<Payload, A extends Pipe<Payload>> {
   readonly isReliable: boolean
   readonly #timeline: Timeline
   readonly #topology: Topology
-  readonly #weather: FaultModel
+  readonly #faultModel: FaultModel
   readonly #listener: Listener
-  readonly #trade: Trade<Payload, A>
+  readonly #trade: DeliveryHandler<Payload, A>
 
   constructor(
     timeline: Timeline,
     topology: Topology,
-    weather: FaultModel,
+    faultModel: FaultModel,
     listener: Listener,
-    trade: Trade<Payload, A>
+    trade: DeliveryHandler<Payload, A>
   ) {
     this.#timeline = timeline
     this.#topology = topology
-    this.#weather = weather
+    this.#faultModel = faultModel
     this.#listener = listener
     this.#trade = trade
-    this.isReliable = weather.climate.lossModel === "reliable"
+    this.isReliable = faultModel.linkConditions.lossModel === "reliable"
   }
 
   /**
@@ -119,8 +119,8 @@ export class DeliveryModel<Payload, A extends Pipe<Payload>> {
   travel(from: Host, to: Host, within: number): number | undefined {
     let lost = 0
     for (let wait = this.isReliable ? connectAgain : shortestResend; lost <= within; wait *= 2) {
-      if (!this.#weather.isOpen(from, to)) return undefined
-      if (!this.#weather.isLost(from, to, "Handshake")) return lost + this.delay(from, to, "Handshake")
+      if (!this.#faultModel.isOpen(from, to)) return undefined
+      if (!this.#faultModel.isLost(from, to, "Handshake")) return lost + this.delay(from, to, "Handshake")
       lost += wait
     }
     return undefined
@@ -128,7 +128,7 @@ export class DeliveryModel<Payload, A extends Pipe<Payload>> {
 
   /** How long something of some kind takes now that is not lost. */
   delay(from: Host, to: Host, kind: string): number {
-    return this.#weather.delay(from, to, kind, this.#topology.distance(from.place, to.place))
+    return this.#faultModel.delay(from, to, kind, this.#topology.distance(from.place, to.place))
   }
 
   /** Sends something. */
@@ -139,12 +139,12 @@ export class DeliveryModel<Payload, A extends Pipe<Payload>> {
 
   #emit(pipe: A, payload: Payload): void {
     const { from, to } = pipe
-    const weather = this.#weather
+    const faultModel = this.#faultModel
     const trade = this.#trade
     const kind = trade.kindOf(payload)
     const isCertain = this.isReliable || trade.isCertain(payload)
     const waited = this.#queue(from, payload)
-    const isLost = waited === undefined || from.isSilent || to.isSilent || weather.isLost(from, to, kind)
+    const isLost = waited === undefined || from.isSilent || to.isSilent || faultModel.isLost(from, to, kind)
     if (isLost) {
       this.#listener.lost(from, to, kind)
       if (!isCertain) return
@@ -160,14 +160,14 @@ export class DeliveryModel<Payload, A extends Pipe<Payload>> {
     }
     // Nothing overtakes what opened the connection.
     this.#arrive(pipe, Math.max(pipe.lastDue, due), payload)
-    if (weather.isRepeated()) {
+    if (faultModel.isRepeated()) {
       this.#arrive(pipe, Math.max(pipe.lastDue, due + this.delay(from, to, kind)), trade.copy(payload))
     }
   }
 
   /** The milliseconds until something is on the wire; `undefined` when there is no room for it. */
   #queue(from: Host, payload: Payload): number | undefined {
-    const { bandwidth, queue } = this.#weather.climate
+    const { bandwidth, queue } = this.#faultModel.linkConditions
     if (bandwidth === Number.POSITIVE_INFINITY) return 0
     const now = this.#timeline.now
     const waiting = Math.max(0, from.busyUntil - now)
@@ -189,7 +189,7 @@ export class DeliveryModel<Payload, A extends Pipe<Payload>> {
       if (pipe.isClosed || stuck === undefined) return
       const [first, ...rest] = stuck as [Payload, ...Array<Payload>]
       const kind = this.#trade.kindOf(first)
-      if (from.isSilent || to.isSilent || this.#weather.isLost(from, to, kind)) {
+      if (from.isSilent || to.isSilent || this.#faultModel.isLost(from, to, kind)) {
         if (this.#timeline.now - pipe.stuckSince >= breakAfter) return this.#trade.broken(pipe)
         return this.#resendLater(pipe)
       }

@@ -113,15 +113,15 @@ const means = (hosts: Hosts, { number, region }: Site): boolean => {
  * @since 0.1.0
  */
 export class FaultModel {
-  readonly climate: LinkConditions
-  /** Replaced by whoever changes the weather. */
+  readonly linkConditions: LinkConditions
+  /** Changes when the conditions of the network change. */
   loss: number
   readonly #rules = new Set<Rule>()
   readonly #rng: Rng
 
-  constructor(climate: LinkConditions, rng: Rng) {
-    this.climate = climate
-    this.loss = climate.loss
+  constructor(linkConditions: LinkConditions, rng: Rng) {
+    this.linkConditions = linkConditions
+    this.loss = linkConditions.loss
     this.#rng = rng
   }
 
@@ -173,7 +173,7 @@ export class FaultModel {
 
   /** How long a frame takes whose way is `distance` long. */
   delay(from: Site, to: Site, kind: string, distance: number): number {
-    const { jitter, reordered } = this.climate
+    const { jitter, reordered } = this.linkConditions
     let delay = distance
     if (jitter > 0) delay += distance * jitter * this.#rng.fraction()
     if (reordered > 0 && this.#rng.happens(reordered)) delay += distance * 1.5 * this.#rng.fraction()
@@ -186,6 +186,6 @@ export class FaultModel {
 
   /** Whether a frame arrives twice. */
   isRepeated(): boolean {
-    return this.#rng.happens(this.climate.repeated)
+    return this.#rng.happens(this.linkConditions.repeated)
   }
 }

@@ -30,7 +30,7 @@ import type { Topology } from "./Topology.ts"
 export interface Options {
   readonly timeline: Timeline
   readonly topology: Topology
-  readonly weather: FaultModel
+  readonly faultModel: FaultModel
   readonly listener: Listener
   /** The host that has an address. */
   readonly hostOf: (address: string) => Host
@@ -53,13 +53,13 @@ const isHandshake = (frame: Uint8Array | undefined): boolean => frame !== undefi
  */
 export class Network {
   readonly #options: Options
-  readonly #carrier: DeliveryModel<Sockets.Payload, Way>
+  readonly #deliveryModel: DeliveryModel<Sockets.Payload, Way>
   readonly #sockets: Sockets.Sockets<Way>
 
   constructor(options: Options) {
-    const { hostOf, listener, timeline, topology, wake, weather } = options
+    const { hostOf, listener, timeline, topology, wake, faultModel } = options
     this.#options = options
-    this.#carrier = new DeliveryModel<Sockets.Payload, Way>(timeline, topology, weather, listener, {
+    this.#deliveryModel = new DeliveryModel<Sockets.Payload, Way>(timeline, topology, faultModel, listener, {
       kindOf: (payload) => this.#kindOf(payload),
       sizeOf: (payload) => {
         let size = overhead
@@ -118,7 +118,7 @@ export class Network {
     if (!Sockets.isFrames(payload)) return "Close"
     const [frame] = payload
     if (frame === undefined || isHandshake(frame)) return "Handshake"
-    if (kindOf(frame) !== "Control" || !this.#options.weather.isByKind) return kindOf(frame)
+    if (kindOf(frame) !== "Control" || !this.#options.faultModel.isByKind) return kindOf(frame)
     const decoded = Frame.decode(frame)
     return decoded._tag === "Control" ? decoded.message._tag : decoded._tag
   }
@@ -126,7 +126,7 @@ export class Network {
   /** Goes there and back as a connect does. */
   #reach(from: Host, to: Host, timeout: number): Effect.Effect<boolean> {
     const travel = (one: Host, other: Host, within: number) =>
-      Effect.sync(() => this.#carrier.travel(one, other, within))
+      Effect.sync(() => this.#deliveryModel.travel(one, other, within))
     return Effect.gen(function*() {
       const there = yield* travel(from, to, timeout)
       if (there === undefined || there > timeout) {
@@ -143,35 +143,35 @@ export class Network {
 
   #carry(way: Way, payload: Sockets.Payload): void {
     const { from, to } = way
-    const { listener, timeline, weather } = this.#options
+    const { listener, timeline, faultModel } = this.#options
     timeline.refresh()
     if (!Sockets.isFrames(payload)) {
       // A host that is unplugged tells nobody that it ends something.
-      if (weather.isOpen(from, to)) this.#carrier.send(way, payload)
+      if (faultModel.isOpen(from, to)) this.#deliveryModel.send(way, payload)
       return
     }
-    const isApart = !this.#carrier.isReliable || weather.isByKind
+    const isApart = !this.#deliveryModel.isReliable || faultModel.isByKind
     for (const frame of payload) {
       const single = [frame]
       listener.sent(from, to, this.#kindOf(single))
-      if (isApart) this.#carrier.send(way, single)
+      if (isApart) this.#deliveryModel.send(way, single)
     }
     // What is written together goes in one packet, or in few.
-    if (!isApart) this.#carrier.send(way, payload)
+    if (!isApart) this.#deliveryModel.send(way, payload)
   }
 
   #arrived(way: Way, payload: Sockets.Payload): void {
     const { from, to } = way
-    const { listener, topology, timeline, weather } = this.#options
+    const { listener, topology, timeline, faultModel } = this.#options
     const end = way.end!
     // What was under way when the host was unplugged is lost too.
     if (to.isSilent) {
       listener.lost(from, to, this.#kindOf(payload))
-      if (this.#carrier.isReliable) this.#sockets.breakOff(end.pair)
+      if (this.#deliveryModel.isReliable) this.#sockets.breakOff(end.pair)
       return
     }
     // Nobody is there any more for this connection, and the machine says so.
-    if (end.isClosed && weather.isOpen(to, from)) {
+    if (end.isClosed && faultModel.isOpen(to, from)) {
       timeline.after(topology.distance(from.place, to.place), () => this.#sockets.breakOff(end.pair))
       return
     }

@@ -297,7 +297,7 @@ class Runner {
       case "heal": {
         for (const rule of this.#rules) world.cease(rule)
         this.#rules.clear()
-        world.weather.loss = 0
+        world.faultModel.loss = 0
         return
       }
       case "slow": {
@@ -417,7 +417,7 @@ class Runner {
     if (typeof latency === "string") this.#fail(command, latency)
     const lossModel = options.get("loss-model") ?? "reliable"
     if (lossModel !== "reliable" && lossModel !== "frames") this.#fail(command, `"${lossModel}" is no loss model`)
-    const climate: LinkConditions = {
+    const linkConditions: LinkConditions = {
       ...calm,
       lossModel,
       loss: this.#number(command, "loss", 0, 0, 0.99),
@@ -432,7 +432,7 @@ class Runner {
       seed: options.get("seed") ?? "1",
       config,
       latency,
-      climate,
+      linkConditions,
       drift: this.#number(command, "drift", 0, 0, config.margin / config.lease / 2),
       engine: this.#engine,
       watchers: [...checkers.watchers, this.#reporter()]

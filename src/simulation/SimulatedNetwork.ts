@@ -187,10 +187,10 @@ export const drive = (
   trace: Trace,
   wake: (host: string, resume: () => void) => void
 ): Effect.Effect<Driven, WendyNetworkError> =>
-  Effect.map(check(options), ({ climate, latency }) => {
+  Effect.map(check(options), ({ linkConditions, latency }) => {
     const rng = Rng.make(options.seed ?? "0").fork("network")
     const topology = Topology.make(latency, rng.fork("topology"))
-    const weather = new FaultModel(climate, rng.fork("weather"))
+    const faultModel = new FaultModel(linkConditions, rng.fork("weather"))
     const hosts = new Map<string, Host.Host>()
     const sent = new Map<string, number>()
     const hostOf = (name: string, region?: string): Host.Host => {
@@ -204,7 +204,7 @@ export const drive = (
     const network = new Network({
       timeline,
       topology,
-      weather,
+      faultModel,
       hostOf,
       wake,
       listener: {
@@ -237,8 +237,8 @@ export const drive = (
           loss,
           delay: delay === undefined ? undefined : Duration.toMillis(delay)
         }
-        return Effect.as(change("rule", () => weather.begin(rule)), {
-          lift: change("lifted", () => weather.end(rule))
+        return Effect.as(change("rule", () => faultModel.begin(rule)), {
+          lift: change("lifted", () => faultModel.end(rule))
         })
       })
 
@@ -360,7 +360,7 @@ export const layerHost = (
 // -----------------------------------------------------------------------------
 
 const check = (options: Options): Effect.Effect<
-  { readonly climate: LinkConditions; readonly latency: Topology.Latency },
+  { readonly linkConditions: LinkConditions; readonly latency: Topology.Latency },
   WendyNetworkError
 > => {
   const bad = (option: string, message: string) => Effect.fail(new WendyNetworkError({ option, message }))
@@ -385,7 +385,7 @@ const check = (options: Options): Effect.Effect<
   }
   return Effect.succeed({
     latency,
-    climate: {
+    linkConditions: {
       ...calm,
       lossModel: options.lossModel ?? "reliable",
       loss: options.loss ?? 0,

@@ -90,7 +90,7 @@ export interface Observer {
 export interface HostEnvironment {
   readonly timeline: Timeline
   readonly topology: Topology
-  readonly weather: FaultModel
+  readonly faultModel: FaultModel
   readonly config: ClusterConfig
   readonly observer: Observer
   /** Whom the network tells what it carries. */

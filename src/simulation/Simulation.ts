@@ -45,7 +45,7 @@ export interface Options {
   readonly ending: Ending
   readonly config: ClusterConfig
   readonly latency: Topology.Latency
-  readonly climate: LinkConditions
+  readonly linkConditions: LinkConditions
   readonly keys: "random" | "nodes"
   readonly delivery: DeliveryClass
   /** Joiners know a Node near to them, as the papers assume, or any one. */
@@ -130,7 +130,7 @@ export function* run(options: Options): Generator<Progress, Report> {
     seed: options.seed,
     config,
     latency: options.latency,
-    climate: { ...options.climate, loss: 0 },
+    linkConditions: { ...options.linkConditions, loss: 0 },
     drift: options.drift,
     engine: engines[options.engine],
     write: options.write,
@@ -177,7 +177,7 @@ export function* run(options: Options): Generator<Progress, Report> {
 
   const began = world.now
   isMeasuring = true
-  world.weather.loss = options.climate.loss
+  world.faultModel.loss = options.linkConditions.loss
   const sentBefore = new Map(world.sent)
   const controlBefore = countControl(world)
   const lostBefore = world.lost
@@ -347,7 +347,7 @@ export function* run(options: Options): Generator<Progress, Report> {
     if (world.isQuiet && world.isOneRing && LeafSets.areExact(world)) break
   }
   // Lost frames must not decide whether tables are found exact.
-  world.weather.loss = 0
+  world.faultModel.loss = 0
   const isInPlace = () => {
     look()
     return world.isOneRing && LeafSets.areExact(world)
@@ -380,8 +380,8 @@ export function* run(options: Options): Generator<Progress, Report> {
     leafSet: 2 * config.leafSetSide,
     churn: sessions?.name ?? "none",
     ending: options.ending,
-    loss: options.climate.loss,
-    lossModel: options.climate.lossModel,
+    loss: options.linkConditions.loss,
+    lossModel: options.linkConditions.lossModel,
     latency: Latency.print(options.latency),
     joins,
     orphans,

@@ -1,7 +1,7 @@
 /**
  * World: hosts, Nodes, a network and time, all from one seed.
  *
- * It starts and ends Nodes, sends messages, makes the weather, and tells whoever
+ * It starts and ends Nodes, sends messages, changes the network, and tells whoever
  * watches. It checks nothing itself: that do the checkers, which watch.
  *
  * @since 0.1.0
@@ -107,7 +107,7 @@ export interface Options {
   readonly seed: string
   readonly config: ClusterConfig
   readonly latency: Topology.Latency
-  readonly climate: LinkConditions
+  readonly linkConditions: LinkConditions
   /** What runs Nodes: the bare core when left out. */
   readonly engine?: MakeEngine | undefined
   /** Up to which part clocks run fast or slow: at most half of `margin / lease`, or no lease is safe. */
@@ -131,7 +131,7 @@ export class World {
   readonly rng: Rng.Rng
   readonly timeline = new Timeline()
   readonly topology: Topology.Topology
-  readonly weather: FaultModel
+  readonly faultModel: FaultModel
   readonly trace: Trace
   readonly hosts: Array<Host.Host> = []
   /** All Nodes that have not ended, by their hosts' numbers. */
@@ -167,7 +167,7 @@ export class World {
     this.config = options.config
     this.rng = Rng.make(options.seed)
     this.topology = Topology.make(options.latency, this.rng.fork("topology"))
-    this.weather = new FaultModel(options.climate, this.rng.fork("weather"))
+    this.faultModel = new FaultModel(options.linkConditions, this.rng.fork("weather"))
     this.trace = new Trace(options.write)
     this.#drift = options.drift ?? 0
     this.#watchers = options.watchers ?? []
@@ -211,7 +211,7 @@ export class World {
     this.#engine = (options.engine ?? CoreNode.makeEngine())({
       timeline: this.timeline,
       topology: this.topology,
-      weather: this.weather,
+      faultModel: this.faultModel,
       config: options.config,
       observer,
       listener,
@@ -331,21 +331,21 @@ export class World {
   /** Puts a rule into force. */
   begin(rule: Rule): void {
     this.trace.note(this.now, "weather")
-    this.weather.begin(rule)
+    this.faultModel.begin(rule)
     this.#look()
   }
 
   /** Takes a rule out of force. */
   cease(rule: Rule): void {
     this.trace.note(this.now, "weather")
-    this.weather.end(rule)
+    this.faultModel.end(rule)
     if (isCutting(rule)) this.hasHealed = this.isSplit
     this.#look()
   }
 
   /** Whether two hosts reach each other. */
   isSameSide(one: Host.Host, other: Host.Host): boolean {
-    return one === other || (this.weather.isOpen(one, other) && this.weather.isOpen(other, one))
+    return one === other || (this.faultModel.isOpen(one, other) && this.faultModel.isOpen(other, one))
   }
 
   /**
@@ -546,12 +546,12 @@ export class World {
 
   /** Looks whether the network is cut. */
   #look(): void {
-    this.isCut = Array.from(this.weather.rules).some(isCutting) ||
+    this.isCut = Array.from(this.faultModel.rules).some(isCutting) ||
       this.hosts.some((host) => host.isSilent && this.nodes.has(host.number))
     if (!this.isCut) return
     this.#beginSplit()
     // Where some kinds get through and others do not, no two hosts are whole to each other.
-    if (Array.from(this.weather.rules).some(({ loss }) => loss === 1)) this.hasHealed = true
+    if (Array.from(this.faultModel.rules).some(({ loss }) => loss === 1)) this.hasHealed = true
   }
 
   #beginSplit(): void {

@@ -567,10 +567,10 @@ const make = (
       startClosing()
     },
     run: (onFrames, watching) =>
-      Effect.withFiber((carrier) => {
+      Effect.withFiber((fiber) => {
         const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
-        const runFork = Effect.runForkWith(carrier.context)
-        const clock = carrier.getRef(Clock.Clock)
+        const runFork = Effect.runForkWith(fiber.context)
+        const clock = fiber.getRef(Clock.Clock)
         watch = watching
         const carry = Effect.callback<never, WendyConnectionError | Malformed>((resume) => {
           const fork = (effect: Effect.Effect<void, WendyConnectionError | Malformed>) => {
@@ -584,7 +584,7 @@ const make = (
           }
           running = {
             now: () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000,
-            later: (task) => carrier.currentDispatcher.scheduleTask(task, 0),
+            later: (task) => fiber.currentDispatcher.scheduleTask(task, 0),
             fork,
             end: (error) => resume(Effect.fail(error))
           }

@@ -362,7 +362,7 @@ interface Flight {
 /** What is under way to one end, and who brings it. */
 interface Way {
   readonly clock: Clock.Clock
-  readonly courier: Sockets.Waiter
+  readonly deliveryFiber: Sockets.Waiter
   flights: Array<Flight>
 }
 
@@ -400,13 +400,13 @@ const makeNetworkUnsafe = (
     sockets.arrive(end, payload)
   }
 
-  const courier = Effect.fnUntraced(function*(end: End) {
-    const { clock, courier } = end.way
+  const deliveryFiber = Effect.fnUntraced(function*(end: End) {
+    const { clock, deliveryFiber } = end.way
     while (end.error === undefined) {
       const next = end.way.flights[0]
       const now = clock.currentTimeMillisUnsafe()
       if (next === undefined) {
-        yield* Sockets.waitUntil(courier, () => end.way.flights.length > 0 || end.error !== undefined)
+        yield* Sockets.waitUntil(deliveryFiber, () => end.way.flights.length > 0 || end.error !== undefined)
       } else if (next.due > now) {
         yield* Effect.sleep(next.due - now)
       } else {
@@ -425,11 +425,11 @@ const makeNetworkUnsafe = (
       yield* Effect.sleep(timeout - roundTrip)
       return false
     }),
-    makeWay: Effect.map(Clock.Clock, (clock) => () => ({ clock, courier: { resume: undefined }, flights: [] })),
+    makeWay: Effect.map(Clock.Clock, (clock) => () => ({ clock, deliveryFiber: { resume: undefined }, flights: [] })),
     opened: (pair) =>
       latency === 0 ? Effect.void : Effect.forEach(
         [pair.dialler, pair.acceptor],
-        (end) => Effect.forkIn(courier(end), scope, { startImmediately: true }),
+        (end) => Effect.forkIn(deliveryFiber(end), scope, { startImmediately: true }),
         { discard: true }
       ),
     carry: (from, payload) => {
@@ -440,11 +440,11 @@ const makeNetworkUnsafe = (
       }
       if (latency === 0) return arrive(to, payload)
       to.way.flights.push({ due: from.way.clock.currentTimeMillisUnsafe() + latency, payload })
-      wake(to.way.courier)
+      wake(to.way.deliveryFiber)
     },
     finished: (end) => {
       end.way.flights = []
-      wake(end.way.courier)
+      wake(end.way.deliveryFiber)
       lossy.delete(end.pair)
     }
   })

@@ -2,8 +2,8 @@
  * PendingHandshakes: those who have connected and have not proved yet that they belong here.
  *
  * They take up room and owe nothing, so there is little room for them; but who comes and says nothing must not keep
- * out who comes and proves himself at once. When the doorstep is full, the one goes that has waited longest of those
- * who come from the same place as most.
+ * out who comes and proves himself at once. When there are too many, the one that has waited longest is dismissed,
+ * of the host that has most.
  *
  * @since 0.1.0
  */

@@ -2,7 +2,7 @@
  * Security: how one end of a connection proves that it belongs here, and finds out whether the other end does.
  *
  * A handshake goes through rounds. In each the dialler shows something first, and the acceptor shows its own only to
- * a dialler whose it has found good: who knocks at a door learns nothing. Credentials within credentials are a
+ * a dialler whose it has found good: an unauthenticated peer learns nothing. Credentials within credentials are a
  * further round: they are shown only to an end that has passed the first. Rule H3 of `docs/protocol.md`.
  *
  * @since 0.1.0

@@ -185,7 +185,7 @@ const handshakeRecord = 0x16
 const makeServer = (certificateOf: (() => Certificate | undefined) | undefined) => {
   /** Handshakes under way, by where they come from. */
   const pending = new Map<string, (ready: Ready) => void>()
-  const doorstep = new PendingHandshakes(maxHandshakes)
+  const pendingHandshakes = new PendingHandshakes(maxHandshakes)
   let current: { readonly certificate: Certificate | undefined; readonly server: TlsSocket.Server } | undefined
 
   const serverOf = (certificate: Certificate | undefined): TlsSocket.Server => {
@@ -218,7 +218,7 @@ const makeServer = (certificateOf: (() => Certificate | undefined) | undefined) 
 
   return (raw: Net.Socket, done: (ready: Ready) => void): void => {
     const from = nameOf(raw)
-    const leave = doorstep.enter(raw.remoteAddress ?? "", () => raw.destroy())
+    const leave = pendingHandshakes.enter(raw.remoteAddress ?? "", () => raw.destroy())
     const finish = (ready: Ready) => {
       pending.delete(from)
       leave()

@@ -9,10 +9,10 @@ type Work = (items: ReadonlyArray<string>) => void
 
 /** A mailbox whose owner notes what it gets at a time. */
 const make = Effect.fnUntraced(function*(
-  { crew = new ActorGroup(), work = () => {} }: { readonly crew?: ActorGroup; readonly work?: Work }
+  { actorGroup = new ActorGroup(), work = () => {} }: { readonly actorGroup?: ActorGroup; readonly work?: Work }
 ) {
   const turns: Array<ReadonlyArray<string>> = []
-  const mailbox = yield* crew.makeMailbox<string>()
+  const mailbox = yield* actorGroup.makeMailbox<string>()
   const owner = yield* Effect.forkChild(
     mailbox.serve((items) => {
       turns.push([...items])
@@ -53,11 +53,11 @@ describe("Mailbox", () => {
       assert.isTrue(mailbox.isEmpty)
     }))
 
-  it.effect("nor what waits for another of the crew", () =>
+  it.effect("nor what waits for another of the group", () =>
     Effect.gen(function*() {
-      const crew = new ActorGroup()
-      const first = yield* make({ crew })
-      const second = yield* make({ crew })
+      const actorGroup = new ActorGroup()
+      const first = yield* make({ actorGroup })
+      const second = yield* make({ actorGroup })
       first.mailbox.offer("a")
       assert.isFalse(second.mailbox.runInline("b"))
       second.mailbox.submit("c")
@@ -80,12 +80,12 @@ describe("Mailbox", () => {
       assert.deepStrictEqual(turns, [["a"], ["aa"], ["aaa"], ["aaaa"]])
     }))
 
-  it.effect("while another of the crew is at work nothing is handed over", () =>
+  it.effect("while another of the group is at work nothing is handed over", () =>
     Effect.gen(function*() {
-      const crew = new ActorGroup()
-      const first = yield* make({ crew })
+      const actorGroup = new ActorGroup()
+      const first = yield* make({ actorGroup })
       const second = yield* make({
-        crew,
+        actorGroup,
         work: () => {
           assert.isFalse(first.mailbox.runInline("a"))
           first.mailbox.submit("b")
@@ -93,7 +93,7 @@ describe("Mailbox", () => {
         }
       })
       assert.isTrue(second.mailbox.runInline("go"))
-      assert.isFalse(crew.isAtWork)
+      assert.isFalse(actorGroup.isAtWork)
       yield* nextTurn
       assert.deepStrictEqual(first.turns, [["b"]])
     }))

@@ -101,14 +101,16 @@ describe("the plan of simulations", () => {
       request({ nodes: [10, 20], churn: ["none", "gnutella"], loss: [0, 0.1], leafSet: [8, 16, 32] })
     )
     assert.strictEqual(jobs.length, 24)
-    const all = jobs.map(({ churn, climate, config, nodes }) => [nodes, churn, climate.loss, config.leafSetSide].join())
+    const all = jobs.map(({ churn, linkConditions, config, nodes }) =>
+      [nodes, churn, linkConditions.loss, config.leafSetSide].join()
+    )
     assert.strictEqual(new Set(all).size, 24)
     assert.strictEqual(new Set(jobs.map(({ command }) => command)).size, 24)
   })
 
   it("repeats and reorders a fifth of what it loses, with frames only, unless told otherwise", () => {
     const climateOf = (changes: Partial<Plan.Request>) => {
-      const { reordered, repeated } = Plan.jobs(request({ loss: [0.1], ...changes }))[0]!.climate
+      const { reordered, repeated } = Plan.jobs(request({ loss: [0.1], ...changes }))[0]!.linkConditions
       return [repeated, reordered]
     }
     assert.deepStrictEqual(climateOf({}), [0, 0])

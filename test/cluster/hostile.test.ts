@@ -40,7 +40,7 @@ interface Attacked {
 }
 
 /** Shakes hands; why it was refused, or `undefined`. */
-const knock = Effect.fnUntraced(function*(port: number, node: Node.Node, options: Partial<Handshake.Hello> = {}) {
+const tryDial = Effect.fnUntraced(function*(port: number, node: Node.Node, options: Partial<Handshake.Hello> = {}) {
   const raw = yield* connectRaw(port)
   writeFrames(
     raw,
@@ -283,11 +283,11 @@ describe("a Node under attack", () => {
         const { id } = harness.members[0]!.cluster
         for (const incarnation of [1, Number.MAX_SAFE_INTEGER]) {
           const asMember = makePeer({ id, incarnation, localHost: "client", globalHost: "client" })
-          assert.strictEqual(yield* knock(port, asMember, hello), "identity")
-          assert.strictEqual(yield* knock(port, asMember, { role: "client", seed: id }), "identity")
+          assert.strictEqual(yield* tryDial(port, asMember, hello), "identity")
+          assert.strictEqual(yield* tryDial(port, asMember, { role: "client", seed: id }), "identity")
         }
-        assert.isUndefined(yield* knock(port, node, hello))
-        assert.strictEqual(yield* knock(port, node, makeClient("another").hello), "identity")
+        assert.isUndefined(yield* tryDial(port, node, hello))
+        assert.strictEqual(yield* tryDial(port, node, makeClient("another").hello), "identity")
         yield* checkWorks(harness, "meanwhile")
       })
   )
@@ -398,12 +398,12 @@ describe("a Node under attack", () => {
     ({ harness, port }) =>
       Effect.gen(function*() {
         const me = makePeer()
-        for (let count = 0; count < 8; count++) assert.isUndefined(yield* knock(port, me))
-        assert.strictEqual(yield* knock(port, me), "full")
+        for (let count = 0; count < 8; count++) assert.isUndefined(yield* tryDial(port, me))
+        assert.strictEqual(yield* tryDial(port, me), "full")
         const answers = yield* Effect.forEach(Array.from({ length: 40 }), (_, index) =>
           Effect.suspend(() => {
             const { hello, node } = makeClient(`client ${index}`)
-            return knock(port, node, hello)
+            return tryDial(port, node, hello)
           }))
         // Ten of the 40 are for those who prove themselves just now; clients have three quarters of the others.
         assert.isBelow(
@@ -412,7 +412,7 @@ describe("a Node under attack", () => {
         )
         assert.strictEqual(answers.at(-1), "full")
         for (const name of ["one", "two"]) {
-          assert.isUndefined(yield* knock(port, makePeer({ id: NodeId.fromString(name) })))
+          assert.isUndefined(yield* tryDial(port, makePeer({ id: NodeId.fromString(name) })))
         }
         yield* checkWorks(harness, "meanwhile")
       }),

@@ -350,7 +350,7 @@ describe.concurrent("a meddler that changes what goes through a connection", () 
 // -----------------------------------------------------------------------------
 
 /** A client by hand, that asks a Node something: whether it gets an answer before the connection ends, or it gives up. */
-const knock = Effect.fnUntraced(function*(scene: Scene, credentials: Credentials.Credentials, patience: number) {
+const tryDial = Effect.fnUntraced(function*(scene: Scene, credentials: Credentials.Credentials, patience: number) {
   const { harness } = scene
   const { dial } = yield* Transport
   const security = Security.make(credentials, { cluster: "wendy", needsChannel: true, patience })
@@ -403,7 +403,7 @@ describe("a meddler that changes one byte of a handshake", () => {
       const { credentials, harness, relays } = scene
       yield* startRing(scene, 1)
       const own = credentials()
-      assert.isTrue(yield* knock(scene, own, 5_000), "it gets an answer where nobody meddles")
+      assert.isTrue(yield* tryDial(scene, own, 5_000), "it gets an answer where nobody meddles")
       const { flows } = relays.passages[0]!
       const rng = Rng.make(seed)
       for (let round = 0; round < 100; round++) {
@@ -417,7 +417,7 @@ describe("a meddler that changes one byte of a handshake", () => {
           passed += chunk.length
           flow.pass(at >= 0 && at < chunk.length ? alter(chunk, at, rng) : chunk)
         }
-        const isIn = yield* knock(scene, own, 500)
+        const isIn = yield* tryDial(scene, own, 500)
         if (isIn) assert.include([...findIgnored(faithfully)], position, `byte ${position} of the ${from}`)
         const last = relays.passages.at(-1)!
         const hasEnded = Effect.sync(() => last.endedBy !== undefined)
@@ -428,7 +428,7 @@ describe("a meddler that changes one byte of a handshake", () => {
       const noneIsLeft = Effect.map(cluster.statistics, ({ connections }) => connections === 0)
       yield* harness.waitUntil("no connection is left", noneIsLeft)
       relays.meddle = faithful
-      assert.isTrue(yield* knock(scene, own, 5_000), "it gets an answer afterwards")
+      assert.isTrue(yield* tryDial(scene, own, 5_000), "it gets an answer afterwards")
     }))
 })
 

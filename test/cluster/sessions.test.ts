@@ -241,7 +241,7 @@ describe("sessions over a network with faults", () => {
 
   it("where frames are lost, repeated and overtake each other: what came is a beginning, and the end says that it was lost", async () => {
     for (const seed of ["f1", "f2", "f3", "f4"]) {
-      const climate = {
+      const linkConditions = {
         latency: "constant:20",
         loss: 0.02,
         lossModel: "frames",
@@ -249,7 +249,7 @@ describe("sessions over a network with faults", () => {
         reorder: 0.02,
         seed
       } as const
-      const { reason, seen } = await Effect.runPromise(simulated(climate, false))
+      const { reason, seen } = await Effect.runPromise(simulated(linkConditions, false))
       assert.include(["Lost", "Refused"], reason, seed)
       assert.deepStrictEqual(seen, words.slice(0, seen.length), seed)
       assert.isBelow(seen.length, 300)

@@ -55,7 +55,7 @@ describe("what others say of a Node that lives", () => {
     for (const outcome of ["refused", "silent"] as const) {
       it(`neither moves nor evicts it: ${what}, where it is ${outcome}`, () => {
         const { entry, ring, say } = setUp()
-        ring.knock = () => outcome
+        ring.tryDial = () => outcome
         // Of a leaf, and of one that stands in another table only.
         LeafSet.remove(ring.state("40").leafSet, id("a0"))
         ring.log.length = 0
@@ -68,8 +68,8 @@ describe("what others say of a Node that lives", () => {
         for (const victim of ["70", "a0"]) assert.strictEqual(entry("40", victim), ring.node(victim))
         assert.deepStrictEqual(events.filter(({ _tag }) => _tag === "NodeExited" || _tag === "Detached"), [])
         // Whoever is in a table is asked at the address that it has said itself.
-        const knocks = ring.log.filter(({ to }) => to.port === 666)
-        assert.deepStrictEqual(knocks, [])
+        const dialLimiter = ring.log.filter(({ to }) => to.port === 666)
+        assert.deepStrictEqual(dialLimiter, [])
       })
     }
   }
@@ -131,7 +131,7 @@ describe("what others say of a Node that lives", () => {
 
   it("does not crowd out the questions to those in the tables", () => {
     const { ring, say } = setUp()
-    ring.knock = () => "silent"
+    ring.tryDial = () => "silent"
     const { inquiries } = ring.state("40")
     for (let count = 0; count < MembershipState.maxInquiries; count++) {
       const hex = (0x48_0000 + count).toString(16)
@@ -432,7 +432,7 @@ describe("a member that says anything to anybody", () => {
       // Small leaf sets, so that some Nodes stand in the other tables only.
       const ring = makeRingOf({ ...settings, leafSetSide: 2 }, ...honest, liar)
       ring.pass(2_000)
-      ring.knock = (_: Sent) => rng.pick(["refused", "silent", "arrives"] as const)
+      ring.tryDial = (_: Sent) => rng.pick(["refused", "silent", "arrives"] as const)
       const from = ring.now
       /** When each last gave its place up. */
       const gaveUp = new Map<string, number>()
@@ -479,7 +479,7 @@ describe("a member that says anything to anybody", () => {
         ring.pass(rng.below(60))
         check(`after ${what}`)
       }
-      ring.knock = () => "refused"
+      ring.tryDial = () => "refused"
       ring.pass(20 * settings.lease)
       for (const [index, name] of honest.entries()) {
         assert.strictEqual(ring.state(name).phase, "ready", name)

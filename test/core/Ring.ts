@@ -60,7 +60,7 @@ export const makeRingOf = (settings: MembershipState.Settings, ...names: Readonl
     for (let sent = wire.shift(); sent !== undefined; sent = wire.shift()) {
       const { from, message, to } = sent
       const there = find(to)?.[1]
-      const outcome = there === undefined || !Node.isSame(there, to) ? ring.knock(sent) : undefined
+      const outcome = there === undefined || !Node.isSame(there, to) ? ring.tryDial(sent) : undefined
       if (outcome === "refused") step(nameOf(from), { _tag: "Refused", node: to })
       if (outcome === "refused" || outcome === "silent" || there === undefined) continue
       if (dead.has(nameOf(from)) || lost.some((isLost) => isLost({ from, to, message }))) continue
@@ -75,7 +75,7 @@ export const makeRingOf = (settings: MembershipState.Settings, ...names: Readonl
     log,
     wire,
     /** What becomes of what is sent to where nobody lives, or another: `arrives` where a connection to the one that is meant is open. */
-    knock: (_: Sent): "refused" | "silent" | "arrives" => "refused",
+    tryDial: (_: Sent): "refused" | "silent" | "arrives" => "refused",
     events,
     get now() {
       return now

@@ -221,7 +221,7 @@ describe("hostile input", () => {
   )
 
   against(
-    "rumours of Nodes at ever other addresses make a Node knock so often, and no more",
+    "rumours of Nodes at ever other addresses make a Node dial so often, and no more",
     (harness) =>
       Effect.gen(function*() {
         const [victim] = harness.members

@@ -42,7 +42,7 @@ const simulate = (engine: EngineName, change: Partial<Simulation.Options>): Repo
     ending: "crash",
     config: defaults,
     latency: { _tag: "plane", across: 100 },
-    climate: calm,
+    linkConditions: calm,
     keys: "random",
     delivery: "confirmed",
     seeds: "random",
@@ -65,13 +65,13 @@ const simulate = (engine: EngineName, change: Partial<Simulation.Options>): Repo
 describe("simulations, with whole Nodes", () => {
   const conditions: ReadonlyArray<readonly [string, Partial<Simulation.Options>]> = [
     ["a calm network", {}],
-    ["losses, and clocks that drift", { climate: { ...calm, loss: 0.05 }, drift: 0.01 }],
+    ["losses, and clocks that drift", { linkConditions: { ...calm, loss: 0.05 }, drift: 0.01 }],
     ["frames that are lost, repeated and overtaken", {
-      climate: { ...calm, lossModel: "frames", loss: 0.05, repeated: 0.02, reordered: 0.05 }
+      linkConditions: { ...calm, lossModel: "frames", loss: 0.05, repeated: 0.02, reordered: 0.05 }
     }],
     ["a third of all hosts falls silent", { failure: { part: 0.34, at: 10_000 }, ending: "vanish" }],
     ["a network that is cut for a while", { partition: { parts: [1, 1], at: 10_000, lasts: 60_000 } }],
-    ["narrow wires", { climate: { ...calm, bandwidth: 50_000, queue: 50_000, jitter: 0.2 } }]
+    ["narrow wires", { linkConditions: { ...calm, bandwidth: 50_000, queue: 50_000, jitter: 0.2 } }]
   ]
   for (const [name, change] of conditions) {
     it(name, () => {
@@ -84,7 +84,7 @@ describe("simulations, with whole Nodes", () => {
   }
 
   it("one seed gives one trace, another seed another", () => {
-    const change = { failure: { part: 0.3, at: 5_000 }, duration: 30_000, climate: { ...calm, loss: 0.03 } }
+    const change = { failure: { part: 0.3, at: 5_000 }, duration: 30_000, linkConditions: { ...calm, loss: 0.03 } }
     const first = simulate("actors", change)
     assert.deepStrictEqual(simulate("actors", change), first)
     assert.notStrictEqual(simulate("actors", { ...change, seed: "2" }).traceHash, first.traceHash)
@@ -115,7 +115,7 @@ describe("the bare core behaves as whole Nodes do", () => {
   /** With how much they may differ: what is near in a cut network decides who gives way to whom. */
   const stories: ReadonlyArray<readonly [name: string, change: Partial<Simulation.Options>, part: number]> = [
     ["calm", {}, 0.05],
-    ["losses, and clocks that drift", { climate: { ...calm, loss: 0.03 }, drift: 0.005 }, 0.08],
+    ["losses, and clocks that drift", { linkConditions: { ...calm, loss: 0.03 }, drift: 0.005 }, 0.08],
     ["a third of all hosts falls silent", { failure: { part: 0.3, at: 10_000 }, ending: "vanish" }, 0.08],
     ["churn", { sessions: Churn.exponential("poisson", 240_000), ending: "crash" }, 0.25],
     ["a network that is cut for a while", { partition: { parts: [1, 1], at: 10_000, lasts: 40_000 } }, 0.35]

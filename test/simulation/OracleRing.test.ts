@@ -11,7 +11,7 @@ const make = (nodes: number, leafSetSide: number, candidates: number) => {
   return OracleRing.make({ nodes, leafSetSide, candidates, topology, rng: rng.fork("ring") })
 }
 
-describe("Ideal", () => {
+describe("OracleRing", () => {
   it("every place that a Node fits in a table is taken, by one that fits", () => {
     const { members } = make(300, 4, 1)
     for (const { leafSet, node, routingTable } of members) {

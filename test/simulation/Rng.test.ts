@@ -3,7 +3,7 @@ import * as Rng from "../../src/simulation/Rng.ts"
 
 const draw = (rng: Rng.Rng, count: number) => Array.from({ length: count }, () => rng.word())
 
-describe("Chance", () => {
+describe("Rng", () => {
   it("the same seed draws the same, on every machine", () => {
     assert.deepStrictEqual(draw(Rng.make("seed"), 100), draw(Rng.make("seed"), 100))
     assert.deepStrictEqual(draw(Rng.make("1"), 4), [2_023_748_396, 460_554_264, 3_774_732_591, 493_538_301])

@@ -16,7 +16,7 @@ const options: Simulation.Options = {
   ending: "crash",
   config: presets.lan,
   latency: { _tag: "plane", across: 50 },
-  climate: calm,
+  linkConditions: calm,
   keys: "random",
   delivery: "confirmed",
   seeds: "near",
@@ -56,16 +56,16 @@ const worlds: { readonly [name: string]: Partial<Simulation.Options> } = {
   "churn by leaving, over a slow and lossy network": {
     sessions: Churn.exponential("1 minute", 60_000),
     ending: "leave",
-    climate: { ...calm, loss: 0.02, jitter: 0.5 }
+    linkConditions: { ...calm, loss: 0.02, jitter: 0.5 }
   },
   "churn over a network that loses, repeats and reorders frames": {
     sessions: Churn.exponential("2 minutes", 120_000),
     delivery: "acknowledged",
-    climate: { ...calm, loss: 0.05, lossModel: "frames", repeated: 0.05, reordered: 0.2 }
+    linkConditions: { ...calm, loss: 0.05, lossModel: "frames", repeated: 0.05, reordered: 0.2 }
   },
   "half of all Nodes crash at once": { failure: { part: 0.5, at: 10_000 } },
   "a partition that heals": { partition: { parts: [1, 1], at: 10_000, lasts: 40_000 }, delivery: "acknowledged" },
-  "narrow wires": { climate: { ...calm, bandwidth: 100_000, queue: 1_000_000 } },
+  "narrow wires": { linkConditions: { ...calm, bandwidth: 100_000, queue: 1_000_000 } },
   "three Regions": {
     latency: { _tag: "regions", names: ["a", "b", "c"], matrix: [[2, 40, 80], [40, 3, 60], [80, 60, 4]] }
   }

@@ -25,7 +25,7 @@ const build = (engine: EngineName, seed: string): World => {
     seed,
     config: { ...config, confirmDeadline: 120_000 },
     latency: { _tag: "constant", delay: 1 },
-    climate: calm,
+    linkConditions: calm,
     engine: engines[engine]
   })
   const first = world.start({ seeds: [] })

@@ -18,7 +18,7 @@ const real: Report = (() => {
     ending: "crash",
     config: presets.mspastry,
     latency: { _tag: "plane", across: 100 },
-    climate: FaultModel.calm,
+    linkConditions: FaultModel.calm,
     keys: "random",
     delivery: "acknowledged",
     seeds: "near",

@@ -11,7 +11,7 @@ const joinAtOnce = (seed: string, joiners: number, within: number): boolean => {
     seed,
     config: defaults,
     latency: { _tag: "uniform", shortest: 0.05, longest: 2 },
-    climate: { ...calm, jitter: 3 },
+    linkConditions: { ...calm, jitter: 3 },
     engine: engines.core
   })
   const first = world.start({ host: world.addHost(), seeds: [] })

@@ -2,11 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { PendingHandshakes } from "../../src/transport/PendingHandshakes.ts"
 import * as Oracle from "../ring/Oracle.ts"
 
-describe("Doorstep", () => {
+describe("PendingHandshakes", () => {
   it("when it is full, the oldest goes of those that come from the same place as most", () => {
-    const doorstep = new PendingHandshakes(3)
+    const pendingHandshakes = new PendingHandshakes(3)
     const gone: Array<string> = []
-    const enter = (host: string, name: string) => doorstep.enter(host, () => gone.push(name))
+    const enter = (host: string, name: string) => pendingHandshakes.enter(host, () => gone.push(name))
     enter("x", "x1")
     const leave = enter("y", "y1")
     enter("x", "x2")
@@ -16,19 +16,19 @@ describe("Doorstep", () => {
     // Who has gone in needs no room any more, and is not dismissed later.
     leave()
     leave()
-    assert.strictEqual(doorstep.size, 2)
+    assert.strictEqual(pendingHandshakes.size, 2)
     enter("y", "y2")
     enter("y", "y3")
     enter("y", "y4")
     assert.deepStrictEqual(gone, ["x1", "x2", "y2"])
-    assert.strictEqual(doorstep.size, 3)
+    assert.strictEqual(pendingHandshakes.size, 3)
   })
 
   it.prop("never holds more than it has room for; who goes is the oldest from a place that no other has more from", [
     Oracle.word
   ], ([seed]) => {
     const next = Oracle.words(seed)
-    const doorstep = new PendingHandshakes(5)
+    const pendingHandshakes = new PendingHandshakes(5)
     interface One {
       readonly host: number
       readonly leave: () => void
@@ -39,7 +39,7 @@ describe("Doorstep", () => {
     for (let visit = 0; visit < 60; visit++) {
       const host = Oracle.below(next, 4)
       const came: { self: One | undefined } = { self: undefined }
-      const leave = doorstep.enter(String(host), () => {
+      const leave = pendingHandshakes.enter(String(host), () => {
         const gone = came.self!
         assert.lengthOf(present, 5)
         assert.strictEqual(present.find((other) => other.host === gone.host), gone)
@@ -48,14 +48,14 @@ describe("Doorstep", () => {
       })
       came.self = { host, leave }
       present.push(came.self)
-      assert.strictEqual(doorstep.size, present.length)
-      assert.isAtMost(doorstep.size, 5)
-      assert.strictEqual(doorstep.hosts, new Set(present.map((one) => one.host)).size)
+      assert.strictEqual(pendingHandshakes.size, present.length)
+      assert.isAtMost(pendingHandshakes.size, 5)
+      assert.strictEqual(pendingHandshakes.hosts, new Set(present.map((one) => one.host)).size)
       if (Oracle.below(next, 3) === 0) {
         const gone = present[Oracle.below(next, present.length)]!
         gone.leave()
         present = without(gone)
-        assert.strictEqual(doorstep.size, present.length)
+        assert.strictEqual(pendingHandshakes.size, present.length)
       }
     }
   })

@@ -240,7 +240,7 @@ const make = (request: Request, leafSet: number): Job => {
     ending: request.ending,
     config: { ...config, leafSetSide: leafSet / 2 },
     latency: request.latency,
-    climate: {
+    linkConditions: {
       lossModel,
       loss,
       repeated: request.repeat ?? usual,
