@@ -29,10 +29,9 @@ const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("*
 export const renderTable = (): string => {
   const rows = names.map((name) => {
     const field = fields[name]
-    const { lan, local, mspastry, wan } = presets
+    const { lan, mspastry, wan } = presets
     const range = `${format(field.minimum, field.unit)} to ${format(field.maximum, field.unit)}`
     const show = (preset: typeof lan) => preset[name] === lan[name] ? "" : format(preset[name], field.unit)
-    if (local[name] !== lan[name]) throw new Error(`${name} differs between local and lan: give local its own column`)
     const cells = [
       `\`${name}\``,
       format(lan[name], field.unit),
@@ -46,7 +45,7 @@ export const renderTable = (): string => {
     return `| ${cells.map(cell).join(" | ")} |`
   })
   return [
-    "| setting | local, lan | wan | mspastry | range | what it is | what it follows from | what it costs |",
+    "| setting | lan | wan | mspastry | range | what it is | what it follows from | what it costs |",
     "|---|---|---|---|---|---|---|---|",
     ...rows
   ].join("\n")

@@ -72,7 +72,7 @@ describe("Settings.config", () => {
         const part of [
           "lease is 5ms: it must be a number of milliseconds from 100 to 600000",
           `window is "many": it must be a whole number from 1 to 60000`,
-          `preset is "lann": it must be one of local, lan, wan, mspastry`
+          `preset is "lann": it must be one of lan, wan, mspastry`
         ]
       ) assert.include(error.message, part)
     }))
@@ -121,7 +121,7 @@ describe("Settings.fromEnv", () => {
       )
       assert.strictEqual(
         yield* message(fromEnv({ WENDY_PRESET: "moon" })),
-        `preset is "moon" (WENDY_PRESET): it must be one of local, lan, wan, mspastry`
+        `preset is "moon" (WENDY_PRESET): it must be one of lan, wan, mspastry`
       )
       assert.include(
         yield* message(fromEnv({ WENDY_PRESET: "wan", WENDY_LEASE: "15s" })),

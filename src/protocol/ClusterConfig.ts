@@ -19,8 +19,7 @@ import * as Schema from "effect/Schema"
  *
  * **Details**
  *
- * - `local`, `lan`: the defaults. On one machine they differ from those for a
- *   network in nothing: a process that pauses for garbage looks the same in both.
+ * - `lan`: the defaults, for one machine as well: a process that pauses for garbage looks the same there.
  * - `wan`: round trips of up to 300 ms, some loss. A silent host is noticed three times later.
  * - `mspastry`: the network of `wan`, and upkeep as rare as in the paper on MSPastry
  *   (Castro, Costa, Rowstron, DSN 2004).
@@ -28,7 +27,7 @@ import * as Schema from "effect/Schema"
  * @category models
  * @since 0.1.0
  */
-export type Preset = "local" | "lan" | "wan" | "mspastry"
+export type Preset = "lan" | "wan" | "mspastry"
 
 /**
  * What there is to know of one setting.
@@ -45,7 +44,7 @@ export interface Field {
   readonly maximum: number
   /** A time that must be a whole number; sizes and counts always are. */
   readonly whole?: true
-  /** Its value in `local` and `lan`, and wherever `presets` has none. */
+  /** Its value in `lan`, and wherever `presets` has none. */
   readonly default: number
   /** Presets in which it is not the default. */
   readonly presets?: { readonly [Name in Preset]?: number }
@@ -528,7 +527,7 @@ const toNumber = ({ unit }: Field, value: unknown): unknown => {
 }
 
 /**
- * The default settings, those of the presets `local` and `lan`.
+ * The default settings, those of the preset `lan`.
  *
  * **Example** (How long a lease lasts)
  *
@@ -569,7 +568,6 @@ const makePreset = (preset: Preset): ClusterConfig => mapFields((_, field) => fi
  * @since 0.1.0
  */
 export const presets: { readonly [Name in Preset]: ClusterConfig } = {
-  local: makePreset("local"),
   lan: makePreset("lan"),
   wan: makePreset("wan"),
   mspastry: makePreset("mspastry")
