@@ -14,7 +14,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { DialRateLimiter } from "../core/DialRateLimiter.ts"
+import { DialRateLimiter, dialsAtOnce, dialsPerSecond } from "../core/DialRateLimiter.ts"
 import * as Dials from "../core/Dials.ts"
 import * as Handover from "../core/Handover.ts"
 import * as LinkTable from "../core/LinkTable.ts"
@@ -153,10 +153,6 @@ const maxOfOne = 8
 
 /** The part of all accepted connections that clients may have. */
 const clientShare = 3 / 4
-
-/** Dials to addresses at which the Node has not met the one that it meant: so many at once, and so many a second after that. */
-const dialsAtOnce = 256
-const dialsPerSecond = 16
 
 const make = Effect.gen(function*() {
   const mailboxes = yield* Mailboxes

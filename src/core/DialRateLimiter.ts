@@ -7,6 +7,22 @@
  * @since 0.1.0
  */
 
+/**
+ * Dials of one Node to addresses where it has not met the Node that it meant: so many at once.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const dialsAtOnce = 256
+
+/**
+ * And so many a second after that.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const dialsPerSecond = 16
+
 /** Addresses that are remembered. */
 const maxProved = 1_024
 

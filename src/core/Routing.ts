@@ -184,7 +184,7 @@ interface Stalled {
 interface Dial {
   readonly node: Node.Node
   /** Until when messages wait for it; then they go another way, if there is one. */
-  readonly dialDeadline: number
+  readonly deadline: number
   queue: Array<Entry>
 }
 
@@ -618,14 +618,14 @@ const sendOn = (state: State, view: View, now: number, entry: Entry, node: Node.
   if (link === undefined) {
     const dial = state.dialling.get(node.life)
     if (dial !== undefined) {
-      if (now >= dial.dialDeadline && isRouted(entry)) return reroute(state, view, now, node, [entry], sink)
+      if (now >= dial.deadline && isRouted(entry)) return reroute(state, view, now, node, [entry], sink)
       dial.queue.push(entry)
     } else {
       const roundTrip = view.roundTrip(node)
       const patience = roundTrip === undefined
         ? state.settings.longestTimeout
         : bounded(state, dialRoundTrips * firstTimeout * roundTrip)
-      state.dialling.set(node.life, { node, dialDeadline: now + patience, queue: [entry] })
+      state.dialling.set(node.life, { node, deadline: now + patience, queue: [entry] })
       sink.dial(node)
     }
     return
@@ -1041,8 +1041,7 @@ export const busy = (state: State, now: number, linkId: number, sequence: number
     const isFirst = !Lines.isRefused(link.lines, kind)
     Lines.refuse(link.lines, now, kind, entry)
     state.refused.add(link)
-    if (isFirst) { for (const waiting of Lines.itemsOf(link.lines, kind)) stall(state, waiting) }
-    else stall(state, entry)
+    for (const waiting of isFirst ? Lines.itemsOf(link.lines, kind) : [entry]) stall(state, waiting)
   }
   flush(state, now, link, sink)
 }
@@ -1129,7 +1128,7 @@ export const wake = (state: State, view: View, now: number, sink: Sink): void =>
     flush(state, now, link, sink)
   }
   for (const dial of Array.from(state.dialling.values())) {
-    if (now < dial.dialDeadline || !dial.queue.some(isRouted)) continue
+    if (now < dial.deadline || !dial.queue.some(isRouted)) continue
     const late = dial.queue.filter(isRouted)
     dial.queue = dial.queue.filter((entry) => !isRouted(entry))
     suspect(state, now, dial.node, sink)
@@ -1164,8 +1163,8 @@ export const wakeAt = (state: State): number => {
   for (const link of state.unacknowledged) {
     at = Math.min(at, link.outstanding.at(0)!.waitedSince + timeout(state, link))
   }
-  for (const { dialDeadline, queue } of state.dialling.values()) {
-    if (queue.some(isRouted)) at = Math.min(at, dialDeadline)
+  for (const { deadline, queue } of state.dialling.values()) {
+    if (queue.some(isRouted)) at = Math.min(at, deadline)
   }
   for (const { lines } of state.refused) at = Math.min(at, Lines.wakeAt(lines))
   for (const entry of state.held) at = Math.min(at, entry.retryAt, giveUpAt(state, entry))

@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 import * as Bootstrap from "../core/Bootstrap.ts"
-import { DialRateLimiter } from "../core/DialRateLimiter.ts"
+import { DialRateLimiter, dialsAtOnce, dialsPerSecond } from "../core/DialRateLimiter.ts"
 import * as Dials from "../core/Dials.ts"
 import * as Handover from "../core/Handover.ts"
 import * as LinkTable from "../core/LinkTable.ts"
@@ -62,10 +62,6 @@ export interface Context extends Messaging.Context {
 interface Shared extends HostEnvironment {
   readonly wire: CoreNetwork
 }
-
-/** As `actors/Links`. */
-const dialsAtOnce = 256
-const dialsPerSecond = 16
 
 /** How long a Node that has left waits for what it holds in custody, in milliseconds: as `Cluster`. */
 const drainPatience = 150
