@@ -41,6 +41,7 @@ import { Upcalls } from "./actors/Upcalls.ts"
 import * as Applications from "./Applications.ts"
 import * as Liveness from "./core/Liveness.ts"
 import * as Membership from "./core/Membership.ts"
+import * as Messaging from "./core/Messaging.ts"
 import type { Change as OwnershipChange, Owned as Ownership } from "./core/OwnedKeys.ts"
 import * as Crashes from "./Crashes.ts"
 import * as Environment from "./Environment.ts"
@@ -855,9 +856,8 @@ export interface Statistics extends Counters {
 /** How often a Node looks whether its certificates end. */
 const expiryPeriod = Duration.days(1)
 
-/** How long a leaving Node waits for its neighbours, and then for what it still holds, in milliseconds. */
+/** How long a leaving Node waits for its neighbours, in milliseconds. */
 const leavePatience = 800
-const drainPatience = 150
 
 /**
  * Runs a Node as long as the layer lives.
@@ -1135,7 +1135,7 @@ export const make: (
         )
         mailboxes.stateTables.offer({ _tag: "Leave" })
         yield* Effect.timeoutOption(Fiber.join(left), leavePatience)
-        yield* Effect.timeoutOption(router.drained, drainPatience)
+        yield* Effect.timeoutOption(router.drained, Messaging.drainPatience)
         links.closeAll()
         yield* closeScope
       })

@@ -599,6 +599,14 @@ export const lookAfter = <A>(state: State<A>, now: number): number => {
 }
 
 /**
+ * How long a Node that has left waits for what it holds in custody, in milliseconds. Rule V2.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const drainPatience = 150
+
+/**
  * Whether time matters: something is in custody, or has no outcome.
  *
  * @category getters

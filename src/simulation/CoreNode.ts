@@ -63,9 +63,6 @@ interface Shared extends HostEnvironment {
   readonly wire: CoreNetwork
 }
 
-/** How long a Node that has left waits for what it holds in custody, in milliseconds: as `Cluster`. */
-const drainPatience = 150
-
 /**
  * One Node of a simulation.
  *
@@ -356,7 +353,7 @@ export class CoreNode implements SimulatedNode, Process {
         break
       }
       case "Left": {
-        const patience = this.messages.routing.custody > 0 ? drainPatience : 0
+        const patience = this.messages.routing.custody > 0 ? Messaging.drainPatience : 0
         this.#after(patience, () => {
           this.#sayByeToAll()
           this.end()
